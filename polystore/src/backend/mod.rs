@@ -1,0 +1,271 @@
+//! The contract between a place that stores planes and the code that uses them.
+
+mod capabilities;
+mod ext;
+mod spec;
+mod sub_traits;
+
+use std::{fmt, ops::ControlFlow, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+pub use capabilities::Capabilities;
+pub use ext::VirtualBackendExt;
+pub use spec::{BackendSpec, Opener, SpecLayer, open_spec, register_opener};
+pub use sub_traits::{
+    Annotation, AnnotationStore, AnnotationValue, Cell, Column, ColumnValues, Roi, RoiStore, Shape,
+    Table, TableStore,
+};
+
+use crate::{
+    Error, Plane, PlaneIndex, Region, Result, VirtualPath,
+    model::{ImageStructure, Inventory, PlateStructure},
+};
+
+/// Receives answers to a batch: the request's position and its plane or error.
+///
+/// Called exactly once per request unless an earlier call returned `Break`; from any
+/// thread, in any order, possibly from several threads at once. Must not panic. After
+/// `Break` a backend stops as soon as it can; a few more calls may still come.
+pub type PlaneSink<'a> = dyn Fn(usize, Result<Plane>) -> ControlFlow<()> + Sync + 'a;
+
+/// What a plane read or write addresses. Indices are 0-based.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PlaneRequest {
+    /// An image (`/plate/A01/A01_s001`, with `index` choosing the plane) or a single plane
+    /// by its name (`/plate/A01/A01_s001_z000_c000.tif`, with `index` all 0).
+    pub path: VirtualPath,
+    /// Which plane of the image.
+    pub index: PlaneIndex,
+    /// A rectangle of the plane, in pixels of `level`; `None` for all of it.
+    pub region: Option<Region>,
+    /// Pyramid level; 0 is full size.
+    pub level: u32,
+}
+
+impl PlaneRequest {
+    /// The whole plane `index` of the image at `path`, at full size.
+    pub fn new(path: VirtualPath, index: PlaneIndex) -> Self {
+        Self { path, index, region: None, level: 0 }
+    }
+
+    /// The same plane, only `region` of it.
+    #[must_use]
+    pub fn with_region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    /// The same plane at pyramid `level`.
+    #[must_use]
+    pub fn with_level(mut self, level: u32) -> Self {
+        self.level = level;
+        self
+    }
+}
+
+impl fmt::Display for PlaneRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.path, self.index)?;
+        if self.level > 0 {
+            write!(f, " level {}", self.level)?;
+        }
+        match self.region {
+            Some(region) => write!(f, " region {region}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a listed name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EntryKind {
+    /// Holds other entries.
+    Directory,
+    /// A file or text: readable with [`VirtualBackend::read_blob`]; it may be an image as well.
+    Blob,
+    /// Pixels without a file of their own: an image of a zarr store or of memory.
+    Image,
+}
+
+/// One name in a listing, or the answer of [`VirtualBackend::stat`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is.
+    pub path: VirtualPath,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Size in bytes, for blobs whose size is known without reading them.
+    pub size_bytes: Option<u64>,
+}
+
+/// What to do when a blob exists already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    /// Replace it in one step: readers see the old or the new content, never a mixture.
+    #[default]
+    Overwrite,
+    /// Fail with `AlreadyExists`.
+    CreateNew,
+}
+
+/// A place that stores plates, images, planes and files, and answers batches of requests.
+///
+/// # Contract
+/// * Synchronous and batch-first. A batch is answered in any order through the sink, so a
+///   local backend fans out over rayon and a network backend keeps requests in flight.
+/// * Reading a declared plane that was never stored is `MissingPlane`, never zeros.
+///   A path that is not there is `NotFound`; a region or index outside is `InvalidInput`.
+/// * A [`Plane`] that was handed out never changes, whatever happens to its source.
+/// * Writes are atomic per plane and per blob: after a crash each is old, new or absent.
+/// * `Display` names the backend and its place for messages (`disk:/data`).
+/// * Optional powers have defaults that answer `Unsupported`; [`Capabilities`] says
+///   beforehand. Wrappers must forward every method: put
+///   `#[deny(clippy::missing_trait_methods)]` on their `impl`.
+pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// What this backend can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// A recipe that opens the same place in another process. Never holds a secret.
+    fn spec(&self) -> BackendSpec;
+
+    /// What is at `path`.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing is.
+    fn stat(&self, path: &VirtualPath) -> Result<Entry>;
+
+    /// What is directly in `dir`, in natural order (`s2` before `s10`).
+    ///
+    /// # Errors
+    /// `NotFound` when `dir` is not there, `InvalidInput` when it is not a directory.
+    fn list(&self, dir: &VirtualPath) -> Result<Vec<Entry>>;
+
+    /// The structure of the plate at `path`; loaded once and shared.
+    ///
+    /// Image paths in it are relative to `path`: `path.append(&image.path)` is readable.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing is there, `InvalidData` when it is not a plate.
+    fn plate(&self, path: &VirtualPath) -> Result<Arc<PlateStructure>>;
+
+    /// Which planes of the plate at `path` are there, in the order of its images.
+    ///
+    /// # Errors
+    /// As [`VirtualBackend::plate`].
+    fn inventory(&self, path: &VirtualPath) -> Result<Arc<Inventory>>;
+
+    /// Sizes, type and channels of the image (or single plane) at `path`. The answer's
+    /// `path` is `path` itself.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing is there, `InvalidData` when it is not an image.
+    fn describe(&self, path: &VirtualPath) -> Result<ImageStructure>;
+
+    /// Reads a batch of planes; every request is answered through `sink` (see [`PlaneSink`]).
+    fn read_planes(&self, requests: &[PlaneRequest], sink: &PlaneSink<'_>);
+
+    /// Declares a plate at `path`: its images can then be written in any order, and those
+    /// that were not are missing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when something else is there (declaring the same plate again is
+    /// fine), `InvalidInput` when the structure does not hold together.
+    fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        let _ = structure;
+        Err(self.unsupported("create plates").with_path(path))
+    }
+
+    /// Declares one image at `path`; `image.path` is ignored.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when another image is there, `InvalidInput` when the description
+    /// does not hold together.
+    fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
+        let _ = image;
+        Err(self.unsupported("create images").with_path(path))
+    }
+
+    /// Writes planes, each atomically. The image must have been declared, except where the
+    /// backend stores single planes as files of their own (`.tif`, `.png`, `.npy` on disk).
+    ///
+    /// # Errors
+    /// The first failure; planes before it may have been written.
+    fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
+        let path =
+            planes.first().map_or_else(VirtualPath::root, |(request, _)| request.path.clone());
+        Err(self.unsupported("write planes").with_path(path))
+    }
+
+    /// The bytes of the file at `path`, or a range of them.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput` when the range reaches past the end.
+    fn read_blob(&self, path: &VirtualPath, range: Option<Range<u64>>) -> Result<Bytes> {
+        let _ = range;
+        Err(self.unsupported("read files").with_path(path))
+    }
+
+    /// Writes a file in one step, making the directories above it.
+    ///
+    /// # Errors
+    /// `AlreadyExists` with [`WriteMode::CreateNew`]; `PermissionDenied` inside a source plate.
+    fn write_blob(&self, path: &VirtualPath, data: Bytes, mode: WriteMode) -> Result<()> {
+        let _ = (data, mode);
+        Err(self.unsupported("write files").with_path(path))
+    }
+
+    /// Makes a directory and those above it; fine when it is there.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when a file has that name.
+    fn create_directory(&self, path: &VirtualPath) -> Result<()> {
+        Err(self.unsupported("create directories").with_path(path))
+    }
+
+    /// Deletes a blob, an image, or a directory with everything below when `recursive`.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput` for a directory that is not empty without `recursive`,
+    /// and for the root.
+    fn delete(&self, path: &VirtualPath, recursive: bool) -> Result<()> {
+        let _ = recursive;
+        Err(self.unsupported("delete").with_path(path))
+    }
+
+    /// Moves a blob or directory within this backend.
+    ///
+    /// # Errors
+    /// `NotFound` for the source, `AlreadyExists` for the target.
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+        let _ = to;
+        Err(self.unsupported("rename").with_path(from))
+    }
+
+    /// Forgets what was cached about `path` and below, because it changed behind our back.
+    fn invalidate(&self, path: &VirtualPath) {
+        let _ = path;
+    }
+
+    /// Tables, where the backend has them.
+    fn as_tables(&self) -> Option<&dyn TableStore> {
+        None
+    }
+
+    /// Regions of interest, where the backend has them.
+    fn as_rois(&self) -> Option<&dyn RoiStore> {
+        None
+    }
+
+    /// Annotations, where the backend has them.
+    fn as_annotations(&self) -> Option<&dyn AnnotationStore> {
+        None
+    }
+
+    /// The error of an operation that this backend does not have.
+    fn unsupported(&self, operation: &str) -> Error {
+        Error::unsupported(format!("this backend cannot {operation}"))
+            .with_backend(self.to_string())
+    }
+}

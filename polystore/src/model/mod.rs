@@ -1,0 +1,16 @@
+//! The plate model: plain data that says what a plate declares, loaded once and shared.
+
+mod image;
+mod inventory;
+mod naming;
+mod plate;
+mod source;
+
+pub use image::{Channel, Color, ImageKind, ImageStructure, PhysicalSize, Sizes, StagePosition};
+pub use inventory::{ImageInventory, Inventory, InventoryCounts, PlaneState};
+pub use naming::{
+    NamingScheme, OPENHCS_NAMING, OpenHcsNaming, POLYSTORE_NAMING, PlaneName, PolystoreNaming,
+    naming_scheme, register_naming,
+};
+pub use plate::{Acquisition, FieldKey, PlateStructure, WellStructure};
+pub use source::{DeclaredPlate, ImageSources, PlaneSource, SourceMap};

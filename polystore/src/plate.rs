@@ -1,0 +1,134 @@
+//! An opened plate: its structure, its inventory and the backend that reads it.
+
+use std::{fmt, ops::ControlFlow, sync::Arc};
+
+use crate::{
+    Error, Plane, PlaneIndex, PlaneRequest, Result, VirtualBackend, VirtualBackendExt, VirtualPath,
+    WellPosition,
+    model::{ImageStructure, Inventory, PlateStructure},
+    plane::Stack,
+};
+
+/// An opened plate. Cloning is O(1).
+#[derive(Clone)]
+pub struct Plate {
+    backend: Arc<dyn VirtualBackend>,
+    path: VirtualPath,
+    structure: Arc<PlateStructure>,
+    inventory: Arc<Inventory>,
+}
+
+impl Plate {
+    /// Opens the plate at `path` of `backend`.
+    ///
+    /// # Errors
+    /// As [`VirtualBackend::plate`].
+    pub fn open(backend: Arc<dyn VirtualBackend>, path: VirtualPath) -> Result<Self> {
+        let structure = backend.plate(&path)?;
+        let inventory = backend.inventory(&path)?;
+        Ok(Self { backend, path, structure, inventory })
+    }
+
+    /// The backend that reads it.
+    pub fn backend(&self) -> &Arc<dyn VirtualBackend> {
+        &self.backend
+    }
+
+    /// Where it is in its backend.
+    pub fn path(&self) -> &VirtualPath {
+        &self.path
+    }
+
+    /// What it declares.
+    pub fn structure(&self) -> &Arc<PlateStructure> {
+        &self.structure
+    }
+
+    /// What is there.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
+    /// The image of `field` (0-based) of a well, in the first acquisition.
+    ///
+    /// # Errors
+    /// `NotFound` naming the well or field, and what there is.
+    pub fn image(&self, well: WellPosition, field: u32) -> Result<&ImageStructure> {
+        let found = self.structure.well(well).ok_or_else(|| {
+            Error::not_found(format!("the plate has no well {well}")).with_path(&self.path)
+        })?;
+        found.field(0, field).ok_or_else(|| {
+            Error::not_found(format!(
+                "well {well} has no field {}; it has {}",
+                u64::from(field) + 1,
+                found.fields.len()
+            ))
+            .with_path(&self.path)
+        })
+    }
+
+    /// The request for a plane of `image`, as its backend understands it.
+    pub fn request(&self, image: &ImageStructure, index: PlaneIndex) -> PlaneRequest {
+        PlaneRequest::new(self.path.append(&image.path), index)
+    }
+
+    /// Reads one plane of `image`.
+    ///
+    /// # Errors
+    /// `MissingPlane` when it was declared and never stored; otherwise as the backend answers.
+    pub fn read(&self, image: &ImageStructure, index: PlaneIndex) -> Result<Plane> {
+        self.backend.read_plane(&self.request(image, index))
+    }
+
+    /// Reads the z-stack of one channel and timepoint as `[z, y, x]`.
+    ///
+    /// # Errors
+    /// As [`Plate::read`]; a stack with a missing section is an error.
+    pub fn read_z_stack(&self, image: &ImageStructure, t: u32, c: u32) -> Result<Stack> {
+        let indices: Vec<_> = (0..image.sizes.z).map(|z| PlaneIndex::new(t, c, z)).collect();
+        self.backend.read_stack(&self.path.append(&image.path), &indices)
+    }
+
+    /// Streams every present plane of the plate to `visit`, from several threads at once,
+    /// in any order. `visit` gets the well, the image, the plane's index and its pixels.
+    ///
+    /// # Errors
+    /// The first error, of a read or of `visit`; it stops the stream.
+    pub fn for_each_plane(
+        &self,
+        visit: impl Fn(WellPosition, &ImageStructure, PlaneIndex, Plane) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let (targets, requests): (Vec<_>, Vec<_>) = self
+            .structure
+            .images()
+            .zip(&self.inventory.images)
+            .flat_map(|((well, image), inventory)| {
+                let present = inventory
+                    .iter()
+                    .filter(|(_, state)| *state == crate::model::PlaneState::Present);
+                present.map(move |(index, _)| ((well, image, index), self.request(image, index)))
+            })
+            .unzip();
+        let failure = std::sync::OnceLock::new();
+        self.backend.read_planes(&requests, &|position, answer| {
+            let (well, image, index) = targets[position];
+            match answer.and_then(|plane| visit(well, image, index, plane)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    let _ = failure.set(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        failure.into_inner().map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Debug for Plate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plate")
+            .field("backend", &self.backend.to_string())
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
