@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod buffer;
+pub mod convert;
 mod error;
 mod geometry;
 pub mod model;

@@ -1,0 +1,249 @@
+//! Converts a plate from any backend into any backend, plane by plane.
+//!
+//! Planes go from the reader's thread straight into the writer: memory stays at a few
+//! planes per thread, whatever the size of the plate. A conversion that was interrupted is
+//! taken up where it stopped, because the target's inventory says which planes are there.
+//! Missing planes of the source stay missing in the target.
+
+mod layout;
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+pub use layout::{TargetLayout, retarget};
+use serde::Serialize;
+
+use crate::{
+    Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
+    VirtualPath,
+    model::{PlaneState, PlateStructure},
+};
+
+/// Requests that are handed to the source in one batch.
+const BATCH_PLANES: usize = 1024;
+
+/// How to convert.
+#[derive(Clone, Debug, Default)]
+pub struct ConvertOptions {
+    /// Reads every written plane back and compares all its pixels with the source's.
+    pub verify: bool,
+    /// Keeps planes that the target has already (compared with the source when `verify` is
+    /// set). Without it, a target that holds planes is `AlreadyExists`.
+    pub resume: bool,
+}
+
+/// What happens during a conversion; `done` counts towards [`ConvertEvent::Started`]'s total.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ConvertEvent {
+    /// The plan is made.
+    Started {
+        /// Planes to convert, including those kept from an earlier run.
+        n_planes: u64,
+        /// Of these, planes that the target has already.
+        n_kept: u64,
+    },
+    /// One plane is in the target.
+    Written {
+        /// Bytes of its pixels.
+        n_bytes: u64,
+    },
+    /// One plane failed; the others go on.
+    Failed {
+        /// Which and why.
+        failure: ConvertFailure,
+    },
+}
+
+/// A plane that could not be converted.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConvertFailure {
+    /// The plane as the source names it.
+    pub plane: String,
+    /// Why, with all causes.
+    pub error: String,
+}
+
+/// What a conversion did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ConvertReport {
+    /// Images declared in the target.
+    pub n_images: u64,
+    /// Planes written in this run.
+    pub n_written: u64,
+    /// Planes that the target had already.
+    pub n_kept: u64,
+    /// Bytes of pixels written in this run.
+    pub n_bytes: u64,
+    /// Whether every plane was read back and compared.
+    pub verified: bool,
+    /// Planes that the source declares but does not have; missing in the target too.
+    pub missing: Vec<String>,
+    /// Planes that failed.
+    pub failed: Vec<ConvertFailure>,
+}
+
+impl ConvertReport {
+    /// Whether every present plane of the source is in the target.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+}
+
+/// One plane on its way.
+struct Transfer {
+    from: PlaneRequest,
+    to: PlaneRequest,
+}
+
+/// Converts `source` into the plate at `target_path` of `target`, which is declared first.
+///
+/// `cancel` stops it at the next plane; what was written stays, and a later run with
+/// [`ConvertOptions::resume`] goes on from there. `events` is called from several threads.
+///
+/// # Errors
+/// `AlreadyExists` when the target has planes and `resume` is not set, `Cancelled`, or a
+/// failure to declare the target. A failure of one plane is in the report instead.
+pub fn convert(
+    source: &Plate,
+    target: &dyn VirtualBackend,
+    target_path: &VirtualPath,
+    layout: TargetLayout,
+    options: &ConvertOptions,
+    cancel: &AtomicBool,
+    events: &(dyn Fn(ConvertEvent) + Sync),
+) -> Result<ConvertReport> {
+    let structure = retarget(source.structure(), layout)?;
+    target.create_plate(target_path, &structure)?;
+    let mut report = ConvertReport {
+        n_images: structure.n_images() as u64,
+        verified: options.verify,
+        ..Default::default()
+    };
+    let (transfers, kept) = plan(source, target, target_path, &structure, &mut report)?;
+    if !options.resume && !kept.is_empty() {
+        return Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("the target has {} planes already", kept.len()),
+        )
+        .with_path(target_path)
+        .with_hint("continue it with resume, or choose another place"));
+    }
+    events(ConvertEvent::Started {
+        n_planes: (transfers.len() + kept.len()) as u64,
+        n_kept: kept.len() as u64,
+    });
+    let run = Run { target, verify: options.verify, cancel, events, report: Mutex::new(report) };
+    if options.verify {
+        run.batches(source, &kept, &|transfer, plane| run.compare(transfer, plane));
+    }
+    run.batches(source, &transfers, &|transfer, plane| run.write(transfer, plane));
+    let mut report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.n_kept = kept.len() as u64;
+    if cancel.load(Ordering::Relaxed) {
+        return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
+            .with_path(target_path)
+            .with_hint("run it again with resume to go on"));
+    }
+    Ok(report)
+}
+
+/// Splits the present planes of the source into those to write and those that are there.
+fn plan(
+    source: &Plate,
+    target: &dyn VirtualBackend,
+    target_path: &VirtualPath,
+    structure: &PlateStructure,
+    report: &mut ConvertReport,
+) -> Result<(Vec<Transfer>, Vec<Transfer>)> {
+    let there = target.inventory(target_path)?;
+    let mut to_write = Vec::new();
+    let mut kept = Vec::new();
+    let images =
+        source.structure().images().zip(&source.inventory().images).zip(structure.images());
+    for (ordinal, (((_, image), inventory), (_, declared))) in images.enumerate() {
+        for (index, state) in inventory.iter() {
+            let from = source.request(image, index);
+            match state {
+                PlaneState::Present => {}
+                PlaneState::AbsentByDesign => continue,
+                PlaneState::Missing | PlaneState::Corrupt => {
+                    report.missing.push(from.to_string());
+                    continue;
+                }
+            }
+            let to = PlaneRequest::new(target_path.append(&declared.path), index);
+            let is_there = there.state(ordinal, index) == PlaneState::Present;
+            if is_there { &mut kept } else { &mut to_write }.push(Transfer { from, to });
+        }
+    }
+    Ok((to_write, kept))
+}
+
+struct Run<'a> {
+    target: &'a dyn VirtualBackend,
+    verify: bool,
+    cancel: &'a AtomicBool,
+    events: &'a (dyn Fn(ConvertEvent) + Sync),
+    report: Mutex<ConvertReport>,
+}
+
+impl Run<'_> {
+    /// Reads `transfers` from the source and hands each plane to `step` on the reader's thread.
+    fn batches(
+        &self,
+        source: &Plate,
+        transfers: &[Transfer],
+        step: &(dyn Fn(&Transfer, Plane) -> Result<()> + Sync),
+    ) {
+        for batch in transfers.chunks(BATCH_PLANES) {
+            let requests: Vec<_> = batch.iter().map(|transfer| transfer.from.clone()).collect();
+            source.backend().read_planes(&requests, &|position, answer| {
+                if self.cancel.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                let Some(transfer) = batch.get(position) else { return ControlFlow::Continue(()) };
+                if let Err(error) = answer.and_then(|plane| step(transfer, plane)) {
+                    self.fail(transfer, &error);
+                }
+                ControlFlow::Continue(())
+            });
+        }
+    }
+
+    fn write(&self, transfer: &Transfer, plane: Plane) -> Result<()> {
+        let n_bytes = plane.n_bytes() as u64;
+        self.target.write_planes(&[(transfer.to.clone(), plane.clone())])?;
+        if self.verify {
+            self.compare(transfer, plane)?;
+        }
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.n_written += 1;
+        report.n_bytes += n_bytes;
+        drop(report);
+        (self.events)(ConvertEvent::Written { n_bytes });
+        Ok(())
+    }
+
+    /// Checks that the target gives back exactly the source's pixels.
+    fn compare(&self, transfer: &Transfer, plane: Plane) -> Result<()> {
+        if self.target.read_plane(&transfer.to)? == plane {
+            return Ok(());
+        }
+        Err(Error::invalid_data("the plane reads back with other pixels than the source has")
+            .with_path(&transfer.to)
+            .with_hint("delete it and convert again; the disk or its memory may be failing"))
+    }
+
+    fn fail(&self, transfer: &Transfer, error: &Error) {
+        let failure = ConvertFailure { plane: transfer.from.to_string(), error: error.chain() };
+        tracing::warn!(plane = %failure.plane, error = %failure.error, "plane was not converted");
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).failed.push(failure.clone());
+        (self.events)(ConvertEvent::Failed { failure });
+    }
+}
