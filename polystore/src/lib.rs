@@ -9,12 +9,15 @@ pub mod buffer;
 pub mod convert;
 mod error;
 mod geometry;
+pub mod microscope;
 pub mod model;
 mod path;
 mod pixel_type;
 mod plane;
 mod plate;
+pub mod pyramid;
 mod registry;
+pub mod suggest;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,

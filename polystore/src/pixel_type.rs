@@ -105,6 +105,9 @@ pub trait Element: Pod + Send + Sync + PartialOrd + fmt::Debug + Default + priva
 
     /// The nearest value of this type: integers round half away from zero and saturate.
     fn from_f64(value: f64) -> Self;
+
+    /// The mean of four values; whole numbers round half up (towards positive infinity).
+    fn mean4(a: Self, b: Self, c: Self, d: Self) -> Self;
 }
 
 mod private {
@@ -112,7 +115,7 @@ mod private {
 }
 
 macro_rules! integer_element {
-    ($($type:ty => $name:ident),*) => {$(
+    ($($type:ty => $name:ident, $wide:ty);*) => {$(
         impl private::Sealed for $type {}
         impl Element for $type {
             const PIXEL_TYPE: PixelType = PixelType::$name;
@@ -126,11 +129,19 @@ macro_rules! integer_element {
             fn from_f64(value: f64) -> Self {
                 value.round() as Self
             }
+
+            #[inline]
+            fn mean4(a: Self, b: Self, c: Self, d: Self) -> Self {
+                let sum = <$wide>::from(a) + <$wide>::from(b) + <$wide>::from(c) + <$wide>::from(d);
+                ((sum + 2) >> 2) as Self
+            }
         }
     )*};
 }
 
-integer_element!(u8 => U8, u16 => U16, u32 => U32, i8 => I8, i16 => I16, i32 => I32);
+integer_element!(
+    u8 => U8, u16; u16 => U16, u32; u32 => U32, u64; i8 => I8, i16; i16 => I16, i32; i32 => I32, i64
+);
 
 impl private::Sealed for f32 {}
 impl Element for f32 {
@@ -144,6 +155,11 @@ impl Element for f32 {
     #[inline]
     fn from_f64(value: f64) -> Self {
         value as Self
+    }
+
+    #[inline]
+    fn mean4(a: Self, b: Self, c: Self, d: Self) -> Self {
+        ((a + b) + (c + d)) * 0.25
     }
 }
 
@@ -159,6 +175,11 @@ impl Element for f64 {
     #[inline]
     fn from_f64(value: f64) -> Self {
         value
+    }
+
+    #[inline]
+    fn mean4(a: Self, b: Self, c: Self, d: Self) -> Self {
+        ((a + b) + (c + d)) * 0.25
     }
 }
 

@@ -1,6 +1,10 @@
 //! An opened plate: its structure, its inventory and the backend that reads it.
 
-use std::{fmt, ops::ControlFlow, sync::Arc};
+use std::{
+    fmt,
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     Error, Plane, PlaneIndex, PlaneRequest, Result, VirtualBackend, VirtualBackendExt, VirtualPath,
@@ -15,7 +19,7 @@ pub struct Plate {
     backend: Arc<dyn VirtualBackend>,
     path: VirtualPath,
     structure: Arc<PlateStructure>,
-    inventory: Arc<Inventory>,
+    inventory: Arc<OnceLock<Arc<Inventory>>>,
 }
 
 impl Plate {
@@ -25,8 +29,7 @@ impl Plate {
     /// As [`VirtualBackend::plate`].
     pub fn open(backend: Arc<dyn VirtualBackend>, path: VirtualPath) -> Result<Self> {
         let structure = backend.plate(&path)?;
-        let inventory = backend.inventory(&path)?;
-        Ok(Self { backend, path, structure, inventory })
+        Ok(Self { backend, path, structure, inventory: Arc::default() })
     }
 
     /// The backend that reads it.
@@ -44,9 +47,16 @@ impl Plate {
         &self.structure
     }
 
-    /// What is there.
-    pub fn inventory(&self) -> &Arc<Inventory> {
-        &self.inventory
+    /// What is there; asked of the backend at the first call, then kept.
+    ///
+    /// # Errors
+    /// As [`VirtualBackend::inventory`].
+    pub fn inventory(&self) -> Result<&Arc<Inventory>> {
+        if let Some(inventory) = self.inventory.get() {
+            return Ok(inventory);
+        }
+        let inventory = self.backend.inventory(&self.path)?;
+        Ok(self.inventory.get_or_init(|| inventory))
     }
 
     /// The image of `field` (0-based) of a well, in the first acquisition.
@@ -98,10 +108,11 @@ impl Plate {
         &self,
         visit: impl Fn(WellPosition, &ImageStructure, PlaneIndex, Plane) -> Result<()> + Sync,
     ) -> Result<()> {
+        let inventory = self.inventory()?;
         let (targets, requests): (Vec<_>, Vec<_>) = self
             .structure
             .images()
-            .zip(&self.inventory.images)
+            .zip(&inventory.images)
             .flat_map(|((well, image), inventory)| {
                 let present = inventory
                     .iter()

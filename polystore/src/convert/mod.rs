@@ -165,7 +165,7 @@ fn plan(
     let mut to_write = Vec::new();
     let mut kept = Vec::new();
     let images =
-        source.structure().images().zip(&source.inventory().images).zip(structure.images());
+        source.structure().images().zip(&source.inventory()?.images).zip(structure.images());
     for (ordinal, (((_, image), inventory), (_, declared))) in images.enumerate() {
         for (index, state) in inventory.iter() {
             let from = source.request(image, index);

@@ -146,6 +146,9 @@ pub struct Channel {
     pub excitation_nm: Option<f64>,
     /// Emission wavelength in nm.
     pub emission_nm: Option<f64>,
+    /// The number, from 1, that the source's file names give it, where that is not its
+    /// position from 1 (a plate with `w1` and `w4` only).
+    pub number: Option<u32>,
 }
 
 impl Channel {
@@ -261,6 +264,19 @@ impl ImageStructure {
                 .filter(|&n| n < self.sizes.c as usize)
         };
         by_name.or_else(by_number).and_then(|index| u32::try_from(index).ok())
+    }
+
+    /// The number, from 0, that file names of the source give channel `c`.
+    pub fn channel_number(&self, c: u32) -> u32 {
+        self.channels
+            .get(c as usize)
+            .and_then(|channel| channel.number?.checked_sub(1))
+            .unwrap_or(c)
+    }
+
+    /// The channel that file names of the source number `number`, from 0.
+    pub fn channel_by_number(&self, number: u32) -> Option<u32> {
+        (0..self.sizes.c).find(|&c| self.channel_number(c) == number)
     }
 
     /// Checks that sizes, channels and levels agree.

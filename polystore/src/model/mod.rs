@@ -1,12 +1,14 @@
 //! The plate model: plain data that says what a plate declares, loaded once and shared.
 
 mod image;
+mod index;
 mod inventory;
 mod naming;
 mod plate;
 mod source;
 
 pub use image::{Channel, Color, ImageKind, ImageStructure, PhysicalSize, Sizes, StagePosition};
+pub use index::PlateIndex;
 pub use inventory::{ImageInventory, Inventory, InventoryCounts, PlaneState};
 pub use naming::{
     NamingScheme, OPENHCS_NAMING, OpenHcsNaming, POLYSTORE_NAMING, PlaneName, PolystoreNaming,

@@ -186,7 +186,7 @@ impl PlateStructure {
             field: Some(image.field),
             acquisition,
             t,
-            c: Some(index.c),
+            c: Some(image.channel_number(index.c)),
             z: Some(index.z),
         }
     }

@@ -12,8 +12,23 @@ use crate::{
 pub struct PlaneSource {
     /// Index into [`SourceMap::files`].
     pub file: u32,
-    /// Which plane of the file.
-    pub index: PlaneIndex,
+    /// Page of the file: the position of a TIFF's directory in its chain, or of a plane in
+    /// an `.npy` stack; 0 for files with one plane.
+    pub page: u32,
+    /// Sample of an interleaved page (0 red, 1 green, 2 blue); 0 for grey pages.
+    pub sample: u16,
+}
+
+impl PlaneSource {
+    /// The only plane of file number `file`.
+    pub const fn whole(file: u32) -> Self {
+        Self { file, page: 0, sample: 0 }
+    }
+
+    /// Page number `page` of file number `file`.
+    pub const fn page(file: u32, page: u32) -> Self {
+        Self { file, page, sample: 0 }
+    }
 }
 
 /// The sources of one image's planes, dense in `t, c, z` order (z fastest).

@@ -1,0 +1,168 @@
+//! A folder as microscope readers see it: listed once, files opened only when asked for.
+
+use bytes::Bytes;
+
+use crate::{Error, ErrorKind, Result, model::ImageStructure};
+
+/// What the header of an image file says; no pixel is decoded for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageFileInfo {
+    /// The file as one image on its own: sizes, type, channels, physical sizes.
+    pub image: ImageStructure,
+    /// Pages of the file: directories of a TIFF, planes of an `.npy` stack.
+    pub n_pages: u32,
+    /// Interleaved samples of a page: 3 for RGB.
+    pub n_samples: u16,
+    /// The text that the file carries (TIFF `ImageDescription` of the first page): OME-XML,
+    /// MetaXpress XML, ImageJ's settings. Empty when there is none.
+    pub description: String,
+}
+
+/// Opens files of a folder for a microscope reader. Paths are relative, `/`-separated.
+pub trait FolderFiles: Sync {
+    /// The whole content of a metadata file.
+    ///
+    /// # Errors
+    /// `NotFound`; `LimitExceeded` when it is longer than `max_bytes`.
+    fn read(&self, file: &str, max_bytes: u64) -> Result<Bytes>;
+
+    /// The header of an image file.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidData` naming what is wrong with the file; `Unsupported`.
+    fn describe(&self, file: &str) -> Result<ImageFileInfo>;
+}
+
+/// A folder that may hold a plate: its listing, taken in one pass, and a way into its files.
+pub struct PlateFolder<'a> {
+    name: &'a str,
+    files: &'a [Box<str>],
+    notes: &'a [String],
+    reader: &'a dyn FolderFiles,
+}
+
+/// Most bytes of a metadata file that are read.
+pub const MAX_METADATA_BYTES: u64 = 1 << 30;
+
+impl<'a> PlateFolder<'a> {
+    /// A folder called `name` with `files` below it, relative and `/`-separated, in the
+    /// order of the listing (any order). `notes` says what the listing passed over.
+    pub fn new(
+        name: &'a str,
+        files: &'a [Box<str>],
+        notes: &'a [String],
+        reader: &'a dyn FolderFiles,
+    ) -> Self {
+        Self { name, files, notes, reader }
+    }
+
+    /// The folder's own name, often the plate's.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// All files below the folder, in no particular order. A file is known by its position
+    /// here ([`PlaneSource::file`](crate::model::PlaneSource::file)).
+    pub fn files(&self) -> &'a [Box<str>] {
+        self.files
+    }
+
+    /// What the listing passed over and why; belongs into the inventory's notes.
+    pub fn notes(&self) -> &'a [String] {
+        self.notes
+    }
+
+    /// The first file, by name, whose path satisfies `wanted`.
+    pub fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
+        self.files.iter().map(|file| &**file).filter(|file| wanted(file)).min()
+    }
+
+    /// The content of a metadata file.
+    ///
+    /// # Errors
+    /// As [`FolderFiles::read`], with at most [`MAX_METADATA_BYTES`].
+    pub fn read(&self, file: &str) -> Result<Bytes> {
+        self.reader.read(file, MAX_METADATA_BYTES)
+    }
+
+    /// The content of a text file: UTF-8, else UTF-16 with a byte-order mark, else Latin-1,
+    /// which vendors' software still writes.
+    ///
+    /// # Errors
+    /// As [`PlateFolder::read`].
+    pub fn read_text(&self, file: &str) -> Result<String> {
+        Ok(decode_text(&self.read(file)?))
+    }
+
+    /// The header of an image file.
+    ///
+    /// # Errors
+    /// As [`FolderFiles::describe`].
+    pub fn describe(&self, file: &str) -> Result<ImageFileInfo> {
+        self.reader.describe(file)
+    }
+
+    /// The header of the first of `files` that can be read: what all images of a plate are
+    /// taken to be like. Unreadable ones before it are reported through `on_error`.
+    ///
+    /// # Errors
+    /// The last error when none of the first 16 can be read; `NotFound` without files.
+    pub fn describe_any<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f str>,
+        mut on_error: impl FnMut(&'f str, &Error),
+    ) -> Result<ImageFileInfo> {
+        let mut last =
+            Error::new(ErrorKind::NotFound, "the folder has no image files").with_path(self.name);
+        for file in files.into_iter().take(16) {
+            match self.describe(file) {
+                Ok(info) => return Ok(info),
+                Err(error) => {
+                    on_error(file, &error);
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+impl std::fmt::Debug for PlateFolder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlateFolder")
+            .field("name", &self.name)
+            .field("n_files", &self.files.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Text in UTF-8, in UTF-16 with a byte-order mark, or in Latin-1; never fails.
+pub fn decode_text(bytes: &[u8]) -> String {
+    let utf16 = |from: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> =
+            bytes[2..].chunks_exact(2).map(|pair| from([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes {
+        [0xFF, 0xFE, ..] => return utf16(u16::from_le_bytes),
+        [0xFE, 0xFF, ..] => return utf16(u16::from_be_bytes),
+        _ => {}
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
+        Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vendor_encodings_decode() {
+        assert_eq!(decode_text(b"\xef\xbb\xbfab"), "ab");
+        assert_eq!(decode_text(b"\xff\xfea\0\xb5\0"), "aµ");
+        assert_eq!(decode_text(b"\xfe\xff\0a"), "a");
+        assert_eq!(decode_text(b"\xb5m"), "µm");
+    }
+}

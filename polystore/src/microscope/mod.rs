@@ -1,0 +1,119 @@
+//! Microscope readers: from a folder of files to a declared plate. One file each.
+//!
+//! A reader sees a [`PlateFolder`]: names that were listed once, and a way to open the few
+//! files whose content it needs. It answers with a [`DeclaredPlate`]: what the plate
+//! declares, what of it is there, and which page of which file each plane is.
+
+mod folder;
+
+use std::{
+    fmt,
+    sync::{OnceLock, PoisonError, RwLock},
+};
+
+pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
+
+use crate::{
+    Error, Result,
+    model::{DeclaredPlate, NamingScheme},
+};
+
+/// How sure a reader is that a folder is of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detection {
+    /// It is not.
+    No,
+    /// File names look like it.
+    Names,
+    /// The vendor's own metadata is there.
+    Metadata,
+}
+
+/// A reader of one vendor's plate layout.
+pub trait Microscope: fmt::Debug + Send + Sync + 'static {
+    /// The name to ask for it by, such as `imagexpress`.
+    fn name(&self) -> &'static str;
+
+    /// One line for people: vendor, systems, what is recognised.
+    fn title(&self) -> &'static str;
+
+    /// The scheme of its plane names.
+    fn naming(&self) -> &'static dyn NamingScheme;
+
+    /// Whether `folder` looks like a plate of this kind. Cheap: looks at names, not into files.
+    fn detect(&self, folder: &PlateFolder<'_>) -> Detection;
+
+    /// Reads the plate's structure and inventory. Writes nothing, anywhere.
+    ///
+    /// # Errors
+    /// `InvalidData` naming the file and what is wrong with it; `NotFound` when there is no
+    /// image of this kind.
+    fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate>;
+}
+
+/// The readers of this crate, the surest first; a new one is one file and one line here.
+static BUILT_IN: &[&dyn Microscope] = &[];
+
+fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
+    static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();
+    REGISTERED.get_or_init(|| RwLock::new(BUILT_IN.to_vec()))
+}
+
+/// All readers registered in this process, the surest first.
+pub fn microscopes() -> Vec<&'static dyn Microscope> {
+    registered().read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Adds a reader to this process, asked before those that are there. Its naming scheme is
+/// registered too.
+pub fn register_microscope(microscope: &'static dyn Microscope) {
+    crate::model::register_naming(microscope.naming());
+    registered().write().unwrap_or_else(PoisonError::into_inner).insert(0, microscope);
+}
+
+/// The reader called `name`.
+///
+/// # Errors
+/// `InvalidInput` with the nearest names when there is none.
+pub fn microscope(name: &str) -> Result<&'static dyn Microscope> {
+    let known = microscopes();
+    known.iter().find(|candidate| candidate.name() == name).copied().ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|candidate| candidate.name()).collect();
+        Error::invalid_input(format!("no microscope reader is called `{name}`"))
+            .with_hint(crate::suggest::hint(name, &names))
+    })
+}
+
+/// Reads a folder with the reader called `name`, or with the surest that recognises it.
+///
+/// # Errors
+/// As [`Microscope::read`]; `InvalidData` when no reader recognises the folder.
+pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<DeclaredPlate> {
+    let reader = match name {
+        Some(name) => microscope(name)?,
+        None => detect(folder).ok_or_else(|| {
+            Error::invalid_data(format!(
+                "no microscope reader recognises the {} files of this folder as a plate",
+                folder.files().len()
+            ))
+            .with_path(folder.name())
+            .with_hint("name a layout (see `polystore microscopes`), or describe the file names by a pattern")
+        })?,
+    };
+    let mut plate = reader.read(folder)?;
+    plate.inventory.notes.extend_from_slice(folder.notes());
+    plate.structure.check()?;
+    Ok(plate)
+}
+
+/// The surest reader of `folder`; the first registered among equals.
+pub fn detect(folder: &PlateFolder<'_>) -> Option<&'static dyn Microscope> {
+    let mut best: Option<(Detection, &'static dyn Microscope)> = None;
+    for candidate in microscopes() {
+        let found = candidate.detect(folder);
+        if found > best.map_or(Detection::No, |(sure, _)| sure) {
+            best = Some((found, candidate));
+        }
+    }
+    best.map(|(_, microscope)| microscope)
+}

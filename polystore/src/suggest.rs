@@ -1,0 +1,38 @@
+//! "Did you mean": the nearest known name to a mistyped one.
+
+/// The known names nearest to `wanted`, best first, at most three.
+pub fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let mut scored: Vec<_> = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), *name))
+        .filter(|(score, _)| *score > 0.75)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+/// A hint for a name that is not known: the nearest ones, or else all there are.
+pub fn hint(wanted: &str, known: &[&str]) -> String {
+    let near = nearest(wanted, known);
+    let quoted = |names: &[&str]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+    };
+    match (near.is_empty(), known.is_empty()) {
+        (false, _) => format!("did you mean {}?", quoted(&near)),
+        (true, false) => format!("known: {}", known.join(", ")),
+        (true, true) => "there are none".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_suggested_and_far_ones_listed() {
+        let known = ["gaussian", "otsu", "label"];
+        assert_eq!(hint("gausian", &known), "did you mean `gaussian`?");
+        assert_eq!(hint("zzz", &known), "known: gaussian, otsu, label");
+    }
+}
