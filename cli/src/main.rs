@@ -1,1 +1,3 @@
+//! The `polystore` command.
+
 fn main() {}
