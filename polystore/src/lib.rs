@@ -4,10 +4,14 @@
 //! batches of plane requests. See [`VirtualBackend`] for the contract and [`Plate`] for
 //! the way analysis code reads a plate.
 
+pub mod atomic;
 pub mod backend;
 pub mod buffer;
 pub mod convert;
+#[cfg(feature = "disk")]
+pub mod disk;
 mod error;
+pub mod fan_out;
 mod geometry;
 pub mod microscope;
 pub mod model;
