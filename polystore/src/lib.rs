@@ -15,6 +15,7 @@ pub mod fan_out;
 mod geometry;
 pub mod microscope;
 pub mod model;
+pub mod natural;
 mod path;
 mod pixel_type;
 mod plane;
