@@ -22,6 +22,7 @@ mod plane;
 mod plate;
 pub mod pyramid;
 mod registry;
+pub mod structure_cache;
 pub mod suggest;
 
 pub use backend::{
