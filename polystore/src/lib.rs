@@ -13,6 +13,8 @@ pub mod disk;
 mod error;
 pub mod fan_out;
 mod geometry;
+#[cfg(feature = "disk")]
+pub mod manager;
 pub mod microscope;
 pub mod model;
 pub mod natural;
@@ -32,6 +34,8 @@ pub use backend::{
 pub use bytes;
 pub use error::{Error, ErrorKind, Result};
 pub use geometry::{PlaneIndex, PlaneShape, Region, WellPosition, parse_row_name, row_name};
+#[cfg(feature = "disk")]
+pub use manager::{FileManager, ListOptions, Location, OpenOptions};
 pub use ndarray;
 pub use path::VirtualPath;
 pub use pixel_type::{Element, PixelType};

@@ -1,0 +1,3 @@
+//! Integration tests of the filesystem, a module per topic.
+
+mod disk_files;
