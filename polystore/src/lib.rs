@@ -11,6 +11,7 @@ mod error;
 mod geometry;
 pub mod microscope;
 pub mod model;
+pub mod natural;
 mod path;
 mod pixel_type;
 mod plane;
