@@ -6,7 +6,7 @@ use crate::{Error, Opener, Result, SpecLayer, VirtualBackend};
 
 /// The backends of this crate by the scheme of their specs.
 pub(crate) fn built_in_openers() -> BTreeMap<String, Opener> {
-    let openers: &[(&str, Opener)] = &[];
+    let openers: &[(&str, Opener)] = &[("memory", crate::memory::open)];
     openers.iter().map(|&(scheme, opener)| (scheme.to_owned(), opener)).collect()
 }
 

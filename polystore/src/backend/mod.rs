@@ -1,6 +1,7 @@
 //! The contract between a place that stores planes and the code that uses them.
 
 mod capabilities;
+mod check;
 mod ext;
 mod spec;
 mod sub_traits;
