@@ -58,6 +58,7 @@ mod plate;
 pub mod pyramid;
 mod registry;
 pub mod suggest;
+pub mod wrap;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
