@@ -63,6 +63,7 @@ mod plane;
 mod plate;
 pub mod pyramid;
 mod registry;
+pub mod render;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
