@@ -45,6 +45,7 @@
 pub mod atomic;
 pub mod backend;
 pub mod buffer;
+pub mod check;
 pub mod convert;
 #[cfg(feature = "disk")]
 pub mod disk;
