@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Error, ErrorKind, Plane, PlaneIndex, Plate, Region, Result, VirtualBackend, WellPosition,
+    Error, ErrorKind, Plane, PlaneIndex, Plate, Region, Result, WellPosition,
     model::{ImageStructure, InventoryCounts, PlaneState},
 };
 
@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        MemoryBackend, PixelType, PlaneRequest, VirtualBackendExt, VirtualPath,
+        MemoryBackend, PixelType, PlaneRequest, VirtualBackend, VirtualBackendExt, VirtualPath,
         model::{PlateStructure, Sizes},
         ndarray::Array2,
     };

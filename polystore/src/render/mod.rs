@@ -2,11 +2,13 @@
 
 mod contrast;
 mod montage;
+mod views;
 
 use std::borrow::Cow;
 
 pub use contrast::{Contrast, DEFAULT_PERCENTILES};
 pub use montage::{grid_layout, stage_layout};
+pub use views::{ViewOptions, ZView, color_of, field, overview, well};
 
 use crate::{Error, PixelType, Plane, Result, dispatch, model::Color};
 
