@@ -71,7 +71,7 @@ pub mod wrap;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
-    VirtualBackend, VirtualBackendExt, WriteMode, open_spec, register_opener,
+    VirtualBackend, VirtualBackendExt, WriteMode, create_spec, open_spec, register_opener,
 };
 pub use bytes;
 pub use error::{Error, ErrorKind, Result};

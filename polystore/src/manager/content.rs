@@ -15,8 +15,16 @@ impl FileManager {
     /// # Errors
     /// As [`VirtualBackend::read_planes`].
     pub fn read_plane(&self, location: &str) -> Result<Plane> {
+        self.read_plane_at(location, 0)
+    }
+
+    /// Reads a plane at full size (`level` 0) or a smaller level.
+    ///
+    /// # Errors
+    /// As [`VirtualBackend::read_planes`].
+    pub fn read_plane_at(&self, location: &str, level: u32) -> Result<Plane> {
         let Target { backend, path } = self.resolve(location)?;
-        backend.read_plane(&PlaneRequest::new(path, PlaneIndex::default()))
+        backend.read_plane(&PlaneRequest::new(path, PlaneIndex::default()).with_level(level))
     }
 
     /// Reads planes of one or more backends, each backend's in one batch; answers in order.
