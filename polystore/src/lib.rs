@@ -65,6 +65,8 @@ mod plate;
 pub mod pyramid;
 mod registry;
 pub mod render;
+#[cfg(feature = "disk")]
+pub mod roi;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
