@@ -1,1 +1,12 @@
-//! stub
+//! Compile a pipeline over a plate and execute it next to the data.
+//!
+//! A pipeline is data (TOML, or built in Rust): steps that call image functions. Compiled
+//! against a plate it becomes a plan in which every read, call and write is known before
+//! anything runs; an executor runs the plan.
+
+mod error;
+pub mod function;
+mod value;
+
+pub use error::{Error, Result};
+pub use value::{Stack, Value, ValueKind};

@@ -190,8 +190,13 @@ impl Error {
 
     /// Wraps an operating-system error; `operation` is a verb phrase such as `"read"`.
     pub fn io(error: io::Error, operation: &str, path: impl fmt::Display) -> Self {
+        Self::from_io(error, operation).with_path(path)
+    }
+
+    /// Wraps an operating-system error where the path is added by the caller.
+    pub fn from_io(error: io::Error, operation: &str) -> Self {
         let (kind, hint) = classify_io(&error);
-        let wrapped = Self::new(kind, format!("cannot {operation}")).with_path(path);
+        let wrapped = Self::new(kind, format!("cannot {operation}"));
         let wrapped = match hint {
             Some(hint) => wrapped.with_hint(hint),
             None => wrapped,

@@ -42,10 +42,14 @@
 //! # Ok::<(), polystore::Error>(())
 //! ```
 
+pub mod atomic;
 pub mod backend;
 pub mod buffer;
 pub mod convert;
+#[cfg(feature = "disk")]
+pub mod disk;
 mod error;
+pub mod fan_out;
 mod geometry;
 pub mod memory;
 pub mod microscope;
@@ -57,6 +61,7 @@ mod plane;
 mod plate;
 pub mod pyramid;
 mod registry;
+pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
 

@@ -6,7 +6,11 @@ use crate::{Error, Opener, Result, SpecLayer, VirtualBackend, suggest, wrap};
 
 /// The backends of this crate by the scheme of their specs.
 pub(crate) fn built_in_openers() -> BTreeMap<String, Opener> {
-    let openers: &[(&str, Opener)] = &[("memory", crate::memory::open)];
+    let openers: &[(&str, Opener)] = &[
+        ("memory", crate::memory::open),
+        #[cfg(feature = "disk")]
+        ("disk", crate::disk::open_spec),
+    ];
     openers.iter().map(|&(scheme, opener)| (scheme.to_owned(), opener)).collect()
 }
 
