@@ -45,6 +45,8 @@
 pub mod atomic;
 pub mod backend;
 pub mod buffer;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod convert;
 #[cfg(feature = "disk")]
 pub mod disk;
