@@ -45,6 +45,7 @@
 pub mod atomic;
 pub mod backend;
 pub mod buffer;
+pub mod check;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod convert;
@@ -53,6 +54,8 @@ pub mod disk;
 mod error;
 pub mod fan_out;
 mod geometry;
+#[cfg(feature = "disk")]
+pub mod manager;
 pub mod memory;
 pub mod microscope;
 pub mod model;
@@ -63,17 +66,20 @@ mod plane;
 mod plate;
 pub mod pyramid;
 mod registry;
+pub mod render;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
-    VirtualBackend, VirtualBackendExt, WriteMode, open_spec, register_opener,
+    VirtualBackend, VirtualBackendExt, WriteMode, create_spec, open_spec, register_opener,
 };
 pub use bytes;
 pub use error::{Error, ErrorKind, Result};
 pub use geometry::{PlaneIndex, PlaneShape, Region, WellPosition, parse_row_name, row_name};
+#[cfg(feature = "disk")]
+pub use manager::{FileManager, ListOptions, Location, OpenOptions};
 pub use memory::{MemoryBackend, MemoryOptions};
 pub use ndarray;
 pub use path::VirtualPath;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 pub use capabilities::Capabilities;
 pub use ext::VirtualBackendExt;
-pub use spec::{BackendSpec, Opener, SpecLayer, open_spec, register_opener};
+pub use spec::{BackendSpec, Opener, SpecLayer, create_spec, open_spec, register_opener};
 pub use sub_traits::{
     Annotation, AnnotationStore, AnnotationValue, Cell, Column, ColumnValues, Roi, RoiStore, Shape,
     Table, TableStore,

@@ -91,6 +91,8 @@ pub struct Color {
 }
 
 impl Color {
+    /// Black.
+    pub const BLACK: Self = Self { red: 0, green: 0, blue: 0 };
     /// White, for channels without a colour.
     pub const WHITE: Self = Self { red: 255, green: 255, blue: 255 };
 
