@@ -120,9 +120,10 @@ pub enum WriteMode {
 /// * Reading a declared plane that was never stored is `MissingPlane`, never zeros; so is
 ///   reading one that was stored only in part. What was stored of it can be read as a
 ///   region (where the backend stores tiles, at least whole tiles).
-/// * A path that is not there is `NotFound`, below a file too; something there that is no
-///   image, asked for as one, is `InvalidData`. A region, level or index outside the image
-///   is `InvalidInput`.
+/// * A path that is not there is `NotFound`, below a file too. What is there but no image,
+///   asked for as one, is `InvalidData` (a file of a foreign kind may be `Unsupported`). A
+///   region, level or index outside the image is `InvalidInput`. Of several faults in one
+///   request, any is told.
 /// * Where something else stands in the way of a change (a file where a directory is
 ///   needed, a directory where a file is to be), it is `AlreadyExists`.
 /// * A [`Plane`] that was handed out never changes, whatever happens to its source.
@@ -172,7 +173,8 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// `path` is `path` itself.
     ///
     /// # Errors
-    /// `NotFound` when nothing is there, `InvalidData` when it is not an image.
+    /// `NotFound` when nothing is there, `InvalidData` when it is not an image, `Unsupported`
+    /// when it is a file of a kind that the backend does not read.
     fn describe(&self, path: &VirtualPath) -> Result<ImageStructure>;
 
     /// Reads a batch of planes; every request is answered through `sink` (see [`PlaneSink`]).

@@ -5,6 +5,7 @@
 //! names subjects (`omero,s3`, or `all`) that must be there: then it is a failure.
 
 mod decorated;
+mod on_disk;
 mod subjects;
 
 use std::{process::ExitCode, sync::Arc};

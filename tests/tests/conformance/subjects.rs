@@ -7,12 +7,13 @@ use polystore::{
     conformance::{Place, Subject},
 };
 
-use crate::decorated;
+use crate::{decorated, on_disk};
 
 /// Every subject of the matrix.
 pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
     let mut subjects: Vec<Arc<dyn Subject>> = vec![Arc::new(Memory), Arc::new(SpillingMemory)];
     subjects.extend(decorated::subjects());
+    subjects.extend(on_disk::subjects());
     subjects
 }
 

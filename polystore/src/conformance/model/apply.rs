@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    Entry, EntryKind, PlaneRequest, Result, VirtualBackendExt, VirtualPath,
+    Entry, EntryKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt, VirtualPath,
     conformance::{
         Context, Failure, Place, Subject, TestPlate,
         context::blank,
@@ -31,10 +31,20 @@ impl<'a> Player<'a> {
     }
 
     /// Whether the contract says what `operation` answers. Regions are only written into
-    /// planes that are there: how finely a backend knows what is missing is its own affair.
+    /// planes that are there, for how finely a backend knows what is missing is its own
+    /// affair; and of two faults of a request, any may be told.
     pub(super) fn makes_sense(&self, operation: &Operation) -> bool {
-        let Operation::WriteRegion { name, index, .. } = operation else { return true };
-        let plane = self.request(name).map(|request| PlaneRequest { index: *index, ..request });
+        match operation {
+            Operation::WriteRegion { name, index, .. } => self.is_stored(name, *index),
+            Operation::ReadPlane { name, index, region, level } => {
+                region.is_none() && *level == 0 || self.is_stored(name, *index)
+            }
+            _ => true,
+        }
+    }
+
+    fn is_stored(&self, name: &str, index: PlaneIndex) -> bool {
+        let plane = self.request(name).map(|request| PlaneRequest { index, ..request });
         plane.and_then(|request| self.cx.backend().read_plane(&request)).is_ok()
     }
 
@@ -154,11 +164,11 @@ impl<'a> Player<'a> {
         let path =
             plate.structure.images().nth(image as usize).map(|(_, image)| image.path.clone());
         let path = plate.path.append(&path.unwrap_or_else(VirtualPath::root));
-        Ok(PlaneRequest::new(path, crate::PlaneIndex::default()))
+        Ok(PlaneRequest::new(path, PlaneIndex::default()))
     }
 
     fn request(&self, name: &str) -> Result<PlaneRequest> {
-        Ok(PlaneRequest::new(self.path(name)?, crate::PlaneIndex::default()))
+        Ok(PlaneRequest::new(self.path(name)?, PlaneIndex::default()))
     }
 
     /// The path of `name`, as the subject names images.
