@@ -46,6 +46,8 @@ pub mod atomic;
 pub mod backend;
 pub mod buffer;
 pub mod check;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod convert;
 #[cfg(feature = "disk")]
 pub mod disk;
