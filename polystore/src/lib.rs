@@ -13,6 +13,7 @@ pub mod disk;
 mod error;
 pub mod fan_out;
 mod geometry;
+#[cfg(feature = "disk")]
 pub mod microscope;
 pub mod model;
 pub mod natural;
@@ -24,6 +25,8 @@ pub mod pyramid;
 mod registry;
 pub mod structure_cache;
 pub mod suggest;
+#[cfg(feature = "disk")]
+mod xml;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
