@@ -29,7 +29,7 @@ use std::{
 };
 
 use bytes::Bytes;
-pub use format::image_extensions;
+pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
 pub use tiff::TiffCompression;
 
@@ -137,6 +137,13 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
         options.links_to = folders.lines().map(PathBuf::from).collect();
     }
     Ok(Arc::new(DiskBackend::open_with(&spec.location, options)?))
+}
+
+/// Makes the folder of a `disk:` spec and opens it.
+pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    std::fs::create_dir_all(&spec.location)
+        .map_err(|error| crate::Error::io(error, "create the folder", &spec.location))?;
+    open_spec(spec)
 }
 
 impl VirtualBackend for DiskBackend {
