@@ -57,6 +57,7 @@ mod geometry;
 #[cfg(feature = "disk")]
 pub mod manager;
 pub mod memory;
+#[cfg(feature = "disk")]
 pub mod microscope;
 pub mod model;
 pub mod natural;
@@ -72,6 +73,8 @@ pub mod roi;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
+#[cfg(feature = "disk")]
+mod xml;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
