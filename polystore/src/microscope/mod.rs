@@ -7,6 +7,8 @@
 pub mod builder;
 mod folder;
 mod imagexpress;
+#[cfg(test)]
+mod measure;
 mod names;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -58,7 +60,7 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The readers of this crate, the surest first; a new one is one file and one line here.
-static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress];
+pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();
