@@ -78,6 +78,14 @@ fn parse_stem(stem: &str, is_tag: impl Fn(u8) -> bool) -> Option<(&str, WellPosi
                 rest = before;
             }
             _ => {
+                // A site without anything before it is no well in lower case.
+                let is_tag = token
+                    .as_bytes()
+                    .first()
+                    .is_some_and(|byte| matches!(byte, b's' | b'w' | b'z' | b't'));
+                if is_tag {
+                    return None;
+                }
                 let is_bare = parts == Parts::default();
                 return Some((before, well(token, is_bare)?, parts));
             }
