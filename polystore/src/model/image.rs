@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath};
 
+/// Most planes of one image: what an inventory of one byte per plane may take.
+const MAX_PLANES: u64 = 1 << 28;
+
 /// Sizes of an image along `[t, c, z, y, x]`; each at least 1 in a valid image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sizes {
@@ -288,6 +291,14 @@ impl ImageStructure {
         if [sizes.t, sizes.c, sizes.z, sizes.y, sizes.x].contains(&0) {
             return Err(Error::invalid_input(format!("image sizes {sizes} have a zero"))
                 .with_path(&self.path));
+        }
+        let n_planes =
+            u64::from(sizes.t).saturating_mul(u64::from(sizes.c)).saturating_mul(sizes.z.into());
+        if n_planes > MAX_PLANES {
+            return Err(Error::invalid_input(format!(
+                "image sizes {sizes} make more than {MAX_PLANES} planes"
+            ))
+            .with_path(&self.path));
         }
         if self.channels.len() != sizes.c as usize {
             return Err(Error::invalid_input(format!(
