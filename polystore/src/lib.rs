@@ -64,6 +64,8 @@ mod registry;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
+#[cfg(feature = "zarr")]
+pub mod zarr;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
