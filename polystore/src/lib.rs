@@ -45,13 +45,19 @@
 pub mod atomic;
 pub mod backend;
 pub mod buffer;
+pub mod check;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod convert;
 #[cfg(feature = "disk")]
 pub mod disk;
 mod error;
 pub mod fan_out;
 mod geometry;
+#[cfg(feature = "disk")]
+pub mod manager;
 pub mod memory;
+#[cfg(feature = "disk")]
 pub mod microscope;
 pub mod model;
 pub mod natural;
@@ -61,19 +67,26 @@ mod plane;
 mod plate;
 pub mod pyramid;
 mod registry;
+pub mod render;
+#[cfg(feature = "disk")]
+pub mod roi;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
+#[cfg(feature = "disk")]
+mod xml;
 #[cfg(feature = "zarr")]
 pub mod zarr;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
-    VirtualBackend, VirtualBackendExt, WriteMode, open_spec, register_opener,
+    VirtualBackend, VirtualBackendExt, WriteMode, create_spec, open_spec, register_opener,
 };
 pub use bytes;
 pub use error::{Error, ErrorKind, Result};
 pub use geometry::{PlaneIndex, PlaneShape, Region, WellPosition, parse_row_name, row_name};
+#[cfg(feature = "disk")]
+pub use manager::{FileManager, ListOptions, Location, OpenOptions};
 pub use memory::{MemoryBackend, MemoryOptions};
 pub use ndarray;
 pub use path::VirtualPath;

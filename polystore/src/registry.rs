@@ -28,6 +28,16 @@ const LAYERS: [(&str, Wrap); 5] = [
     (wrap::readonly::NAME, wrap::readonly::from_layer),
 ];
 
+/// How places of `scheme` are made.
+pub(crate) fn creator(scheme: &str) -> Option<Opener> {
+    let creators: &[(&str, Opener)] = &[
+        ("memory", crate::memory::open),
+        #[cfg(feature = "disk")]
+        ("disk", crate::disk::create_from_spec),
+    ];
+    creators.iter().find(|(known, _)| *known == scheme).map(|(_, creator)| *creator)
+}
+
 /// Puts the decorator that `layer` describes around `inner`.
 pub(crate) fn wrap_layer(
     inner: Arc<dyn VirtualBackend>,

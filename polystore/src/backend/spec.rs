@@ -137,6 +137,20 @@ pub fn register_opener(scheme: impl Into<String>, opener: Opener) {
     openers().write().unwrap_or_else(PoisonError::into_inner).insert(scheme.into(), opener);
 }
 
+/// Makes the place that `spec` describes where it is not there yet, and opens it for writing.
+///
+/// # Errors
+/// `Unsupported` for a scheme whose places are not made this way; otherwise as the file
+/// system answers.
+pub fn create_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    let creator = crate::registry::creator(&spec.scheme).ok_or_else(|| {
+        Error::unsupported(format!("`{}:` places cannot be made here", spec.scheme))
+    })?;
+    spec.layers
+        .iter()
+        .try_fold(creator(spec)?, |inner, layer| crate::registry::wrap_layer(inner, layer))
+}
+
 /// Opens the backend that `spec` describes, with its decorators.
 ///
 /// # Errors

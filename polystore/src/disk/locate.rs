@@ -65,8 +65,11 @@ impl DiskBackend {
             Ok(file) if file.is_file() => {
                 return Ok(Located { file, address: Address::Index(index), expected: None });
             }
+            Ok(_) => {
+                return Err(Error::invalid_data("is a folder, not an image").with_path(path));
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Err(_) => {}
         }
         if let Some(declared) = self.declared_image(path, index)? {
             return self.locate_declared(&declared);
@@ -187,6 +190,10 @@ impl DiskBackend {
 
     /// Opens the plate that the nearest existing folder above `path` is, or is in.
     fn open_plate_above(&self, path: &VirtualPath) -> Result<()> {
+        // Opening a folder as a plate lists everything below it, so names must look like it.
+        if !path.name().is_some_and(crate::plate::is_of_plate) {
+            return Ok(());
+        }
         let exists = |above: &VirtualPath| self.root.join(above).is_dir();
         let Some(folder) = path.ancestors().skip(1).find(exists) else { return Ok(()) };
         self.open_plate(&folder).map(|_| ()).map_err(|error| not_found(path).with_source(error))

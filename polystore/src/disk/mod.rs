@@ -15,6 +15,7 @@ mod ome;
 mod options;
 mod plates;
 mod read;
+mod rois;
 mod root;
 mod sources;
 mod tiff;
@@ -29,7 +30,7 @@ use std::{
 };
 
 use bytes::Bytes;
-pub use format::image_extensions;
+pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
 pub use tiff::TiffCompression;
 
@@ -42,6 +43,7 @@ use self::{
 use crate::{
     BackendSpec, Capabilities, Entry, Plane, PlaneRequest, PlaneSink, Result, VirtualBackend,
     VirtualPath, WriteMode,
+    backend::RoiStore,
     model::{ImageStructure, Inventory, PlateStructure},
     structure_cache::StructureCache,
 };
@@ -115,6 +117,18 @@ impl DiskBackend {
         self.sources.forget(path);
     }
 
+    /// Refuses to declare an image where a file or folder is that is not the image's own.
+    fn check_free(&self, path: &VirtualPath) -> Result<()> {
+        let own = self.declared_image(path, Default::default())?.is_some();
+        match self.root.existing(path) {
+            Ok(found) if !own => {
+                let what = if found.is_dir() { "a folder" } else { "a file" };
+                Err(entries::taken(what, path))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn named<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| error.with_backend(self.to_string()))
     }
@@ -137,6 +151,13 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
         options.links_to = folders.lines().map(PathBuf::from).collect();
     }
     Ok(Arc::new(DiskBackend::open_with(&spec.location, options)?))
+}
+
+/// Makes the folder of a `disk:` spec and opens it.
+pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    std::fs::create_dir_all(&spec.location)
+        .map_err(|error| crate::Error::io(error, "create the folder", &spec.location))?;
+    open_spec(spec)
 }
 
 impl VirtualBackend for DiskBackend {
@@ -214,6 +235,9 @@ impl VirtualBackend for DiskBackend {
         structure.check()?;
         let result = path.join(declared::PLATE_FILE).and_then(|file| {
             let target = self.target(&file)?;
+            if self.declared_image(path, Default::default())?.is_some_and(|at| at.path == *path) {
+                return Err(entries::taken("an image", path));
+            }
             let folder = self.root.join(path);
             let same = || Ok(declared::read_plate(&folder)?.as_ref() == Some(structure));
             write::declare(&target, &declared::to_text(structure)?, same)
@@ -227,6 +251,7 @@ impl VirtualBackend for DiskBackend {
         image.check()?;
         let result = declared::image_file(path).and_then(|file| {
             let target = self.target(&file)?;
+            self.check_free(path)?;
             let same =
                 || Ok(declared::read_image(&self.root.join(&file))?.as_ref() == Some(&image));
             write::declare(&target, &declared::to_text(&image)?, same)
@@ -260,6 +285,10 @@ impl VirtualBackend for DiskBackend {
 
     fn invalidate(&self, path: &VirtualPath) {
         self.forget(path);
+    }
+
+    fn as_rois(&self) -> Option<&dyn RoiStore> {
+        Some(self)
     }
 }
 

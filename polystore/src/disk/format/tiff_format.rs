@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Write, path::Path, sync::Arc};
 
-use super::{FileFormat, Header, ReadRequest, WritePlane};
+use super::{FileFormat, Header, Output, ReadRequest, WritePlane};
 use crate::{
     Error, Plane, PlaneIndex, Result,
     disk::tiff::{self, Directory, FileIdentity, FileImage, PageRequest, WriteOptions},
@@ -34,11 +34,12 @@ impl FileFormat for Tiff {
         Ok(Arc::new(TiffHeader { directory, image, info }))
     }
 
-    fn write(&self, out: &mut File, plane: &Plane, options: &WritePlane) -> Result<()> {
+    fn write(&self, out: &mut dyn Output, plane: &Plane, options: &WritePlane) -> Result<()> {
         let settings = WriteOptions {
             compression: options.compression,
             physical_size: options.physical_size,
-            n_levels: 1,
+            n_levels: options.n_levels,
+            kind: options.kind,
             ..WriteOptions::default()
         };
         let mut out = std::io::BufWriter::new(out);
