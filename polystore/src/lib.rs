@@ -75,6 +75,8 @@ pub mod suggest;
 pub mod wrap;
 #[cfg(feature = "disk")]
 mod xml;
+#[cfg(feature = "zarr")]
+pub mod zarr;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,
