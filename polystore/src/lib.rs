@@ -16,6 +16,8 @@ mod geometry;
 pub mod microscope;
 pub mod model;
 pub mod natural;
+#[cfg(feature = "zarr")]
+pub mod ngff;
 mod path;
 mod pixel_type;
 mod plane;
