@@ -57,7 +57,7 @@ pub(super) fn as_integer(value: &Value) -> Option<i128> {
         return Some(integer);
     }
     let float = number.as_f64()?;
-    (float.fract() == 0.0 && float.abs() < 1e30).then_some(float as i128)
+    (float.fract() == 0.0 && float.abs() < 1e38).then_some(float as i128)
 }
 
 /// A text that is the same for two values exactly when JSON Schema takes them for equal:

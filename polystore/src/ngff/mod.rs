@@ -19,13 +19,11 @@ mod cursor;
 mod findings;
 mod hierarchy;
 mod json;
-#[cfg(test)]
-mod official;
 mod report;
 pub mod rules;
 mod store;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod version;
 
 use std::{cell::RefCell, path::Path};

@@ -8,7 +8,7 @@ pub(super) fn check(scene: &Cursor<'_>) {
         return;
     }
     if let Some(list) = scene.get("coordinateSystems") {
-        systems::check(&list, 0);
+        systems::check(&list, 0, rules::SYSTEM_REPEATED);
     }
     if let Some(list) = scene.required("coordinateTransformations", rules::SCENE) {
         transforms::check_list(&list, transforms::scene_ends);

@@ -11,7 +11,7 @@ use super::{
 use crate::ngff::{
     cursor::Cursor,
     json::{canonical, quote},
-    rules,
+    rules::{self, Rule},
 };
 
 /// Coordinate systems by name.
@@ -22,7 +22,7 @@ pub(super) type Systems = HashMap<String, Option<Vec<Axis>>>;
 pub(super) fn check_multiscale(item: &Cursor<'_>) -> (Option<Vec<Axis>>, Option<Vec<Level>>) {
     let systems = item
         .required("coordinateSystems", rules::SYSTEMS)
-        .and_then(|list| check(&list, 1))
+        .and_then(|list| check(&list, 1, rules::SYSTEM_DUPLICATE))
         .unwrap_or_default();
     if let Some(common) = item.get("coordinateTransformations") {
         transforms::check_list(&common, transforms::named_ends);
@@ -32,10 +32,11 @@ pub(super) fn check_multiscale(item: &Cursor<'_>) -> (Option<Vec<Axis>>, Option<
     (intrinsic.and_then(|name| systems.get(&name).cloned().flatten()), levels)
 }
 
-/// Checks the list and each of its systems.
-pub(super) fn check(list: &Cursor<'_>, least: usize) -> Option<Systems> {
+/// Checks the list and each of its systems; `repeated` is the rule that a system that is
+/// listed twice breaks.
+pub(super) fn check(list: &Cursor<'_>, least: usize, repeated: &'static Rule) -> Option<Systems> {
     let items = list.items_from(least, rules::SYSTEMS)?;
-    list.distinct(&items, rules::SYSTEM_REPEATED);
+    list.distinct(&items, repeated);
     let mut systems = Systems::new();
     let mut seen = HashMap::new();
     for (index, item) in items.iter().enumerate() {

@@ -199,8 +199,12 @@ fn check_scale(
     tally: &Tally,
 ) {
     let (Some(fine), Some(coarse)) = (&first_level.scale, &level.scale) else { return };
-    for axis in 0..first.shape.len().min(array.shape.len()) {
-        let (Some(fine), Some(coarse)) = (fine.get(axis), coarse.get(axis)) else { continue };
+    let n_axes = first.shape.len();
+    if [array.shape.len(), fine.len(), coarse.len()] != [n_axes; 3] {
+        return;
+    }
+    for axis in 0..n_axes {
+        let (fine, coarse) = (fine[axis], coarse[axis]);
         let expected = first.shape[axis] as f64 * fine / coarse;
         let found = array.shape[axis] as f64;
         if expected.is_finite() && (found - expected).abs() > 2.0 {

@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    Judge, Kind, Options, Report, Version, testing::MapStore, validate_attributes, validate_store,
-};
+use super::fixture::MapStore;
+use crate::ngff::{Judge, Kind, Options, Report, Version, validate_attributes, validate_store};
 
 /// One line of `data/ngff/cases-*.jsonl`.
 #[derive(Deserialize)]
