@@ -9,7 +9,8 @@
 //! can only say that no branch of a `oneOf` matched, and it cannot see what breaks plates
 //! in practice, such as a well whose index and path disagree, an image that is listed and
 //! not there, or a chunk that was never written. The official cases of each version, valid
-//! and invalid, are kept under `data/ngff` and come out as they should.
+//! and invalid, are kept under `data/ngff` and come out as they should, and so do mutants of
+//! them that were judged by the schemas.
 //!
 //! What decides the verdict is [`Judge`]'s to say; see [`rules`] for the catalogue.
 
@@ -46,8 +47,9 @@ pub enum Judge {
     #[default]
     Specification,
     /// The official schemas alone; breaking the text of the specification is a warning.
-    /// Two official cases are valid to the schemas only: plates whose `rows` and `columns`
-    /// are the wrong way round for the paths of the wells.
+    /// Some official cases are valid to the schemas only: plates whose `rows` and `columns`
+    /// are the wrong way round for the paths of the wells, and hierarchies of metadata
+    /// that refer to arrays which are not there.
     Schema,
 }
 

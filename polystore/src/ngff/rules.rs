@@ -76,6 +76,7 @@ rules! {
     NODE_ARRAY_METADATA = Schema "node/array-metadata" "";
 
     VERSION_MISSING = Schema "version/missing" "add `version` to the `ome` object";
+    VERSION_MISSING_LABELS = Advice "version/missing-in-labels" "add `version` to the `ome` object, as everywhere in the hierarchy";
     VERSION_UNSUPPORTED = Schema "version/unsupported" "this validator knows OME-Zarr 0.4, 0.5 and 0.6rc0";
     VERSION_LAYOUT = Schema "version/layout" "0.4 metadata stands at the top of `.zattrs` (zarr v2); from 0.5 it stands under `attributes.ome` of `zarr.json` (zarr v3)";
     VERSION_INCONSISTENT = Text "version/inconsistent" "one hierarchy has one metadata version";

@@ -5,7 +5,11 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{cursor::Cursor, json::show, rules};
+use super::{
+    cursor::Cursor,
+    json::show,
+    rules::{self, Rule},
+};
 
 /// A version of the OME-Zarr metadata that can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -158,7 +162,7 @@ impl<'a> Metadata<'a> {
         };
         ome.object(rules::ATTRIBUTES_OBJECT)?;
         let Some(written) = ome.get("version") else {
-            ome.report(rules::VERSION_MISSING, || "`version` is missing".to_owned());
+            ome.report(missing_version(&ome), || "`version` is missing".to_owned());
             return Some(Self { cursor: ome, version: forced.unwrap_or(Version::V05) });
         };
         let known = written.value().as_str().and_then(Version::parse);
@@ -188,6 +192,14 @@ impl<'a> Metadata<'a> {
             }
             None => Some(Self::top_level(attributes)),
         }
+    }
+}
+
+/// A list of labels has no schema, and the reference writer leaves its version out.
+fn missing_version(ome: &Cursor<'_>) -> &'static Rule {
+    match Kind::of(ome.value()).collect::<Vec<_>>()[..] {
+        [Kind::Labels] => rules::VERSION_MISSING_LABELS,
+        _ => rules::VERSION_MISSING,
     }
 }
 

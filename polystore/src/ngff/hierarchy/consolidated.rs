@@ -15,11 +15,17 @@ pub(super) struct Consolidated {
     entries: Map<String, Value>,
 }
 
-/// What a document of zarr v3 is compared by; writers may spell out defaults elsewhere.
-const COMPARED: [&str; 8] = [
+/// What nodes are compared by; writers add fields of their own to the copies, and spell out
+/// defaults. Attributes of v2 have a file of their own and are compared whole.
+const COMPARED: [&str; 13] = [
+    "zarr_format",
     "node_type",
     "attributes",
     "shape",
+    "chunks",
+    "dtype",
+    "order",
+    "dimension_separator",
     "data_type",
     "chunk_grid",
     "chunk_key_encoding",
@@ -59,20 +65,13 @@ impl Consolidated {
             None => tally.report_file(rules::CONSOLIDATED_INCOMPLETE, key, || {
                 format!("not in the consolidated metadata of {}", self.file)
             }),
-            Some(copy) if !self.agrees(copy, document) => {
+            Some(copy) if !agrees(entry, copy, document) => {
                 tally.report_file(rules::CONSOLIDATED_DIFFERS, key, || {
                     format!("differs from its copy in {}", self.file)
                 });
             }
             Some(_) => {}
         }
-    }
-
-    fn agrees(&self, copy: &Value, document: &Value) -> bool {
-        if self.format == 2 {
-            return same(copy, document);
-        }
-        COMPARED.iter().all(|key| same(member(copy, key), member(document, key)))
     }
 
     /// Reports entries that the walk did not meet and the store does not have.
@@ -101,6 +100,13 @@ impl Consolidated {
 
 fn take(mut document: Value, key: &str) -> Option<Value> {
     document.get_mut(key).map(Value::take).filter(|value| !value.is_null())
+}
+
+fn agrees(entry: &str, copy: &Value, document: &Value) -> bool {
+    if entry.ends_with(".zattrs") {
+        return same(copy, document);
+    }
+    COMPARED.iter().all(|key| same(member(copy, key), member(document, key)))
 }
 
 /// A member, where one that is missing counts as an empty one.

@@ -287,7 +287,9 @@ impl<'s> Walk<'s> {
     pub(super) fn describe(&self, group: &Group, tally: &Tally) -> Described {
         let cursor = Cursor::new(&group.attributes, &group.file, group.pointer, tally.findings());
         attributes::check_paths(&cursor);
-        if group.attributes.as_object().is_some_and(Map::is_empty) {
+        let has_metadata = |value| Kind::of(value).next().is_some();
+        let ome = group.attributes.get("ome");
+        if !has_metadata(&group.attributes) && !ome.is_some_and(has_metadata) {
             return Described::default();
         }
         let Some(metadata) = Metadata::find(&cursor) else { return Described::default() };

@@ -74,7 +74,7 @@ impl Fixture {
     }
 
     pub(super) fn image(&mut self, image: &str) {
-        self.group(image, json!({"multiscales": [multiscale()], "omero": omero()}));
+        self.group(image, json!({"multiscales": [multiscale(self.version)], "omero": omero()}));
         for (level, size) in [("0", 32), ("1", 16)] {
             self.array(&format!("{image}/{level}"), size, "<u2");
         }
@@ -92,7 +92,10 @@ impl Fixture {
             "properties": [{"label-value": 1, "name": "cell"}],
             "source": {"image": "../../"},
         });
-        self.group(label, json!({"multiscales": [multiscale()], "image-label": image_label}));
+        self.group(
+            label,
+            json!({"multiscales": [multiscale(self.version)], "image-label": image_label}),
+        );
         for (level, size) in [("0", 32), ("1", 16)] {
             self.array(&format!("{label}/{level}"), size, "<u4");
         }
@@ -196,8 +199,10 @@ impl Fixture {
         if self.version == Version::V04 {
             let is_metadata = |key: &str| key.rsplit('/').next().unwrap().starts_with(".z");
             let files = self.store.0.iter().filter(|(key, _)| is_metadata(key));
-            let entries: serde_json::Map<_, _> =
+            let mut entries: serde_json::Map<_, _> =
                 files.map(|(key, bytes)| (key.clone(), document(bytes))).collect();
+            // As zarr-python 3 writes it.
+            entries["A/.zgroup"]["consolidated_metadata"] = json!({"kind": "inline"});
             let value = json!({"zarr_consolidated_format": 1, "metadata": entries});
             return self.put_json(".zmetadata", &value);
         }
@@ -240,22 +245,31 @@ fn plate() -> Value {
     })
 }
 
-fn multiscale() -> Value {
+fn multiscale(version: Version) -> Value {
+    let axes = json!([
+        {"name": "c", "type": "channel"},
+        {"name": "y", "type": "space", "unit": "micrometer"},
+        {"name": "x", "type": "space", "unit": "micrometer"},
+    ]);
     let level = |path: &str, size: f64| {
-        json!({
-            "path": path,
-            "coordinateTransformations": [{"type": "scale", "scale": [1.0, size, size]}],
-        })
+        let mut scale = json!({"type": "scale", "scale": [1.0, size, size]});
+        if version == Version::V06Rc0 {
+            scale["input"] = json!({"path": path});
+            scale["output"] = json!({"name": "physical"});
+        }
+        json!({"path": path, "coordinateTransformations": [scale]})
     };
-    json!({
+    let mut multiscale = json!({
         "version": "0.4", "name": "image", "type": "mean", "metadata": {},
-        "axes": [
-            {"name": "c", "type": "channel"},
-            {"name": "y", "type": "space", "unit": "micrometer"},
-            {"name": "x", "type": "space", "unit": "micrometer"},
-        ],
         "datasets": [level("0", 0.5), level("1", 1.0)],
-    })
+    });
+    match version {
+        Version::V06Rc0 => {
+            multiscale["coordinateSystems"] = json!([{"name": "physical", "axes": axes}]);
+        }
+        _ => multiscale["axes"] = axes,
+    }
+    multiscale
 }
 
 fn omero() -> Value {

@@ -212,6 +212,7 @@ pub(super) const DOCUMENTS: &[Document] = &[
     ("bioformats2raw/layout", || json!({"bioformats2raw.layout": 2})),
     ("series/list", || json!({"series": [0]})),
     ("version/missing", || json!({"ome": {"plate": {}}})),
+    ("version/missing-in-labels", || json!({"ome": {"labels": []}})),
     ("attributes/object", || json!([])),
     ("attributes/none", || json!({"ome": {"version": "0.5"}})),
     ("scene/object", || json!({"ome": {"version": "0.6rc0", "scene": {}}})),
@@ -310,7 +311,7 @@ fn translation() -> Value {
 
 #[test]
 fn a_plate_without_a_fault_has_no_finding() {
-    for version in [Version::V04, Version::V05] {
+    for version in [Version::V04, Version::V05, Version::V06Rc0] {
         for consolidated in [false, true] {
             let mut fixture = Fixture::plate(version);
             if consolidated {

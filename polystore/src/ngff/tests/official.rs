@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fixture::MapStore;
 use crate::ngff::{Judge, Kind, Options, Report, Version, validate_attributes, validate_store};
 
-/// One line of `data/ngff/cases-*.jsonl`.
+/// One line of `data/ngff/*.jsonl`.
 #[derive(Deserialize)]
 pub(super) struct Case {
     pub(super) name: String,
@@ -17,6 +17,8 @@ pub(super) struct Case {
     pub(super) strict: bool,
     pub(super) valid: bool,
     pub(super) document: Value,
+    /// Mutants only: the version to judge by.
+    version: Option<String>,
 }
 
 impl Case {
@@ -58,8 +60,12 @@ impl Case {
 }
 
 pub(super) fn cases(version: &str) -> Vec<Case> {
+    read(&format!("cases-{version}.jsonl"))
+}
+
+fn read(file: &str) -> Vec<Case> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data/ngff");
-    let text = fs::read_to_string(folder.join(format!("cases-{version}.jsonl"))).unwrap();
+    let text = fs::read_to_string(folder.join(file)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -116,4 +122,15 @@ fn cases_of_0_6rc0() {
         }
     }
     assert_eq!(contradictory, 10);
+}
+
+/// Random changes to the cases are judged as the official schemas judge them.
+#[test]
+fn mutants_of_the_cases() {
+    let mutants = read("mutants.jsonl");
+    assert_eq!(mutants.len(), 720);
+    for case in mutants {
+        let version = case.version.as_deref().and_then(Version::parse).unwrap();
+        assert_verdict(&case, &case.judge_as_meant(version), "by the schemas");
+    }
 }

@@ -185,6 +185,18 @@ pub(super) const OF_ONE_VERSION: &[BreakOfOne] = &[
         f.group("A/2/1/1", json!({}));
     }),
     ("node/format", Version::V05, |f| f.group("A/2/1/1", json!({}))),
+    ("datasets/dimension-names", Version::V06Rc0, |f| {
+        f.edit_file("A/2/1/0/zarr.json", |array| array["dimension_names"] = json!(["c", "x", "y"]));
+    }),
+    ("transformations/length", Version::V06Rc0, |f| {
+        f.edit("A/2/1", |m| {
+            let level = &mut m["multiscales"][0]["datasets"][0];
+            level["coordinateTransformations"][0]["scale"] = json!([0.5, 0.5]);
+        });
+    }),
+    ("datasets/shape-against-scale", Version::V06Rc0, |f| {
+        f.edit_file("A/2/1/1/zarr.json", |array| array["shape"] = json!([2, 10, 10]));
+    }),
     ("node/no-group-file", Version::V04, |f| f.remove("A/2/.zgroup")),
     ("array/dimension-separator", Version::V04, |f| {
         f.edit_file("A/2/1/0/.zarray", |array| array["dimension_separator"] = json!("."));
@@ -224,6 +236,14 @@ fn metadata_of_0_4_in_zarr_v3_is_refused_at_the_root() {
     assert!(!report.valid);
     assert_eq!(report.count("version/layout"), 1);
     assert_eq!((report.zarr_format, report.kind), (Some(3), Some(Kind::Plate)));
+}
+
+#[test]
+fn groups_without_ome_metadata_have_no_version_to_disagree_in() {
+    let mut fixture = Fixture::plate(Version::V05);
+    fixture.edit_file("A/zarr.json", |row| row["attributes"] = json!({"note": "row A"}));
+    let report = fixture.report();
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
 }
 
 #[test]
