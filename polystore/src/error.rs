@@ -42,6 +42,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, for tables and tests.
+    pub const ALL: [Self; 13] = [
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::InvalidInput,
+        Self::InvalidData,
+        Self::MissingPlane,
+        Self::Unsupported,
+        Self::Unauthenticated,
+        Self::PermissionDenied,
+        Self::Conflict,
+        Self::LimitExceeded,
+        Self::Transient,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+
     /// Whether repeating an idempotent call may succeed.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Transient)

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath};
 
+/// Most planes of one image: what an inventory of one byte per plane may take.
+const MAX_PLANES: u64 = 1 << 28;
+
+/// Most pyramid levels of an image: sides of 32 bits cannot be halved more often.
+const MAX_LEVELS: u32 = 33;
+
 /// Sizes of an image along `[t, c, z, y, x]`; each at least 1 in a valid image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sizes {
@@ -85,6 +91,8 @@ pub struct Color {
 }
 
 impl Color {
+    /// Black.
+    pub const BLACK: Self = Self { red: 0, green: 0, blue: 0 };
     /// White, for channels without a colour.
     pub const WHITE: Self = Self { red: 255, green: 255, blue: 255 };
 
@@ -289,6 +297,14 @@ impl ImageStructure {
             return Err(Error::invalid_input(format!("image sizes {sizes} have a zero"))
                 .with_path(&self.path));
         }
+        let n_planes =
+            u64::from(sizes.t).saturating_mul(u64::from(sizes.c)).saturating_mul(sizes.z.into());
+        if n_planes > MAX_PLANES {
+            return Err(Error::invalid_input(format!(
+                "image sizes {sizes} make more than {MAX_PLANES} planes"
+            ))
+            .with_path(&self.path));
+        }
         if self.channels.len() != sizes.c as usize {
             return Err(Error::invalid_input(format!(
                 "image has {} channels but describes {}",
@@ -300,6 +316,13 @@ impl ImageStructure {
         if self.n_levels == 0 {
             return Err(Error::invalid_input("image has no levels; level 0 is the full size")
                 .with_path(&self.path));
+        }
+        if self.n_levels > MAX_LEVELS {
+            return Err(Error::invalid_input(format!(
+                "image has {} levels; after {MAX_LEVELS} any plane is one pixel",
+                self.n_levels
+            ))
+            .with_path(&self.path));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ mod plate;
 mod source;
 
 pub use image::{Channel, Color, ImageKind, ImageStructure, PhysicalSize, Sizes, StagePosition};
-pub use index::PlateIndex;
+pub use index::{Below, PlateIndex};
 pub use inventory::{ImageInventory, Inventory, InventoryCounts, PlaneState};
 pub use naming::{
     NamingScheme, OPENHCS_NAMING, OpenHcsNaming, POLYSTORE_NAMING, PlaneName, PolystoreNaming,

@@ -204,6 +204,15 @@ impl PlateStructure {
         VirtualPath::parse(&text).unwrap_or_else(|_| VirtualPath::root())
     }
 
+    /// Gives every image this many pyramid levels, but none that would be under 64 pixels.
+    pub fn set_levels(&mut self, n_levels: u32) {
+        for image in self.wells.iter_mut().flat_map(|well| &mut well.fields) {
+            let side = image.sizes.y.max(image.sizes.x);
+            let most = side.max(64).ilog2() - 64u32.ilog2() + 1;
+            image.n_levels = n_levels.clamp(1, most);
+        }
+    }
+
     /// Checks that wells, acquisitions and images agree with one another.
     ///
     /// # Errors

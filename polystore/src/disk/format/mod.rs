@@ -4,7 +4,13 @@ mod npy;
 mod png;
 mod tiff_format;
 
-use std::{fs::File, num::NonZeroUsize, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{Cursor, Seek, Write},
+    num::NonZeroUsize,
+    path::Path,
+    sync::Arc,
+};
 
 use crate::{
     Error, Plane, PlaneIndex, Region, Result,
@@ -22,8 +28,13 @@ pub(crate) trait FileFormat: Sync {
     fn open(&self, file: &File, path: &Path) -> Result<Arc<dyn Header>>;
 
     /// Writes a file of one plane.
-    fn write(&self, out: &mut File, plane: &Plane, options: &WritePlane) -> Result<()>;
+    fn write(&self, out: &mut dyn Output, plane: &Plane, options: &WritePlane) -> Result<()>;
 }
+
+/// Where a file is written: a file, or memory.
+pub(crate) trait Output: Write + Seek {}
+
+impl<W: Write + Seek> Output for W {}
 
 /// What is written beside a single plane.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,17 +91,30 @@ pub fn image_extensions() -> Vec<&'static str> {
     FORMATS.iter().flat_map(|format| format.extensions()).copied().collect()
 }
 
+/// The content of a file called `name` that holds `plane`, in the format of its ending.
+///
+/// # Errors
+/// `Unsupported` for a name without an image's ending, or a pixel type that the format lacks.
+pub fn encode_plane(plane: &Plane, name: &str) -> Result<Vec<u8>> {
+    let format = format_of(name).ok_or_else(|| not_an_image(Path::new(name)))?;
+    let mut content = Cursor::new(Vec::new());
+    format.write(&mut content, plane, &WritePlane::default())?;
+    Ok(content.into_inner())
+}
+
+fn not_an_image(path: &Path) -> Error {
+    Error::unsupported("is not an image file by its name")
+        .with_path(path.display())
+        .with_hint(format!("image files end with .{}", image_extensions().join(", .")))
+}
+
 /// Opens an image file and reads its header.
 ///
 /// # Errors
 /// `NotFound`; `Unsupported` for a name without an image's ending; as the format answers.
 pub(crate) fn open_image(path: &Path) -> Result<(File, Arc<dyn Header>)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let format = format_of(&name).ok_or_else(|| {
-        Error::unsupported("is not an image file by its name")
-            .with_path(path.display())
-            .with_hint(format!("image files end with .{}", image_extensions().join(", .")))
-    })?;
+    let format = format_of(&name).ok_or_else(|| not_an_image(path))?;
     let file = File::open(path).map_err(|error| Error::io(error, "open", path.display()))?;
     let metadata = file.metadata().map_err(|error| Error::io(error, "open", path.display()))?;
     if !metadata.is_file() {

@@ -10,7 +10,7 @@ use std::{
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
-use super::{FileFormat, Header, ReadRequest, WritePlane, check_single_page};
+use super::{FileFormat, Header, Output, ReadRequest, WritePlane, check_single_page};
 use crate::{
     Element, Error, ErrorKind, PixelType, Plane, PlaneIndex, Result, VirtualPath,
     buffer::{ALIGNMENT, BufferPool},
@@ -68,14 +68,14 @@ impl FileFormat for Npy {
         Ok(Arc::new(NpyFileHeader { identity, info, data_offset, swapped }))
     }
 
-    fn write(&self, out: &mut File, plane: &Plane, _options: &WritePlane) -> Result<()> {
+    fn write(&self, out: &mut dyn Output, plane: &Plane, _options: &WritePlane) -> Result<()> {
         dispatch!(plane.pixel_type(), T => write_array::<T>(out, plane))
             .map_err(|error| Error::from_io(error, "write"))
     }
 }
 
 fn write_array<T: Element + npyz::AutoSerialize>(
-    out: &mut File,
+    out: &mut dyn Output,
     plane: &Plane,
 ) -> std::io::Result<()> {
     let shape = [u64::from(plane.shape().height), u64::from(plane.shape().width)];

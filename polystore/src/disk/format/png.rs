@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, BufWriter, Seek, SeekFrom, Write},
+    io::{BufReader, BufWriter, Seek, SeekFrom},
     path::Path,
     sync::Arc,
 };
@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use png::{BitDepth, ColorType};
 
-use super::{FileFormat, Header, ReadRequest, WritePlane, check_single_page};
+use super::{FileFormat, Header, Output, ReadRequest, WritePlane, check_single_page};
 use crate::{
     Error, ErrorKind, PixelType, Plane, PlaneIndex, PlaneShape, Result, VirtualPath,
     disk::tiff::{FileIdentity, swap_bytes},
@@ -51,7 +51,7 @@ impl FileFormat for Png {
         Ok(Arc::new(PngHeader { identity: FileIdentity::of(&metadata), info }))
     }
 
-    fn write(&self, out: &mut File, plane: &Plane, _options: &WritePlane) -> Result<()> {
+    fn write(&self, out: &mut dyn Output, plane: &Plane, _options: &WritePlane) -> Result<()> {
         let depth = match plane.pixel_type() {
             PixelType::U8 => BitDepth::Eight,
             PixelType::U16 => BitDepth::Sixteen,

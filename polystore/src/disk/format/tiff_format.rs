@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Write, path::Path, sync::Arc};
 
-use super::{FileFormat, Header, ReadRequest, WritePlane};
+use super::{FileFormat, Header, Output, ReadRequest, WritePlane};
 use crate::{
     Error, Plane, PlaneIndex, Result,
     disk::tiff::{self, Directory, FileIdentity, FileImage, PageRequest, WriteOptions},
@@ -34,7 +34,7 @@ impl FileFormat for Tiff {
         Ok(Arc::new(TiffHeader { directory, image, info }))
     }
 
-    fn write(&self, out: &mut File, plane: &Plane, options: &WritePlane) -> Result<()> {
+    fn write(&self, out: &mut dyn Output, plane: &Plane, options: &WritePlane) -> Result<()> {
         let settings = WriteOptions {
             compression: options.compression,
             physical_size: options.physical_size,

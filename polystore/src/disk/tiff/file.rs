@@ -41,11 +41,6 @@ impl FileIdentity {
                 + i128::from(metadata.mtime_nsec()),
         }
     }
-
-    /// Bytes of the file.
-    pub(crate) fn n_bytes(&self) -> u64 {
-        self.n_bytes
-    }
 }
 
 /// The directories of a TIFF file; knows nothing of the open file itself.
@@ -57,8 +52,6 @@ pub(crate) struct Directory {
     pub(crate) pages: Vec<PageEntry>,
     /// Text of the first page's ImageDescription.
     pub(crate) description: String,
-    /// Value of the first page's Software tag.
-    pub(crate) software: String,
     /// Size of a pixel in µm from the resolution tags, when their unit is a real one.
     pub(crate) resolution_um: Option<(f64, f64)>,
 }
@@ -138,7 +131,7 @@ fn read_directories(file: &File, identity: FileIdentity) -> Result<Directory> {
     let decoder = Decoder::new(BufReader::with_capacity(8 << 10, handle)).map_err(bad_tiff)?;
     let mut decoder = decoder.with_limits(limits);
     let byte_order = decoder.byte_order();
-    let (description, software, resolution_um) = first_page_texts(&mut decoder);
+    let (description, resolution_um) = first_page_texts(&mut decoder);
     let mut pages: Vec<PageEntry> = Vec::new();
     loop {
         let page = Page::read(&mut decoder.image_ifd(), identity.n_bytes)?;
@@ -163,7 +156,7 @@ fn read_directories(file: &File, identity: FileIdentity) -> Result<Directory> {
         }
         decoder.next_image().map_err(bad_tiff)?;
     }
-    Ok(Directory { identity, byte_order, pages, description, software, resolution_um })
+    Ok(Directory { identity, byte_order, pages, description, resolution_um })
 }
 
 type Reader = Decoder<BufReader<File>>;
@@ -187,13 +180,10 @@ fn read_jpeg_tables(decoder: &mut Reader) -> Result<Vec<u8>> {
     value.map_or(Ok(Vec::new()), |value| value.into_u8_vec().map_err(bad_tiff))
 }
 
-fn first_page_texts(decoder: &mut Reader) -> (String, String, Option<(f64, f64)>) {
-    let mut text = |tag| {
-        let value = decoder.find_tag(tag).ok().flatten();
-        value.and_then(|value| value.into_string().ok()).unwrap_or_default()
-    };
-    let (description, software) = (text(Tag::ImageDescription), text(Tag::Software));
-    (description, software, resolution_um(decoder))
+fn first_page_texts(decoder: &mut Reader) -> (String, Option<(f64, f64)>) {
+    let description = decoder.find_tag(Tag::ImageDescription).ok().flatten();
+    let description = description.and_then(|value| value.into_string().ok()).unwrap_or_default();
+    (description, resolution_um(decoder))
 }
 
 /// Pixel size from XResolution and YResolution in pixels per inch or centimetre.

@@ -1,27 +1,45 @@
 //! TIFF's LZW (TIFF 6.0, section 13), decoded straight into the caller's memory.
 //!
-//! Codes are 9 to 12 bits, most significant first, and grow one code early. A code stands
-//! for a string that was written before: for a code that was added at output position `p`
-//! with length `n`, the string is `output[p..p + n]`. So the table needs no strings, only
-//! where each was written, and a code is one copy within the output. Measured against the
-//! crate `weezl` in `benches/RESULTS.md`.
+//! Codes are 9 to 12 bits, most significant first, and grow one code early. Camera images
+//! make strings of two or three bytes, so the cost is per code, not per byte: the table
+//! keeps the first eight bytes of every string, and a code is one load and one store of
+//! eight bytes, of which those beyond the string are overwritten by the next. Longer
+//! strings are copied from where they were written before. No step depends on the one
+//! before it but for the position in the output, so that codes overlap in the processor.
+//! Measured against the crate `weezl` and libtiff's decoder in `benches/RESULTS.md`.
 
 const CLEAR: usize = 256;
 const END: usize = 257;
 const FIRST: usize = 258;
 const MAX_CODES: usize = 4096;
+/// Bytes of a string that the table keeps.
+const KEPT: usize = 8;
+
+/// The strings of all codes.
+struct Table {
+    /// The first bytes of each string, the first one lowest.
+    bytes: [u64; MAX_CODES],
+    lengths: [u16; MAX_CODES],
+    /// Where in the output each string was written.
+    positions: [u32; MAX_CODES],
+}
 
 /// Decodes `input` until its end code, the end of `output` or of `input`; returns the
 /// number of bytes written.
 pub(super) fn decode(input: &[u8], output: &mut [u8]) -> Result<usize, &'static str> {
-    let mut bits = Bits { input, at: 0, buffer: 0, n_buffered: 0 };
-    // Where the string of code `FIRST + i` was written, and its length.
-    let mut strings = [(0u32, 0u32); MAX_CODES];
+    let mut table = Table {
+        bytes: std::array::from_fn(|code| code as u64 & 0xFF),
+        lengths: [1; MAX_CODES],
+        positions: [0; MAX_CODES],
+    };
     let (mut n_codes, mut width) = (FIRST, 9);
-    let mut written = 0usize;
+    let mut bit = 0;
+    let mut written = 0;
+    // The code before, and where its string begins in the output; none after a clear code.
     let mut previous: Option<(usize, usize)> = None;
     while written < output.len() {
-        let Some(code) = bits.take(width) else { break };
+        let Some(code) = code_at(input, bit, width) else { break };
+        bit += width;
         if code == CLEAR {
             (n_codes, width, previous) = (FIRST, 9, None);
             continue;
@@ -29,92 +47,88 @@ pub(super) fn decode(input: &[u8], output: &mut [u8]) -> Result<usize, &'static 
         if code == END {
             break;
         }
-        let start = written;
-        let length = if code < CLEAR {
-            output[written] = code as u8;
-            1
-        } else if code < n_codes {
-            let (from, length) = strings[code];
-            copy_within(output, from as usize, written, length as usize)
-        } else {
-            // The one code that may be used before it is complete: the previous string and
-            // its own first byte, which stand where the copy reads.
-            let (from, length) = previous.filter(|_| code == n_codes).ok_or("unknown code")?;
-            copy_within(output, from, written, length + 1)
-        };
-        written += length;
-        if let Some((from, length)) = previous
+        if let Some((before, start)) = previous
             && n_codes < MAX_CODES
         {
-            // The previous string and the byte after it, which this code has just written.
-            strings[n_codes] = (from as u32, length as u32 + 1);
+            // The string before and the first byte of this one; for the code that is being
+            // defined here, that is its own first byte.
+            let first = if code == n_codes { before } else { code };
+            table.define(n_codes, before, start, table.bytes[first] as u8);
             n_codes += 1;
             if n_codes + 1 >= 1 << width && width < 12 {
                 width += 1;
             }
         }
-        previous = Some((start, length));
+        if code >= n_codes {
+            return Err("unknown code");
+        }
+        previous = Some((code, written));
+        written += table.write(code, output, written);
     }
     Ok(written)
 }
 
-/// Copies as much of `length` bytes from `from` to `to` as `output` has room for; the
-/// ranges may overlap forwards. Returns the bytes copied.
-#[inline]
-fn copy_within(output: &mut [u8], from: usize, to: usize, length: usize) -> usize {
-    let length = length.min(output.len() - to);
-    if from + 16 <= to && to + 16 <= output.len() && length <= 16 {
-        // Short strings are most of them: one move of fixed size, whose surplus is
-        // overwritten by what comes next.
-        let mut chunk = [0u8; 16];
-        chunk.copy_from_slice(&output[from..from + 16]);
-        output[to..to + 16].copy_from_slice(&chunk);
-    } else if from + length <= to {
-        output.copy_within(from..from + length, to);
-    } else {
-        for at in 0..length {
-            output[to + at] = output[from + at];
-        }
-    }
-    length
-}
-
-/// Codes of `width` bits, most significant first.
-struct Bits<'a> {
-    input: &'a [u8],
-    at: usize,
-    buffer: u64,
-    n_buffered: u32,
-}
-
-impl Bits<'_> {
+impl Table {
     #[inline]
-    fn take(&mut self, width: u32) -> Option<usize> {
-        if self.n_buffered < width {
-            self.refill();
-            if self.n_buffered < width {
+    fn define(&mut self, code: usize, prefix: usize, start: usize, last: u8) {
+        let length = self.lengths[prefix];
+        let shift = u32::from(length) * 8;
+        let last = u64::from(last).checked_shl(shift).unwrap_or(0);
+        self.bytes[code] = self.bytes[prefix] | last;
+        self.lengths[code] = length + 1;
+        self.positions[code] = start as u32;
+    }
+
+    /// Writes the string of `code` at `to`, as far as there is room; returns its length.
+    #[inline]
+    fn write(&self, code: usize, output: &mut [u8], to: usize) -> usize {
+        let length = usize::from(self.lengths[code]);
+        let room = output.len() - to;
+        if length <= KEPT
+            && let Some(target) = output[to..].first_chunk_mut::<KEPT>()
+        {
+            *target = self.bytes[code].to_le_bytes();
+            return length;
+        }
+        let length = length.min(room);
+        if length <= KEPT {
+            output[to..to + length].copy_from_slice(&self.bytes[code].to_le_bytes()[..length]);
+        } else {
+            copy_forwards(output, self.positions[code] as usize, to, length);
+        }
+        length
+    }
+}
+
+/// Copies `length` bytes from `from` to `to`; where they overlap, what was just written is
+/// read again.
+fn copy_forwards(output: &mut [u8], from: usize, to: usize, length: usize) {
+    if from + length <= to {
+        output.copy_within(from..from + length, to);
+        return;
+    }
+    for at in 0..length {
+        output[to + at] = output[from + at];
+    }
+}
+
+/// The code of `width` bits at `bit`, most significant first.
+#[inline]
+fn code_at(input: &[u8], bit: usize, width: usize) -> Option<usize> {
+    let byte = bit / 8;
+    let word = match input.get(byte..byte + 8) {
+        Some(word) => u64::from_be_bytes([
+            word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
+        ]),
+        None => {
+            if bit + width > input.len() * 8 {
                 return None;
             }
+            let tail = input[byte..].iter().chain(std::iter::repeat(&0));
+            tail.take(8).fold(0, |word, &next| word << 8 | u64::from(next))
         }
-        self.n_buffered -= width;
-        Some(((self.buffer >> self.n_buffered) & ((1 << width) - 1)) as usize)
-    }
-
-    #[inline]
-    fn refill(&mut self) {
-        if let Some(next) = self.input.get(self.at..self.at + 4) {
-            let word = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
-            self.buffer = self.buffer << 32 | u64::from(word);
-            self.n_buffered += 32;
-            self.at += 4;
-        } else {
-            for &byte in &self.input[self.at..] {
-                self.buffer = self.buffer << 8 | u64::from(byte);
-                self.n_buffered += 8;
-            }
-            self.at = self.input.len();
-        }
-    }
+    };
+    Some((word << (bit % 8) >> (64 - width)) as usize)
 }
 
 #[cfg(test)]

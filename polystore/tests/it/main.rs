@@ -1,0 +1,5 @@
+//! Integration tests of the filesystem, a module per topic.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+mod disk_files;
