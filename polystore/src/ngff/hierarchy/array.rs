@@ -12,6 +12,9 @@ use crate::ngff::{
     rules,
 };
 
+/// Most dimensions of an array that are taken in.
+const MAX_DIMENSIONS: usize = 32;
+
 /// What an array says of itself.
 #[derive(Clone, Debug)]
 pub(super) struct ArrayInfo {
@@ -154,14 +157,17 @@ impl<'a> Reader<'a> {
         text
     }
 
-    /// A list of sizes, none below `least`.
+    /// A list of sizes, none below `least` and not absurdly many.
     fn sizes(&self, place: &str, least: u64) -> Option<Vec<u64>> {
         let size = |value| as_integer(value).and_then(|size| u64::try_from(size).ok());
         let items = self.get(place).as_array();
         let sizes: Option<Vec<_>> = items.and_then(|items| items.iter().map(size).collect());
-        let sizes = sizes.filter(|sizes| sizes.iter().all(|size| *size >= least));
+        let sizes = sizes.filter(|sizes| {
+            sizes.len() <= MAX_DIMENSIONS && sizes.iter().all(|size| *size >= least)
+        });
         if sizes.is_none() {
-            self.expected(place, &format!("a list of integers from {least} up"));
+            let what = format!("at most {MAX_DIMENSIONS} integers from {least} up");
+            self.expected(place, &what);
         }
         sizes
     }

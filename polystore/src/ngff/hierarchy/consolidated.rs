@@ -1,6 +1,6 @@
 //! Consolidated metadata: a copy of all documents in one place, which must not disagree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -34,13 +34,11 @@ const COMPARED: [&str; 13] = [
 ];
 
 impl Consolidated {
-    /// Takes the copy out of `.zmetadata` (v2) or the root's `zarr.json` (v3), if it has one.
-    pub(super) fn take(document: Value, format: u8, tally: &Tally) -> Option<Self> {
-        let (file, entries) = match format {
-            2 => (".zmetadata", take(document, "metadata")),
-            _ => ("zarr.json", take(take(document, "consolidated_metadata")?, "metadata")),
-        };
-        match entries {
+    /// Takes the content of `.zmetadata` (v2) or of `consolidated_metadata` in the root's
+    /// `zarr.json` (v3).
+    pub(super) fn take(mut copy: Value, format: u8, tally: &Tally) -> Option<Self> {
+        let file = if format == 2 { ".zmetadata" } else { "zarr.json" };
+        match copy.get_mut("metadata").map(Value::take) {
             Some(Value::Object(entries)) => Some(Self { format, file, entries }),
             _ => {
                 tally.report_file(rules::CONSOLIDATED_FORMAT, file, || {
@@ -87,8 +85,9 @@ impl Consolidated {
         }
         for (folder, expected) in by_folder {
             let listed = store.list(folder).unwrap_or_default();
+            let listed: HashSet<_> = listed.into_iter().map(|found| found.name).collect();
             for (name, entry) in expected {
-                if !listed.iter().any(|found| found.name == name) {
+                if !listed.contains(name) {
                     tally.report_file(rules::CONSOLIDATED_STALE, self.file, || {
                         format!("{} is not in the store", json::quote(entry))
                     });
@@ -96,10 +95,6 @@ impl Consolidated {
             }
         }
     }
-}
-
-fn take(mut document: Value, key: &str) -> Option<Value> {
-    document.get_mut(key).map(Value::take).filter(|value| !value.is_null())
 }
 
 fn agrees(entry: &str, copy: &Value, document: &Value) -> bool {

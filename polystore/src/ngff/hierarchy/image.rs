@@ -1,10 +1,12 @@
 //! An image: its levels against its axes, against each other, and their chunks.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     array::ArrayInfo,
     chunks, labels,
     tally::Tally,
-    walk::{Child, Node, Walk},
+    walk::{Child, Node, Walk, resolve},
 };
 use crate::ngff::{
     ChunkCounts, Version,
@@ -32,46 +34,79 @@ pub(super) fn walk(walk: &Walk<'_>, node: &Node, described: &Described, tally: &
 /// The arrays of an image.
 pub(super) fn check(walk: &Walk<'_>, node: &Node, image: &ImageModel, tally: &Tally) -> ImageFacts {
     let mut facts = ImageFacts::default();
-    let mut absent = 0;
+    let mut arrays = Arrays::default();
     for (index, multiscale) in image.multiscales.iter().enumerate() {
-        let (levels, counts) = check_levels(walk, node, multiscale, tally);
-        absent += counts.absent;
+        let levels = check_levels(walk, node, multiscale, &mut arrays, tally);
         if index == 0 {
             check_channels(image, multiscale, &levels, tally);
             let axes = multiscale.axes.clone().unwrap_or_default();
             facts = ImageFacts { axes, levels };
         }
     }
-    if absent > 0 {
+    if arrays.chunks.absent > 0 {
         tally.count(|counts| counts.images_with_absent_chunks += 1);
     }
     report_unlisted(walk, node, image, tally);
     facts
 }
 
+/// The arrays of an image by the key of their folder: each is read once, though several
+/// levels may name it.
+#[derive(Default)]
+struct Arrays {
+    known: HashMap<String, Option<ArrayInfo>>,
+    chunks: ChunkCounts,
+}
+
 fn check_levels(
     walk: &Walk<'_>,
     node: &Node,
     multiscale: &Multiscale,
+    arrays: &mut Arrays,
     tally: &Tally,
-) -> (Vec<Option<ArrayInfo>>, ChunkCounts) {
+) -> Vec<Option<ArrayInfo>> {
     let mut levels = Vec::new();
-    let mut total = ChunkCounts::default();
     for level in &multiscale.levels {
-        let array = open_array(walk, node, level, tally);
-        if let Some((folder, array)) = &array {
-            tally.count(|counts| counts.arrays += 1);
+        let array = find_array(walk, node, level, arrays, tally);
+        if let Some(array) = &array {
             check_array(walk, multiscale, array, tally);
-            if walk.options.chunks && !array.shape.is_empty() {
-                let counts = chunks::check(walk, folder, array, tally);
-                tally.count(|all| all.chunks.add(&counts));
-                total.add(&counts);
-            }
         }
-        levels.push(array.map(|(_, array)| array));
+        levels.push(array);
     }
     check_pyramid(multiscale, &levels, tally);
-    (levels, total)
+    levels
+}
+
+fn find_array(
+    walk: &Walk<'_>,
+    node: &Node,
+    level: &Level,
+    arrays: &mut Arrays,
+    tally: &Tally,
+) -> Option<ArrayInfo> {
+    let Some(key) = resolve(&node.dir, &level.path) else {
+        tally.report(
+            rules::DATASET_PATH_OUTSIDE,
+            || level.location.clone(),
+            || format!("{} leaves the store", quote(&level.path)),
+        );
+        return None;
+    };
+    if let Some(known) = arrays.known.get(&key) {
+        return known.clone();
+    }
+    let array = open_array(walk, node, level, tally);
+    if let Some((folder, array)) = &array {
+        tally.count(|counts| counts.arrays += 1);
+        if walk.options.chunks && !array.shape.is_empty() {
+            let counts = chunks::check(walk, folder, array, tally);
+            tally.count(|all| all.chunks.add(&counts));
+            arrays.chunks.add(&counts);
+        }
+    }
+    let array = array.map(|(_, array)| array);
+    arrays.known.insert(key, array.clone());
+    array
 }
 
 fn open_array(
@@ -85,14 +120,7 @@ fn open_array(
         None
     };
     match walk.relative(node, &level.path, tally) {
-        None => {
-            tally.report(
-                rules::DATASET_PATH_OUTSIDE,
-                || level.location.clone(),
-                || format!("{} leaves the store", quote(&level.path)),
-            );
-            None
-        }
+        None => None,
         Some(Child::Missing(message)) => missing(message),
         Some(Child::Failed) => None,
         Some(Child::Node(folder)) if !folder.has_array() => {
@@ -246,9 +274,9 @@ fn check_channels(
 /// Arrays beside the levels that no list names.
 fn report_unlisted(walk: &Walk<'_>, node: &Node, image: &ImageModel, tally: &Tally) {
     let levels = image.multiscales.iter().flat_map(|multiscale| &multiscale.levels);
-    let listed: Vec<_> = levels.filter_map(|level| level.path.split('/').next()).collect();
+    let listed: HashSet<_> = levels.filter_map(|level| level.path.split('/').next()).collect();
     for name in node.folders() {
-        if name == "labels" || listed.contains(&name) {
+        if name == "labels" || listed.contains(name) {
             continue;
         }
         let Child::Node(folder) = walk.child(node, name, tally) else { continue };

@@ -1,5 +1,7 @@
 //! Label images: the list of them, and each against the image that it labels.
 
+use std::collections::HashSet;
+
 use super::{
     array::ArrayInfo,
     image::{self, ImageFacts},
@@ -42,12 +44,12 @@ pub(super) fn walk_list(
     image: Option<&ImageFacts>,
     tally: &Tally,
 ) {
-    for path in listed {
+    let mut seen = HashSet::new();
+    for path in listed.iter().filter(|path| seen.insert(path.as_str())) {
         walk_listed(walk, folder, path, image, tally);
     }
-    let first = |path: &String| path.split('/').next().unwrap_or_default().to_owned();
-    let known: Vec<_> = listed.iter().map(first).collect();
-    for name in folder.folders().into_iter().filter(|name| !known.iter().any(|k| k == name)) {
+    let known: HashSet<_> = listed.iter().filter_map(|path| path.split('/').next()).collect();
+    for name in folder.folders().into_iter().filter(|name| !known.contains(name)) {
         let Child::Node(child) = walk.child(folder, name, tally) else { continue };
         if child.has_group() {
             tally.report_file(rules::LABELS_UNLISTED, &child.dir, || {

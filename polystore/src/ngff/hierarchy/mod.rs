@@ -43,8 +43,8 @@ fn walk_root(walk: &mut Walk<'_>, tally: &Tally) -> Option<Kind> {
         tally.report(rules::STORE_NO_ZARR, Location::default, || format!("the root holds {found}"));
         return None;
     }
-    let group = walk.group(&root, tally)?;
-    walk.start(&root, &group, tally);
+    let mut group = walk.group(&root, tally)?;
+    walk.start(&root, &mut group, tally);
     let described = walk.describe_root(&group, tally)?;
     walk_described(walk, &root, &described, tally);
     walk.check_stale(tally);

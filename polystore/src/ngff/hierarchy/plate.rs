@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{
     tally::Tally,
     walk::{Child, Node, Walk},
-    well,
+    well::{self, Acquisitions},
 };
 use crate::ngff::{
     Kind,
@@ -19,25 +19,51 @@ use crate::ngff::{
 /// Images of a well, by acquisition; those without one under `None`.
 type FieldCounts = BTreeMap<Option<i128>, i128>;
 
+/// Wells that are in hand at a time: bounds memory, whatever a plate lists.
+const BATCH: usize = 1024;
+
 /// The plate in `root`.
 pub(super) fn walk(walk: &Walk<'_>, root: &Node, plate: &PlateModel, tally: &Tally) {
     let rows = open_rows(walk, root, plate, tally);
-    let wells: Vec<_> = plate
-        .wells
-        .par_iter()
-        .map(|entry| {
+    let acquisitions = acquisition_ids(plate);
+    let mut fullest = Fullest::default();
+    for batch in plate.wells.chunks(BATCH) {
+        let wells = batch.par_iter().map(|entry| {
             let tally = Tally::new(walk.options);
-            let fields = walk_well(walk, rows.get(entry.row.as_str())?, plate, entry, &tally);
+            let row = rows.get(entry.row.as_str())?;
+            let fields = walk_well(walk, row, &acquisitions, entry, &tally);
             Some((tally, fields))
-        })
-        .collect();
-    let mut fields = Vec::new();
-    for (part, counts) in wells.into_iter().flatten() {
-        tally.merge(part);
-        fields.extend(counts);
+        });
+        for (part, fields) in wells.collect::<Vec<_>>().into_iter().flatten() {
+            tally.merge(part);
+            fullest.take(fields);
+        }
     }
-    check_field_counts(plate, &fields, tally);
+    check_field_counts(plate, &fullest, tally);
     report_unlisted(walk, root, &rows, plate, tally);
+}
+
+fn acquisition_ids(plate: &PlateModel) -> Acquisitions {
+    let runs = plate.acquisitions.as_ref()?;
+    Some(runs.iter().map(|acquisition| acquisition.id).collect())
+}
+
+/// The most images that any well has, in all and of each acquisition.
+#[derive(Default)]
+struct Fullest {
+    in_all: Option<i128>,
+    by_acquisition: FieldCounts,
+}
+
+impl Fullest {
+    fn take(&mut self, well: Option<FieldCounts>) {
+        let Some(well) = well else { return };
+        self.in_all = self.in_all.max(Some(well.values().sum()));
+        for (acquisition, count) in well {
+            let most = self.by_acquisition.entry(acquisition).or_default();
+            *most = count.max(*most);
+        }
+    }
 }
 
 /// The folders of the rows that have wells. A row that is not there is one finding, not one
@@ -81,7 +107,7 @@ fn open_row(walk: &Walk<'_>, root: &Node, entry: &WellEntry, tally: &Tally) -> O
 fn walk_well(
     walk: &Walk<'_>,
     row: &Node,
-    plate: &PlateModel,
+    acquisitions: &Acquisitions,
     entry: &WellEntry,
     tally: &Tally,
 ) -> Option<FieldCounts> {
@@ -95,14 +121,14 @@ fn walk_well(
         Child::Node(folder) if !folder.has_group() => {
             missing(format!("{} holds no group", quote(&folder.dir)))
         }
-        Child::Node(folder) => walk_well_group(walk, &folder, plate, tally),
+        Child::Node(folder) => walk_well_group(walk, &folder, acquisitions, tally),
     }
 }
 
 fn walk_well_group(
     walk: &Walk<'_>,
     folder: &Node,
-    plate: &PlateModel,
+    acquisitions: &Acquisitions,
     tally: &Tally,
 ) -> Option<FieldCounts> {
     let group = walk.group(folder, tally)?;
@@ -114,7 +140,7 @@ fn walk_well_group(
     if folder.folders().is_empty() {
         tally.report_file(rules::PLATE_WELL_EMPTY, &folder.dir, || "no image in it".to_owned());
     }
-    well::walk(walk, folder, &well, Some(plate.acquisitions.as_deref()), tally);
+    well::walk(walk, folder, &well, Some(acquisitions), tally);
     Some(count_fields(&well))
 }
 
@@ -127,9 +153,8 @@ fn count_fields(well: &WellModel) -> FieldCounts {
 }
 
 /// `field_count` and `maximumfieldcount` against the fullest well.
-fn check_field_counts(plate: &PlateModel, wells: &[FieldCounts], tally: &Tally) {
-    let fullest = wells.iter().map(|counts| counts.values().sum::<i128>()).max();
-    if let (Some(declared), Some(found)) = (plate.field_count, fullest)
+fn check_field_counts(plate: &PlateModel, fullest: &Fullest, tally: &Tally) {
+    if let (Some(declared), Some(found)) = (plate.field_count, fullest.in_all)
         && declared != found
     {
         tally.report(
@@ -139,21 +164,39 @@ fn check_field_counts(plate: &PlateModel, wells: &[FieldCounts], tally: &Tally) 
         );
     }
     for acquisition in plate.acquisitions.iter().flatten() {
-        check_acquisition_fields(acquisition, wells, tally);
+        check_acquisition_fields(acquisition, fullest, tally);
     }
 }
 
-fn check_acquisition_fields(acquisition: &Acquisition, wells: &[FieldCounts], tally: &Tally) {
-    let of_run = |counts: &FieldCounts| counts.get(&Some(acquisition.id)).copied();
-    let fullest = wells.iter().filter_map(of_run).max();
-    if let (Some(declared), Some(found)) = (acquisition.max_fields, fullest)
-        && declared != found
+fn check_acquisition_fields(acquisition: &Acquisition, fullest: &Fullest, tally: &Tally) {
+    let found = fullest.by_acquisition.get(&Some(acquisition.id));
+    if let (Some(declared), Some(found)) = (acquisition.max_fields, found)
+        && declared != *found
     {
         tally.report(
             rules::PLATE_ACQUISITION_FIELDS_MISMATCH,
             || acquisition.location.clone(),
             || format!("maximumfieldcount is {declared}, the fullest well has {found} images"),
         );
+    }
+}
+
+/// What a plate lists, for look-up.
+struct Lists<'p> {
+    /// Names of all rows, with wells or without.
+    rows: HashSet<&'p str>,
+    rows_with_wells: HashSet<&'p str>,
+    wells: HashSet<(&'p str, &'p str)>,
+}
+
+impl<'p> Lists<'p> {
+    fn new(plate: &'p PlateModel) -> Self {
+        let wells = plate.wells.iter();
+        Self {
+            rows: plate.rows.iter().map(String::as_str).collect(),
+            rows_with_wells: wells.clone().map(|well| well.row.as_str()).collect(),
+            wells: wells.map(|well| (well.row.as_str(), well.column.as_str())).collect(),
+        }
     }
 }
 
@@ -165,17 +208,16 @@ fn report_unlisted(
     plate: &PlateModel,
     tally: &Tally,
 ) {
-    let listed: HashSet<_> =
-        plate.wells.iter().map(|well| (well.row.as_str(), well.column.as_str())).collect();
+    let lists = Lists::new(plate);
     for name in root.folders() {
         if let Some(row) = rows.get(name) {
-            report_unlisted_wells(walk, row, name, &listed, tally);
+            report_unlisted_wells(walk, row, name, &lists, tally);
         } else if name != "OME"
-            && !plate.wells.iter().any(|well| well.row == name)
+            && !lists.rows_with_wells.contains(name)
             && let Child::Node(folder) = walk.child(root, name, tally)
             && folder.has_group()
         {
-            report_unlisted_row(walk, &folder, name, plate, &listed, tally);
+            report_unlisted_row(walk, &folder, name, &lists, tally);
         }
     }
 }
@@ -184,18 +226,17 @@ fn report_unlisted_row(
     walk: &Walk<'_>,
     folder: &Node,
     name: &str,
-    plate: &PlateModel,
-    listed: &HashSet<(&str, &str)>,
+    lists: &Lists<'_>,
     tally: &Tally,
 ) {
-    if !plate.rows.iter().any(|row| row == name) {
+    if !lists.rows.contains(name) {
         tally.report_file(rules::PLATE_UNLISTED_GROUP, &folder.dir, || {
             "a group that is no row of the plate".to_owned()
         });
     } else if folder.folders().is_empty() {
         tally.report_file(rules::PLATE_ROW_EMPTY, &folder.dir, || "no well in it".to_owned());
     } else {
-        report_unlisted_wells(walk, folder, name, listed, tally);
+        report_unlisted_wells(walk, folder, name, lists, tally);
     }
 }
 
@@ -203,11 +244,11 @@ fn report_unlisted_wells(
     walk: &Walk<'_>,
     row: &Node,
     name: &str,
-    listed: &HashSet<(&str, &str)>,
+    lists: &Lists<'_>,
     tally: &Tally,
 ) {
     for column in row.folders() {
-        if listed.contains(&(name, column)) {
+        if lists.wells.contains(&(name, column)) {
             continue;
         }
         let Child::Node(folder) = walk.child(row, column, tally) else { continue };

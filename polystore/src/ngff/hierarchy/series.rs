@@ -1,5 +1,7 @@
 //! A series of images as `bioformats2raw` writes it: listed, or numbered from 0.
 
+use std::collections::HashSet;
+
 use super::{
     tally::Tally,
     walk::{Child, Node, Walk},
@@ -10,7 +12,8 @@ use crate::ngff::{json::quote, rules};
 /// The series in `root`.
 pub(super) fn walk(walk: &Walk<'_>, root: &Node, tally: &Tally) {
     let paths = listed(walk, root, tally).unwrap_or_else(|| numbered(root));
-    for path in &paths {
+    let mut seen = HashSet::new();
+    for path in paths.iter().filter(|path| seen.insert(path.as_str())) {
         walk_image(walk, root, path, tally);
     }
 }

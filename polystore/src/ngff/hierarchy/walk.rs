@@ -62,9 +62,13 @@ impl Node {
         if self.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", self.dir) }
     }
 
-    /// A name that differs from `name` by case only.
+    /// A name that differs from `name` by case only. Not looked for in very large folders.
     fn alike(&self, name: &str) -> Option<&str> {
-        self.entries().map(|(other, _)| other).find(|other| other.eq_ignore_ascii_case(name))
+        const MANY: usize = 2000;
+        self.entries()
+            .take(MANY)
+            .map(|(other, _)| other)
+            .find(|other| other.eq_ignore_ascii_case(name))
     }
 }
 
@@ -85,6 +89,8 @@ pub(super) struct Group {
     pub(super) file: String,
     pub(super) pointer: &'static str,
     pub(super) format: u8,
+    /// The consolidated metadata that stand beside the attributes (v3).
+    consolidated: Option<Value>,
 }
 
 /// What all parts of the walk share.
@@ -116,15 +122,13 @@ impl<'s> Walk<'s> {
     }
 
     /// Takes format and consolidated metadata from the root.
-    pub(super) fn start(&mut self, root: &Node, group: &Group, tally: &Tally) {
+    pub(super) fn start(&mut self, root: &Node, group: &mut Group, tally: &Tally) {
         self.format = Some(group.format);
-        let document = match group.format {
+        let copy = match group.format {
             2 if root.has(".zmetadata") => self.read_json(".zmetadata", tally),
-            3 => self.read_json("zarr.json", tally),
-            _ => None,
+            _ => group.consolidated.take(),
         };
-        self.consolidated =
-            document.and_then(|document| Consolidated::take(document, group.format, tally));
+        self.consolidated = copy.and_then(|copy| Consolidated::take(copy, group.format, tally));
         if let (Some(consolidated), 2) = (&self.consolidated, group.format) {
             consolidated.compare(".zattrs", &group.attributes, tally);
         }
@@ -260,7 +264,13 @@ impl<'s> Walk<'s> {
             true => self.document(node, ".zattrs", tally)?,
             false => Value::Object(Map::new()),
         };
-        Some(Group { attributes, file: node.key(".zattrs"), pointer: "", format: 2 })
+        Some(Group {
+            attributes,
+            file: node.key(".zattrs"),
+            pointer: "",
+            format: 2,
+            consolidated: None,
+        })
     }
 
     fn group_v3(&self, node: &Node, tally: &Tally) -> Option<Group> {
@@ -270,7 +280,11 @@ impl<'s> Walk<'s> {
         check_node_type(&document, "group", &file, tally)?;
         let attributes = document.get_mut("attributes").map(Value::take);
         let attributes = attributes.unwrap_or_else(|| Value::Object(Map::new()));
-        Some(Group { attributes, file, pointer: "/attributes", format: 3 })
+        let consolidated = document
+            .get_mut("consolidated_metadata")
+            .map(Value::take)
+            .filter(|copy| !copy.is_null());
+        Some(Group { attributes, file, pointer: "/attributes", format: 3, consolidated })
     }
 
     /// Checks the attributes of the root, which decide what is walked.

@@ -1,50 +1,52 @@
 //! A well: its images, and the acquisitions that they belong to.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::{
     image,
     tally::Tally,
     walk::{Child, Node, Walk},
 };
 use crate::ngff::{
-    attributes::{Acquisition, FieldModel, WellModel},
+    attributes::{FieldModel, WellModel},
     json::quote,
     rules,
 };
 
-/// The acquisitions of a plate, for its wells: `None` when the plate does not list any.
-pub(super) type Acquisitions<'p> = Option<&'p [Acquisition]>;
+/// The ids of a plate's acquisitions, for its wells: `None` when the plate lists none.
+pub(super) type Acquisitions = Option<BTreeSet<i128>>;
 
 /// The well in `node`. `plate` is `None` for a well that is validated on its own.
 pub(super) fn walk(
     walk: &Walk<'_>,
     node: &Node,
     well: &WellModel,
-    plate: Option<Acquisitions<'_>>,
+    plate: Option<&Acquisitions>,
     tally: &Tally,
 ) {
     tally.count(|counts| counts.wells += 1);
     for field in &well.images {
         if let Some(acquisitions) = plate {
-            check_acquisition(field, acquisitions, tally);
+            check_acquisition(field, acquisitions.as_ref(), tally);
         }
         walk_field(walk, node, field, tally);
     }
     report_unlisted(walk, node, well, tally);
 }
 
-fn check_acquisition(field: &FieldModel, acquisitions: Acquisitions<'_>, tally: &Tally) {
+fn check_acquisition(field: &FieldModel, acquisitions: Option<&BTreeSet<i128>>, tally: &Tally) {
     let (rule, message) = match (field.acquisition, acquisitions) {
-        (Some(id), Some(list)) if !list.iter().any(|run| run.id == id) => {
-            let ids: Vec<_> = list.iter().map(|run| run.id.to_string()).collect();
-            let known = ids.join(", ");
-            (rules::WELL_ACQUISITION_UNKNOWN, format!("acquisition {id}; the plate has {known}"))
+        (Some(id), Some(ids)) if !ids.contains(&id) => {
+            let known: Vec<_> = ids.iter().take(8).map(i128::to_string).collect();
+            let message = format!("acquisition {id}; the plate has {}", known.join(", "));
+            (rules::WELL_ACQUISITION_UNKNOWN, message)
         }
         (Some(id), None) => {
             let message = format!("acquisition {id}, and the plate lists none");
             (rules::WELL_ACQUISITION_UNDECLARED, message)
         }
-        (None, Some(list)) if list.len() > 1 => {
-            let message = format!("no acquisition, and the plate has {}", list.len());
+        (None, Some(ids)) if ids.len() > 1 => {
+            let message = format!("no acquisition, and the plate has {}", ids.len());
             (rules::WELL_ACQUISITION_MISSING, message)
         }
         _ => return,
@@ -79,8 +81,9 @@ pub(super) fn walk_image(walk: &Walk<'_>, folder: &Node, tally: &Tally) {
 }
 
 fn report_unlisted(walk: &Walk<'_>, node: &Node, well: &WellModel, tally: &Tally) {
+    let listed: HashSet<_> = well.images.iter().map(|field| field.path.as_str()).collect();
     for name in node.folders() {
-        if well.images.iter().any(|field| field.path == name) {
+        if listed.contains(name) {
             continue;
         }
         let Child::Node(folder) = walk.child(node, name, tally) else { continue };

@@ -307,6 +307,22 @@ fn chunks_of_every_key_encoding_are_counted() {
 }
 
 #[test]
+fn what_is_listed_twice_is_looked_at_once() {
+    let mut fixture = Fixture::plate(Version::V05);
+    let counts = fixture.report().counts;
+    fixture.edit("A/1/0/labels", |m| m["labels"] = json!(["nuclei", "nuclei"]));
+    fixture.edit("A/2/1", |m| {
+        let first = m["multiscales"][0].clone();
+        m["multiscales"].as_array_mut().unwrap().push(first);
+    });
+    let again = fixture.report().counts;
+    assert_eq!(
+        (again.labels, again.arrays, again.chunks),
+        (counts.labels, counts.arrays, counts.chunks)
+    );
+}
+
+#[test]
 fn absent_chunks_can_be_forbidden_and_chunks_left_alone() {
     let mut fixture = Fixture::plate(Version::V04);
     fixture.remove("A/2/1/0/1");
