@@ -65,8 +65,11 @@ impl DiskBackend {
             Ok(file) if file.is_file() => {
                 return Ok(Located { file, address: Address::Index(index), expected: None });
             }
+            Ok(_) => {
+                return Err(Error::invalid_data("is a folder, not an image").with_path(path));
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Err(_) => {}
         }
         if let Some(declared) = self.declared_image(path, index)? {
             return self.locate_declared(&declared);
