@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::Kind;
 
-/// How bad a finding is. Errors decide the verdict, warnings do not.
+/// How bad a finding is. Errors alone decide the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Allowed, and worth knowing.
+    Note,
     /// A recommendation is not followed, or readers may stumble.
     Warning,
     /// The specification is broken, or the store cannot be judged.
@@ -19,6 +21,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         })
@@ -93,6 +96,8 @@ pub struct Counts {
     pub errors: u64,
     /// Findings that are warnings, shown or not.
     pub warnings: u64,
+    /// Findings that are notes, shown or not.
+    pub notes: u64,
     /// Wells with a group.
     pub wells: u64,
     /// Images that are not labels.
@@ -111,6 +116,7 @@ impl Counts {
     pub(super) fn add(&mut self, other: &Self) {
         self.errors += other.errors;
         self.warnings += other.warnings;
+        self.notes += other.notes;
         self.wells += other.wells;
         self.images += other.images;
         self.labels += other.labels;

@@ -17,6 +17,8 @@ pub enum Basis {
     Advice,
     /// Whether declared data is there at all.
     Data,
+    /// Allowed, and worth knowing.
+    Remark,
 }
 
 /// One rule of the catalogue.
@@ -33,14 +35,15 @@ pub struct Rule {
 impl Rule {
     /// The severity of a finding of this rule under `options`.
     pub fn severity(&self, options: &super::Options) -> Severity {
-        let error = match self.basis {
+        let is_error = match self.basis {
+            Basis::Remark => return Severity::Note,
             Basis::Schema => true,
             Basis::Text => options.judge == super::Judge::Specification,
             Basis::Strict => options.strict,
             Basis::Advice => false,
             Basis::Data => options.require_chunks,
         };
-        if error { Severity::Error } else { Severity::Warning }
+        if is_error { Severity::Error } else { Severity::Warning }
     }
 }
 
@@ -94,7 +97,7 @@ rules! {
     PLATE = Schema "plate/object" "";
     PLATE_VERSION = Schema "plate/version" "";
     PLATE_VERSION_RECOMMENDED = Strict "plate/version-missing" "write `version` into `plate`";
-    PLATE_VERSION_TEXT = Advice "plate/version-in-text" "the text of 0.5 asks for `plate.version`, its schema does not; writing it satisfies both";
+    PLATE_VERSION_TEXT = Remark "plate/version-in-text" "the text of 0.5 asks for `plate.version`, its schema does not; writing it satisfies both";
     PLATE_NAME = Schema "plate/name" "";
     PLATE_NAME_MISSING = Strict "plate/name-missing" "write `name` into `plate`";
     PLATE_FIELD_COUNT = Schema "plate/field_count" "";
@@ -132,7 +135,7 @@ rules! {
     PLATE_WELL_EMPTY = Advice "plate/wells/empty-group" "remove the group: a well without images SHOULD NOT be there";
     PLATE_WELL_UNLISTED = Advice "plate/wells/unlisted" "readers do not see it; add it to `wells`, or remove it";
     PLATE_ROW_MISSING_GROUP = Text "plate/rows/missing-group" "each row is a zarr group of its own";
-    PLATE_UNLISTED_GROUP = Advice "plate/unlisted-group" "readers do not see it; add the row and its wells to the plate, or remove it";
+    PLATE_UNLISTED_GROUP = Remark "plate/unlisted-group" "readers do not see it; add the row and its wells to the plate, or remove it";
 
     WELL = Schema "well/object" "";
     WELL_MISSING = Text "well/metadata-missing" "a well group has `well` metadata that lists its images";
@@ -227,7 +230,7 @@ rules! {
     SERIES = Schema "series/list" "";
 
     ARRAY_SEPARATOR = Text "array/dimension-separator" "0.4 stores chunks in nested folders: `dimension_separator` is \"/\"; rename the chunks too";
-    ARRAY_UNLISTED = Advice "array/unlisted" "readers do not see it; add it to `datasets`, or remove it";
+    ARRAY_UNLISTED = Remark "array/unlisted" "readers do not see it; add it to `datasets`, or remove it";
     ARRAY_STRAY_FILE = Advice "array/stray-file" "not a chunk of this array: perhaps what an interrupted write left; remove it";
     CHUNKS_ABSENT = Data "chunks/absent" "readers take absent chunks for the fill value without a word; check that the writer finished, or let it write empty chunks too";
     CHUNKS_EMPTY_FILE = Text "chunks/empty-file" "a file of zero bytes is no chunk: an interrupted write or a full disk; write it again";

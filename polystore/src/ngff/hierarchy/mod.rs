@@ -73,6 +73,7 @@ pub(super) fn finish(findings: Findings, fill: impl FnOnce(&mut Report)) -> Repo
     let counts = Counts {
         errors: findings.total(Severity::Error),
         warnings: findings.total(Severity::Warning),
+        notes: findings.total(Severity::Note),
         ..Counts::default()
     };
     let (findings, rules) = findings.into_parts();
