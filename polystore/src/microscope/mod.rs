@@ -6,10 +6,15 @@
 
 pub mod builder;
 mod folder;
+mod harmony;
 mod imagexpress;
+mod lookup;
+#[cfg(test)]
+mod measure;
 mod names;
 #[cfg(test)]
 pub(crate) mod testing;
+mod time;
 
 use std::{
     fmt,
@@ -17,6 +22,7 @@ use std::{
 };
 
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
+pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
 pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
 
 use crate::{
@@ -58,7 +64,7 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The readers of this crate, the surest first; a new one is one file and one line here.
-static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress];
+pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();

@@ -32,8 +32,7 @@ impl<'a> Player<'a> {
 
     /// Whether the contract says what `operation` answers. Regions are only written into
     /// planes that are there, for how finely a backend knows what is missing is its own
-    /// affair; of two faults of one call, any may be told; and whether an image of a plate
-    /// that was deleted can be deleted again is open.
+    /// affair; and of two faults of one call, any may be told.
     pub(super) fn makes_sense(&self, operation: &Operation) -> bool {
         match operation {
             Operation::WriteRegion { name, index, .. } => self.is_stored(name, *index),
@@ -43,20 +42,12 @@ impl<'a> Player<'a> {
             Operation::Rename { from, to } => {
                 self.exists(from) || !self.exists(to) && !to.starts_with(from)
             }
-            Operation::DeleteFromPlate { image } => self.has_planes(*image),
             _ => true,
         }
     }
 
     fn exists(&self, name: &str) -> bool {
         self.path(name).and_then(|path| self.cx.backend().exists(&path)).unwrap_or(false)
-    }
-
-    fn has_planes(&self, image: u32) -> bool {
-        let inventory = self.plate(0).and_then(|plate| self.cx.backend().inventory(&plate.path));
-        inventory.is_ok_and(|inventory| {
-            inventory.images.get(image as usize).is_some_and(|image| image.counts().present > 0)
-        })
     }
 
     fn is_stored(&self, name: &str, index: PlaneIndex) -> bool {
