@@ -1,6 +1,6 @@
 //! Plates, wells and acquisitions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -221,7 +221,7 @@ impl PlateStructure {
         if self.acquisitions.is_empty() {
             return Err(Error::invalid_input("plate has no acquisition; declare at least one"));
         }
-        let mut paths = BTreeSet::new();
+        let mut paths = HashSet::with_capacity(self.n_images());
         for well in &self.wells {
             self.check_well(well)?;
             for image in &well.fields {
