@@ -1,6 +1,8 @@
 //! Checks of a request against the image that it addresses; the same for every backend.
 
-use crate::{Error, Plane, PlaneRequest, PlaneShape, Region, Result, model::ImageStructure};
+use crate::{
+    Error, ErrorKind, Plane, PlaneRequest, PlaneShape, Region, Result, model::ImageStructure,
+};
 
 impl PlaneRequest {
     /// Checks index, level and region against `image` and returns the shape of the answer.
@@ -9,9 +11,14 @@ impl PlaneRequest {
     /// is checked with the index that the name says.
     ///
     /// # Errors
-    /// `InvalidInput` naming what does not fit.
+    /// `InvalidInput` naming what does not fit; `MissingPlane` for a plane that is absent by
+    /// design.
     pub fn check_read(&self, image: &ImageStructure) -> Result<PlaneShape> {
         self.check_index(image)?;
+        if !image.declares(self.index) {
+            let message = format!("plane {} was never meant to be acquired", self.index);
+            return Err(Error::new(ErrorKind::MissingPlane, message).with_path(&self.path));
+        }
         if self.level >= image.n_levels {
             let message = format!("level {} of an image with {}", self.level, image.n_levels);
             return Err(Error::invalid_input(message).with_path(self));

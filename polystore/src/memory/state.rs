@@ -10,7 +10,7 @@ use crate::{
         planes::{Found, PlaneId, PlaneStore},
         tree::{Content, Image, Node},
     },
-    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlaneState, PlateIndex, Sizes},
+    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlateIndex, Sizes},
 };
 
 /// Everything in a memory store.

@@ -159,6 +159,13 @@ impl ImageInventory {
         }
     }
 
+    /// Makes the planes that `image` declares absent by design so.
+    pub fn set_absent(&mut self, image: &ImageStructure) {
+        for index in image.sizes.indices().filter(|&index| !image.declares(index)) {
+            self.set(index, PlaneState::AbsentByDesign);
+        }
+    }
+
     /// Every plane with its state, in `t, c, z` order.
     pub fn iter(&self) -> impl Iterator<Item = (PlaneIndex, PlaneState)> + '_ {
         self.sizes.indices().map(|index| (index, self.state(index)))

@@ -159,6 +159,12 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     Ok(Arc::new(ZarrBackend::open_with(Path::new(&spec.location), options)?))
 }
 
+/// Makes the store of a `zarr:` spec where it is not there, and opens it.
+pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    let options = ZarrOptions::of_spec(spec)?;
+    Ok(Arc::new(ZarrBackend::create(Path::new(&spec.location), options)?))
+}
+
 impl VirtualBackend for ZarrBackend {
     fn capabilities(&self) -> Capabilities {
         let writable = self.store.writable().is_ok();
