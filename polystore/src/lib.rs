@@ -46,6 +46,8 @@ pub mod atomic;
 pub mod backend;
 pub mod buffer;
 pub mod check;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod convert;
 #[cfg(feature = "disk")]
 pub mod disk;
@@ -59,6 +61,8 @@ pub mod memory;
 pub mod microscope;
 pub mod model;
 pub mod natural;
+#[cfg(feature = "zarr")]
+pub mod ngff;
 mod path;
 mod pixel_type;
 mod plane;
@@ -66,11 +70,15 @@ mod plate;
 pub mod pyramid;
 mod registry;
 pub mod render;
+#[cfg(feature = "disk")]
+pub mod roi;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
 #[cfg(feature = "disk")]
 mod xml;
+#[cfg(feature = "zarr")]
+pub mod zarr;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,

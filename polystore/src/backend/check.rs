@@ -35,6 +35,12 @@ impl PlaneRequest {
         if self.level != 0 {
             return refuse(format!("level {} cannot be written, only level 0", self.level));
         }
+        if !image.declares(self.index) {
+            return refuse(format!(
+                "plane {} is absent by design and cannot be written",
+                self.index
+            ));
+        }
         let shape = image.sizes.plane_shape();
         let region = self.checked_region(self.region.unwrap_or(shape.full()), shape)?;
         if plane.shape() != region.shape() {

@@ -15,6 +15,7 @@ mod ome;
 mod options;
 mod plates;
 mod read;
+mod rois;
 mod root;
 mod sources;
 mod tiff;
@@ -42,6 +43,7 @@ use self::{
 use crate::{
     BackendSpec, Capabilities, Entry, Plane, PlaneRequest, PlaneSink, Result, VirtualBackend,
     VirtualPath, WriteMode,
+    backend::RoiStore,
     model::{ImageStructure, Inventory, PlateStructure},
     structure_cache::StructureCache,
 };
@@ -113,6 +115,18 @@ impl DiskBackend {
     fn forget(&self, path: &VirtualPath) {
         self.plates.forget(path);
         self.sources.forget(path);
+    }
+
+    /// Refuses to declare an image where a file or folder is that is not the image's own.
+    fn check_free(&self, path: &VirtualPath) -> Result<()> {
+        let own = self.declared_image(path, Default::default())?.is_some();
+        match self.root.existing(path) {
+            Ok(found) if !own => {
+                let what = if found.is_dir() { "a folder" } else { "a file" };
+                Err(entries::taken(what, path))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn named<T>(&self, result: Result<T>) -> Result<T> {
@@ -221,6 +235,9 @@ impl VirtualBackend for DiskBackend {
         structure.check()?;
         let result = path.join(declared::PLATE_FILE).and_then(|file| {
             let target = self.target(&file)?;
+            if self.declared_image(path, Default::default())?.is_some_and(|at| at.path == *path) {
+                return Err(entries::taken("an image", path));
+            }
             let folder = self.root.join(path);
             let same = || Ok(declared::read_plate(&folder)?.as_ref() == Some(structure));
             write::declare(&target, &declared::to_text(structure)?, same)
@@ -234,6 +251,7 @@ impl VirtualBackend for DiskBackend {
         image.check()?;
         let result = declared::image_file(path).and_then(|file| {
             let target = self.target(&file)?;
+            self.check_free(path)?;
             let same =
                 || Ok(declared::read_image(&self.root.join(&file))?.as_ref() == Some(&image));
             write::declare(&target, &declared::to_text(&image)?, same)
@@ -267,6 +285,10 @@ impl VirtualBackend for DiskBackend {
 
     fn invalidate(&self, path: &VirtualPath) {
         self.forget(path);
+    }
+
+    fn as_rois(&self) -> Option<&dyn RoiStore> {
+        Some(self)
     }
 }
 

@@ -226,6 +226,12 @@ impl PlateStructure {
             self.check_well(well)?;
             for image in &well.fields {
                 image.check()?;
+                if image.path.is_root() {
+                    return Err(Error::invalid_input(format!(
+                        "an image of well {} has the path of the plate itself",
+                        well.position
+                    )));
+                }
                 if !paths.insert(&image.path) {
                     return Err(Error::invalid_input(format!(
                         "two images share the path; well {}",
