@@ -266,13 +266,13 @@ fn add_image(
     let n_levels = options.levels_of(image.sizes, image.n_levels);
     let mut ome = Map::new();
     ome.insert("multiscales".to_owned(), metadata::multiscales(version, image, n_levels));
-    if let Some(omero) = omero(version, &image.channels, image.pixel_type) {
+    if let Some(omero) = omero(&image.channels, image.pixel_type) {
         ome.insert("omero".to_owned(), omero);
     }
     if image.kind == ImageKind::Labels {
         ome.insert("image-label".to_owned(), image_label(version, source));
     }
-    add_group(tree, name, version, ome, &image_extra(image, expected, version));
+    add_group(tree, name, version, ome, &image_extra(image, expected));
     for level in 0..n_levels {
         let (file, content) = plan_array(image, level, options).describe(version)?;
         tree.add(join(name, &format!("{level}/{file}")), content);
@@ -280,13 +280,13 @@ fn add_image(
     Ok(())
 }
 
-fn image_extra(image: &ImageStructure, expected: (u32, u32), version: NgffVersion) -> Extra {
-    let has_omero = omero(version, &image.channels, image.pixel_type).is_some();
+fn image_extra(image: &ImageStructure, expected: (u32, u32)) -> Extra {
+    let has_omero = omero(&image.channels, image.pixel_type).is_some();
     let channel = |channel: &Channel| ChannelExtra {
         excitation_nm: channel.excitation_nm,
         emission_nm: channel.emission_nm,
         number: channel.number,
-        colorless: version == NgffVersion::V04 && has_omero && channel.color.is_none(),
+        colorless: has_omero && channel.color.is_none(),
     };
     let channels: Vec<_> = image.channels.iter().map(channel).collect();
     let is_known = channels.iter().any(|channel| *channel != ChannelExtra::default());

@@ -55,7 +55,7 @@ pub(in super::super) struct ChannelExtra {
     pub(in super::super) emission_nm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) number: Option<u32>,
-    /// The colour that `omero` has is not the channel's own: NGFF 0.4 wants one.
+    /// The colour that `omero` has is not the channel's own: NGFF wants one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(in super::super) colorless: bool,
 }

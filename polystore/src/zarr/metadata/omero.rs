@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::{
     PixelType, dispatch,
     model::{Channel, Color},
-    zarr::NgffVersion,
 };
 
 /// The block as it is read; windows and anything else are passed over.
@@ -42,28 +41,21 @@ fn color(text: &str) -> Option<Color> {
     Color::from_hex(text.get(..text.len().min(6 + usize::from(text.starts_with('#'))))?)
 }
 
-/// The block to write, or `None` when nothing is known of any channel. NGFF 0.4 wants a
-/// colour and a window for every channel: white, and all values of the type. In 0.5 what is
-/// not known is left out.
-pub(in super::super) fn omero(
-    version: NgffVersion,
-    channels: &[Channel],
-    pixel_type: PixelType,
-) -> Option<Value> {
+/// The block to write, or `None` when nothing is known of any channel. NGFF wants a colour
+/// and a window for every channel: white, and all values of the type, where nothing is known.
+pub(in super::super) fn omero(channels: &[Channel], pixel_type: PixelType) -> Option<Value> {
     if channels.iter().all(|channel| channel.name.is_empty() && channel.color.is_none()) {
         return None;
     }
-    let is_strict = version == NgffVersion::V04;
     let (low, high) = range(pixel_type);
     let window = json!({ "min": low, "max": high, "start": low, "end": high });
     let describe = |channel: &Channel| {
         let label = (!channel.name.is_empty()).then(|| json!(channel.name));
-        let color = channel.color.or(is_strict.then_some(Color::WHITE));
         Value::Object(super::map([
             ("label", label),
-            ("color", color.map(|color| json!(color.to_hex()))),
+            ("color", Some(json!(channel.color.unwrap_or(Color::WHITE).to_hex()))),
             ("active", Some(json!(true))),
-            ("window", is_strict.then(|| window.clone())),
+            ("window", Some(window.clone())),
         ]))
     };
     Some(json!({ "channels": channels.iter().map(describe).collect::<Vec<_>>() }))
@@ -90,17 +82,14 @@ mod tests {
             Channel { color: Color::from_hex("0000FF"), ..Channel::named("DAPI") },
             Channel::default(),
         ];
-        let json = omero(NgffVersion::V04, &channels, PixelType::I16).unwrap();
+        let json = omero(&channels, PixelType::I16).unwrap();
         assert_eq!(json["channels"][0]["window"]["min"], -32768.0);
         assert!(json["channels"][1].get("label").is_none());
         let read: OmeroJson = serde_json::from_value(json).unwrap();
         let read = read.channels(3);
         assert_eq!(read[0], channels[0]);
         assert_eq!((read[1].color, read.len()), (Some(Color::WHITE), 3));
-        let json = omero(NgffVersion::V05, &channels, PixelType::I16).unwrap();
-        let read: OmeroJson = serde_json::from_value(json).unwrap();
-        assert_eq!(read.channels(2), channels);
-        assert_eq!(omero(NgffVersion::V04, &[Channel::default()], PixelType::U8), None);
+        assert_eq!(omero(&[Channel::default()], PixelType::U8), None);
     }
 
     #[test]
