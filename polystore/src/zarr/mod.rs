@@ -39,6 +39,7 @@ pub use options::{AbsentChunks, Durability, NgffVersion, Sharding, ZarrOptions};
 
 use self::{
     locate::Images,
+    options::MAX_LEVELS,
     plate::Plates,
     store::{Directory, Store},
 };
@@ -157,6 +158,12 @@ impl ZarrBackend {
 pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     let options = ZarrOptions::of_spec(spec)?;
     Ok(Arc::new(ZarrBackend::open_with(Path::new(&spec.location), options)?))
+}
+
+/// Makes the directory of a `zarr:` spec and opens it.
+pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    let options = ZarrOptions::of_spec(spec)?;
+    Ok(Arc::new(ZarrBackend::create(Path::new(&spec.location), options)?))
 }
 
 impl VirtualBackend for ZarrBackend {
