@@ -61,6 +61,8 @@ pub mod memory;
 pub mod microscope;
 pub mod model;
 pub mod natural;
+#[cfg(feature = "zarr")]
+pub mod ngff;
 mod path;
 mod pixel_type;
 mod plane;

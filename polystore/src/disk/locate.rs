@@ -134,6 +134,9 @@ impl DiskBackend {
     pub(super) fn locate_declared(&self, declared: &DeclaredImage) -> Result<Located> {
         let DeclaredImage { image, index, path } = declared;
         check_index(path, image, *index)?;
+        if !image.declares(*index) {
+            return Err(missing(path, *index, PlaneState::AbsentByDesign));
+        }
         let container = declared::is_container(path);
         let (file, address) = match container {
             true => (path.clone(), Address::Index(*index)),

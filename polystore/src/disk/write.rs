@@ -189,26 +189,9 @@ fn check_whole(request: &PlaneRequest) -> Result<()> {
 }
 
 fn check_fits(request: &PlaneRequest, plane: &Plane, declared: &DeclaredImage) -> Result<()> {
-    let DeclaredImage { image, index, .. } = declared;
-    if !image.sizes.contains(*index) {
-        return Err(Error::invalid_input(format!(
-            "there is no plane {index}; the image has {}",
-            image.sizes
-        ))
-        .with_path(request));
-    }
-    let wanted = (image.pixel_type, image.sizes.plane_shape());
-    if (plane.pixel_type(), plane.shape()) == wanted {
-        return Ok(());
-    }
-    Err(Error::invalid_input(format!(
-        "plane of {} {} does not fit the image, which declares {} {}",
-        plane.shape(),
-        plane.pixel_type(),
-        wanted.1,
-        wanted.0
-    ))
-    .with_path(request))
+    // A plane that was addressed by its name is checked with the index that the name says.
+    let addressed = PlaneRequest { index: declared.index, ..request.clone() };
+    addressed.check_write(&declared.image, plane).map(|_| ())
 }
 
 /// An advisory lock on a file that is rewritten as a whole.

@@ -34,7 +34,7 @@ impl State {
         }
         let plate = self.root.make_directories(path)?;
         for (_, image) in structure.images() {
-            plate.put(&image.path, Content::Image(Image::declared(image.clone())))?;
+            plate.put(&image.path, Content::Image(Image::declared(image.clone()).into()))?;
         }
         plate.content = Content::Plate(Arc::new(PlateIndex::new(Arc::new(structure.clone()))));
         Ok(())
@@ -58,7 +58,7 @@ impl State {
         if self.locate(path, PlaneIndex::default()).is_ok() {
             return Err(exists("a plane of a declared image has this name"));
         }
-        self.root.put(path, Content::Image(Image::declared(image)))
+        self.root.put(path, Content::Image(Image::declared(image).into()))
     }
 
     /// Stores one plane or part of one.
@@ -116,7 +116,7 @@ impl State {
         let id = self.planes.store(old_plane, plane)?;
         image.planes.insert(PlaneIndex::default(), id);
         self.planes.release_blob(old_bytes);
-        self.root.put(path, Content::Image(image))
+        self.root.put(path, Content::Image(image.into()))
     }
 
     pub(super) fn write_blob(

@@ -10,7 +10,7 @@ use crate::{
         planes::{Found, PlaneId, PlaneStore},
         tree::{Content, Image, Node},
     },
-    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlaneState, PlateIndex, Sizes},
+    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlateIndex, Sizes},
 };
 
 /// Everything in a memory store.
@@ -93,16 +93,12 @@ impl State {
     }
 
     fn image_inventory(&self, path: &VirtualPath, declared: &ImageStructure) -> ImageInventory {
-        let mut states = ImageInventory::uniform(declared.sizes, PlaneState::Missing);
         let Some(Content::Image(image)) = self.root.get(path).map(|node| &node.content) else {
-            return states;
+            return ImageInventory::of_image(declared, |_| false);
         };
-        for (&index, &id) in &image.planes {
-            if self.planes.is_complete(id) {
-                states.set(index, PlaneState::Present);
-            }
-        }
-        states
+        ImageInventory::of_image(declared, |index| {
+            image.planes.get(&index).is_some_and(|&id| self.planes.is_complete(id))
+        })
     }
 
     pub(super) fn describe(&self, path: &VirtualPath) -> Result<ImageStructure> {

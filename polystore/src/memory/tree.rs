@@ -31,7 +31,7 @@ pub(super) enum Content {
     /// A directory that was declared a plate.
     Plate(Arc<PlateIndex>),
     Blob(Bytes),
-    Image(Image),
+    Image(Box<Image>),
 }
 
 /// An image and the planes of it that were written.
@@ -142,7 +142,7 @@ impl Node {
         if let Content::Image(image) = &mut self.content {
             let mut stripped = Image::declared(image.structure.clone());
             std::mem::swap(&mut stripped, image);
-            taken.push(Self { content: Content::Image(stripped), ..Self::default() });
+            taken.push(Self { content: Content::Image(stripped.into()), ..Self::default() });
         }
         for (name, mut child) in std::mem::take(&mut self.children) {
             match path.join(&name) {

@@ -300,6 +300,7 @@ fn image_extra(image: &ImageStructure, expected: (u32, u32), version: NgffVersio
         acquisition: (image.acquisition != acquisition).then_some(image.acquisition),
         position: image.position,
         channels: if is_known { channels } else { Vec::new() },
+        absent: image.absent.clone(),
     };
     Extra { plate: None, image: (extra != ImageExtra::default()).then_some(extra) }
 }

@@ -63,6 +63,7 @@ impl Described {
             position: self.extra.position,
             n_levels: self.layout.n_levels,
             kind: self.kind,
+            absent: self.extra.absent.clone(),
             ..ImageStructure::new(path, self.layout.array.data_type.pixel_type(), self.sizes)
         }
     }

@@ -53,9 +53,10 @@ impl ZarrBackend {
             ControlFlow::Continue(())
         });
         let mut inventory = Inventory { images: Vec::new(), notes: plate.notes.clone() };
-        for slot in slots {
+        for (slot, image) in slots.into_iter().zip(images) {
             let unseen = || Err(crate::Error::internal("image was not looked at"));
-            let (states, note) = slot.into_inner().unwrap_or_else(unseen)?;
+            let (mut states, note) = slot.into_inner().unwrap_or_else(unseen)?;
+            states.set_absent(image);
             inventory.images.push(states);
             inventory.notes.extend(note.filter(|note| !plate.notes.contains(note)));
         }

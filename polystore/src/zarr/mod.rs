@@ -160,7 +160,7 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     Ok(Arc::new(ZarrBackend::open_with(Path::new(&spec.location), options)?))
 }
 
-/// Makes the directory of a `zarr:` spec and opens it.
+/// Makes the store of a `zarr:` spec where it is not there, and opens it.
 pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     let options = ZarrOptions::of_spec(spec)?;
     Ok(Arc::new(ZarrBackend::create(Path::new(&spec.location), options)?))

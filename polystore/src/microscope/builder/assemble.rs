@@ -202,6 +202,7 @@ impl Assembly<'_> {
             pixel_type: self.pixels.pixel_type,
             sizes: self.sizes(extent),
             kind: crate::model::ImageKind::Intensity,
+            absent: crate::model::PlaneSet::EMPTY,
         }
     }
 

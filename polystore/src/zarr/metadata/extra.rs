@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::StagePosition;
+use crate::model::{PlaneSet, StagePosition};
 
 /// The attribute of a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub(in super::super) struct ImageExtra {
     pub(in super::super) position: Option<StagePosition>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in super::super) channels: Vec<ChannelExtra>,
+    /// Planes that were never meant to be.
+    #[serde(skip_serializing_if = "PlaneSet::is_empty")]
+    pub(in super::super) absent: PlaneSet,
 }
 
 /// Of a channel.
