@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result, VirtualPath, WellPosition,
-    model::{ImageStructure, PlateStructure, StagePosition, WellStructure},
+    model::{ImageStructure, PlaneSet, PlateStructure, StagePosition, WellStructure},
     structure_cache::Dependency,
 };
 
@@ -39,6 +39,7 @@ struct CachedImage {
     field: u32,
     acquisition: u32,
     position: Option<StagePosition>,
+    absent: PlaneSet,
 }
 
 impl CachedPlate {
@@ -54,6 +55,7 @@ impl CachedPlate {
                 field: 0,
                 acquisition: 0,
                 position: None,
+                absent: PlaneSet::default(),
                 ..image.clone()
             };
             if kinds.get(last) != Some(&kind) {
@@ -69,6 +71,7 @@ impl CachedPlate {
                 field: image.field,
                 acquisition: image.acquisition,
                 position: image.position,
+                absent: image.absent.clone(),
             });
         }
         let wells = structure
@@ -100,6 +103,7 @@ impl CachedPlate {
                     field: image.field,
                     acquisition: image.acquisition,
                     position: image.position,
+                    absent: image.absent,
                     ..self.kinds.get(image.kind as usize)?.clone()
                 });
             }

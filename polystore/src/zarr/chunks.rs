@@ -1,5 +1,10 @@
 //! Chunks as they are stored: files, or ranges of shards.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use super::{
     array::{Array, ShardIndex},
     codec::Decoded,
@@ -17,12 +22,14 @@ pub(super) const INDEX_ENTRY_BYTES: usize = 16;
 const MAX_OVERHEAD_BYTES: u64 = 64 << 10;
 
 /// The files of one array.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Chunks<'a> {
-    pub(super) store: &'a Store,
+    store: &'a Store,
     /// The array's directory.
-    pub(super) folder: &'a str,
+    folder: &'a str,
     pub(super) grid: &'a Grid<'a>,
+    /// Shards that were opened, by place.
+    shards: Mutex<HashMap<Vec<u64>, Arc<Option<ChunkFile<'a>>>>>,
 }
 
 /// A file with one or several chunks.
@@ -36,6 +43,10 @@ pub(super) struct ChunkFile<'a> {
 }
 
 impl<'a> Chunks<'a> {
+    pub(super) fn new(store: &'a Store, folder: &'a str, grid: &'a Grid<'a>) -> Self {
+        Self { store, folder, grid, shards: Mutex::default() }
+    }
+
     /// The name of the file at `place` in the grid of files.
     pub(super) fn file_name(&self, place: &[u64]) -> String {
         join(self.folder, &self.grid.array.keys.name(place))
@@ -60,10 +71,26 @@ impl<'a> Chunks<'a> {
 
     /// The chunk at `place` in the grid of chunks; `None` when it was not written.
     pub(super) fn read(&self, place: &[u64]) -> Result<Option<Decoded>> {
-        match self.open(&self.grid.file_place(place))? {
-            Some(file) => file.read(self.grid.position_in_file(place)),
+        let file_place = self.grid.file_place(place);
+        let position = self.grid.position_in_file(place);
+        if self.grid.array.shard.is_none() {
+            return self.open(&file_place)?.map_or(Ok(None), |file| file.read(position));
+        }
+        match &*self.shard(file_place)? {
+            Some(file) => file.read(position),
             None => Ok(None),
         }
+    }
+
+    /// A shard, opened once: its chunks are all of one state of it.
+    fn shard(&self, place: Vec<u64>) -> Result<Arc<Option<ChunkFile<'a>>>> {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shard) = shards.get(&place) {
+            return Ok(Arc::clone(shard));
+        }
+        let shard = Arc::new(self.open(&place)?);
+        shards.insert(place, Arc::clone(&shard));
+        Ok(shard)
     }
 }
 

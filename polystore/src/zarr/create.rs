@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    NgffVersion, Sharding, ZarrBackend, ZarrOptions,
+    MAX_LEVELS, NgffVersion, Sharding, ZarrBackend, ZarrOptions,
     array::{Array, ChunkKeys, DataType, ShardIndex},
     codec::{Chain, Codec},
     labels::as_labels,
     metadata::{
-        self, ChannelExtra, Extra, ImageExtra, Node, PlateExtra, group_files, image_label, omero,
-        open_node,
+        self, Axes, ChannelExtra, Extra, ImageExtra, Node, PlateExtra, group_files, image_label,
+        omero, open_node,
     },
     store::{Found, Tree, join, split},
 };
@@ -87,10 +87,9 @@ impl ZarrBackend {
                 // A writer that was killed may not have got as far as the list.
                 return label.map_or(Ok(()), |place| self.register_label(&place));
             }
-            Some(Node::Group(_, group)) if group.is_plain() => {}
             Some(_) => return Err(exists("something else is there")),
-            None if matches!(self.store.look(name)?, Some(Found::File(_))) => {
-                return Err(exists("a file is there"));
+            None if self.store.look(name)?.is_some() => {
+                return Err(exists("a file or directory is there"));
             }
             None if self.declared_plane(path)? => {
                 return Err(exists("a plane of a declared image has this name"));
@@ -138,10 +137,8 @@ impl ZarrBackend {
                 },
             };
             if let Some(what) = inside {
-                return Err(Error::invalid_input(format!(
-                    "{above} is {what}, nothing goes below it"
-                ))
-                .with_path(path));
+                let message = format!("{above} is {what}, nothing goes below it");
+                return Err(Error::new(ErrorKind::AlreadyExists, message).with_path(path));
             }
         }
         Ok(())
@@ -263,6 +260,10 @@ fn add_image(
     options: &ZarrOptions,
 ) -> Result<()> {
     let version = options.version;
+    if image.n_levels > MAX_LEVELS {
+        let message = format!("{} levels; {MAX_LEVELS} are the most", image.n_levels);
+        return Err(Error::invalid_input(message).with_path(&image.path));
+    }
     let n_levels = options.levels_of(image.sizes, image.n_levels);
     let mut ome = Map::new();
     ome.insert("multiscales".to_owned(), metadata::multiscales(version, image, n_levels));
@@ -274,7 +275,10 @@ fn add_image(
     }
     add_group(tree, name, version, ome, &image_extra(image, expected));
     for level in 0..n_levels {
-        let (file, content) = plan_array(image, level, options).describe(version)?;
+        let array = plan_array(image, level, options).check()?;
+        super::window::Grid::new(&array, Axes::ALL)
+            .check_size(image.sizes.level_shape(level).full())?;
+        let (file, content) = array.describe(version)?;
         tree.add(join(name, &format!("{level}/{file}")), content);
     }
     Ok(())

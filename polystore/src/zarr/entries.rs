@@ -123,10 +123,11 @@ impl ZarrBackend {
             return Err(Error::new(ErrorKind::AlreadyExists, "something is there already"));
         }
         if there == Some(Found::Directory) {
-            return Err(match self.kind_of(path) {
-                EntryKind::Image => Error::invalid_input("is a declared image"),
-                _ => Error::invalid_input("is a directory"),
-            });
+            let message = match self.kind_of(path) {
+                EntryKind::Image => "a declared image has this name",
+                _ => "a directory has this name",
+            };
+            return Err(Error::new(ErrorKind::AlreadyExists, message));
         }
         refuse_metadata(path)?;
         self.check_above(path)?;

@@ -75,7 +75,7 @@ impl ZarrBackend {
         if files.is_empty() {
             return Ok((ImageInventory::uniform(sizes, PlaneState::Missing), None));
         }
-        let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+        let chunks = Chunks::new(&self.store, &folder, &grid);
         let mut count = Count::new(&grid, sizes);
         for file in &files {
             count.add(&chunks, file);
@@ -91,7 +91,7 @@ impl ZarrBackend {
         let array = image.array(&self.store, 0)?;
         let grid = image.grid(array);
         let folder = image.folder(0);
-        let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+        let chunks = Chunks::new(&self.store, &folder, &grid);
         let full = image.structure.sizes.plane_shape().full();
         grid.check_size(full)?;
         for tile in grid.rows(index, full).concat() {

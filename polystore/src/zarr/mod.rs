@@ -39,6 +39,7 @@ pub use options::{AbsentChunks, Durability, NgffVersion, Sharding, ZarrOptions};
 
 use self::{
     locate::Images,
+    options::MAX_LEVELS,
     plate::Plates,
     store::{Directory, Store},
 };

@@ -12,6 +12,8 @@ use crate::{
 const MAX_PLANE_CHUNK_BYTES: u64 = 16 << 20;
 /// Side of the tiles of larger planes.
 const TILE: u32 = 1024;
+/// Most levels of a pyramid that is written.
+pub(super) const MAX_LEVELS: u32 = 32;
 /// A pyramid ends at the level whose smaller side is below this.
 const SMALLEST_SIDE: u32 = 256;
 
@@ -120,8 +122,9 @@ impl ZarrOptions {
         if self.chunk.is_some_and(|chunk| chunk.height == 0 || chunk.width == 0) {
             return Err(Error::invalid_input("chunks of no pixels"));
         }
-        if self.n_levels > 32 {
-            return Err(Error::invalid_input(format!("{} levels; 32 are the most", self.n_levels)));
+        if self.n_levels > MAX_LEVELS {
+            let message = format!("{} levels; {MAX_LEVELS} are the most", self.n_levels);
+            return Err(Error::invalid_input(message));
         }
         Ok(())
     }
@@ -140,7 +143,7 @@ impl ZarrOptions {
     /// Levels of an image that declares `declared` of them.
     pub(super) fn levels_of(&self, sizes: Sizes, declared: u32) -> u32 {
         if declared > 1 {
-            return declared.min(32);
+            return declared;
         }
         if self.n_levels > 0 {
             return self.n_levels;
@@ -156,14 +159,17 @@ impl ZarrOptions {
     pub(super) fn of_spec(spec: &BackendSpec) -> Result<Self> {
         let mut options = Self::default();
         macro_rules! take {
-            ($($field:ident),*) => {
-                $(if let Some(text) = spec.options.get(stringify!($field)) {
+            ($($key:literal => $field:ident),*) => {
+                $(if let Some(text) = spec.options.get($key) {
                     options.$field = text.parse()?;
                 })*
             };
         }
-        take!(version, codec, sharding, absent_chunks, durability);
-        options.n_levels = spec.option("n_levels")?.unwrap_or(options.n_levels);
+        take!(
+            "ngff" => version, "codec" => codec, "shard" => sharding,
+            "absent_chunks" => absent_chunks, "durability" => durability
+        );
+        options.n_levels = spec.option("levels")?.unwrap_or(options.n_levels);
         options.io_concurrency = spec.option("io_concurrency")?.unwrap_or(options.io_concurrency);
         if let Some(text) = spec.options.get("chunk") {
             options.chunk = Some(parse_chunk(text)?);
@@ -183,10 +189,10 @@ impl ZarrOptions {
                 spec.options.insert(key.to_owned(), text);
             }
         };
-        put("version", self.version != defaults.version, self.version.to_string());
+        put("ngff", self.version != defaults.version, self.version.to_string());
         put("codec", self.codec != defaults.codec, self.codec.to_string());
-        put("sharding", self.sharding != defaults.sharding, self.sharding.to_string());
-        put("n_levels", self.n_levels != defaults.n_levels, self.n_levels.to_string());
+        put("shard", self.sharding != defaults.sharding, self.sharding.to_string());
+        put("levels", self.n_levels != defaults.n_levels, self.n_levels.to_string());
         let absent_chunks = self.absent_chunks;
         put("absent_chunks", absent_chunks != defaults.absent_chunks, absent_chunks.to_string());
         put("durability", self.durability != defaults.durability, self.durability.to_string());
@@ -263,7 +269,7 @@ mod tests {
         let spec = options.clone().into_spec(BackendSpec::new("zarr", "/p"));
         let read = ZarrOptions::of_spec(&spec).unwrap();
         assert_eq!(format!("{read:?}"), format!("{options:?}"));
-        let wrong = spec.with_option("version", "0.6");
+        let wrong = spec.with_option("ngff", "0.6");
         assert!(ZarrOptions::of_spec(&wrong).unwrap_err().hint().is_some());
     }
 

@@ -20,11 +20,13 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, PixelType, Plane, PlaneIndex, PlaneRequest, PlaneSink, Region, Result,
-    buffer::BufferPool, fan_out, plane::expected_len,
+    buffer::BufferPool, fan_out, plane::expected_len, pyramid::downsample,
 };
 
 /// Requests that are planned together.
 const WINDOW: usize = 2048;
+/// How often a plane is read again that was replaced meanwhile.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// A request that was found and checked.
 struct Wanted {
@@ -112,31 +114,80 @@ impl ZarrBackend {
         }
         match *found {
             [] => ControlFlow::Continue(()),
-            [(position, wanted)] => sink(position, self.read_one(wanted, within)),
+            [(position, wanted)] => sink(position, self.read_level(wanted, within)),
             _ => self.read_together(&found, sink),
         }
+    }
+
+    /// A plane as it is stored. A level that is absent is made of the full size.
+    fn read_level(&self, wanted: &Wanted, within: NonZeroUsize) -> Result<Plane> {
+        match self.read_one(wanted, within) {
+            Err(error) if wanted.level > 0 && error.kind() == ErrorKind::MissingPlane => {
+                self.derive(wanted, within)
+            }
+            other => other,
+        }
+    }
+
+    fn derive(&self, wanted: &Wanted, within: NonZeroUsize) -> Result<Plane> {
+        let image = Arc::clone(&wanted.image);
+        let region = image.structure.sizes.plane_shape().full();
+        image.grid(&image.layout.array).check_size(region)?;
+        let array = Arc::clone(&image.layout.array);
+        let kind = image.structure.kind;
+        let full = Wanted { image, array, index: wanted.index, level: 0, region };
+        let mut plane = self.read_one(&full, within)?;
+        for _ in 0..wanted.level {
+            plane = downsample(&plane, kind)?;
+        }
+        plane.crop(wanted.region)
     }
 
     fn read_one(&self, wanted: &Wanted, within: NonZeroUsize) -> Result<Plane> {
         let grid = wanted.image.grid(&wanted.array);
         let folder = wanted.image.folder(wanted.level);
-        let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
         let rows = grid.rows(wanted.index, wanted.region);
-        let pixel_type = wanted.array.data_type.pixel_type();
         if let [row] = &*rows
             && let [tile] = &**row
             && is_whole_chunk(&grid, tile, wanted)
         {
+            let chunks = Chunks::new(&self.store, &folder, &grid);
             let pixels = self.pixels(&chunks, tile, wanted)?;
+            let pixel_type = wanted.array.data_type.pixel_type();
             return Plane::new(pixel_type, wanted.region.shape(), pixels.freeze());
         }
+        // A plane in several files is replaced file by file, the first one last: while the
+        // first one is the same, all others are of the same plane.
+        let first = grid.place(wanted.index);
+        let name = Chunks::new(&self.store, &folder, &grid).file_name(&grid.file_place(&first));
+        for _ in 0..MAX_ATTEMPTS {
+            let before = self.store.identity(&name)?;
+            let plane =
+                self.read_tiles(&Chunks::new(&self.store, &folder, &grid), &rows, wanted, within);
+            if self.store.identity(&name)? == before {
+                return plane;
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, "plane is being replaced again and again")
+            .with_hint("read it when its writer is done"))
+    }
+
+    /// Reads a plane, or a part of one, chunk by chunk.
+    fn read_tiles(
+        &self,
+        chunks: &Chunks<'_>,
+        rows: &[Vec<Tile>],
+        wanted: &Wanted,
+        within: NonZeroUsize,
+    ) -> Result<Plane> {
+        let pixel_type = wanted.array.data_type.pixel_type();
         let mut target = PlaneBuffer::new(pixel_type, wanted.region)?;
-        let bands = target.bands(&rows);
+        let bands = target.bands(rows);
         let failure = Mutex::new(None);
         fan_out::for_each(within, bands.len(), |number| {
             let (tiles, band) = &bands[number];
             let mut band = band.lock().unwrap_or_else(PoisonError::into_inner);
-            match self.fill_band(&chunks, tiles, wanted, &mut band) {
+            match self.fill_band(chunks, tiles, wanted, &mut band) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -146,7 +197,7 @@ impl ZarrBackend {
         });
         drop(bands);
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(self.told_apart(&chunks, wanted, error)),
+            Some(error) => Err(self.told_apart(chunks, wanted, error)),
             None => target.finish(),
         }
     }
@@ -231,7 +282,7 @@ impl ZarrBackend {
             let first = found[users[0]].1;
             let grid = first.image.grid(&first.array);
             let folder = first.image.folder(first.level);
-            let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+            let chunks = Chunks::new(&self.store, &folder, &grid);
             let pixels = self.pixels(&chunks, tile, first);
             for &number in users {
                 let (_, wanted, target) = &mut targets[number];

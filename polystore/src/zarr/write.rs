@@ -1,8 +1,11 @@
 //! Writes planes with their pyramids, each file in one step.
 //!
-//! A plane that has several files (tiles, levels) is complete when its first tile of full
-//! size is there, which is published last, and removed first when the plane is replaced. So
-//! a writer that is killed leaves the old plane, the new one, or a missing one.
+//! A plane that was not there appears with its pyramid: the file of full size comes last.
+//! One that is replaced is exchanged in one step; until its new pyramid is there, the levels
+//! above are absent, and readers make them of the plane. A plane of several tiles cannot be
+//! exchanged in one step: it is missing while it is replaced, because its first tile goes
+//! first and comes last. So a writer that is killed leaves the old plane, the new one, or a
+//! missing one.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -149,7 +152,7 @@ impl ZarrBackend {
             let (level, place, tiles) = &files[number];
             let grid = image.grid(image.array(&self.store, *level)?);
             let folder = image.folder(*level);
-            let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+            let chunks = Chunks::new(&self.store, &folder, &grid);
             let updates = updates_of(tiles, &grid, &[plane], *level);
             let content = file_content(&grid, None, &updates)?;
             let name = chunks.file_name(place);
@@ -159,9 +162,10 @@ impl ZarrBackend {
             let _ = staged[number].set((name, file));
             Ok(())
         })?;
-        let mut staged = staged.into_iter().map(OnceLock::into_inner).collect::<Option<Vec<_>>>();
-        let staged = staged.as_mut().ok_or_else(|| Error::internal("a file was not written"))?;
-        publish_last_first(directory, staged, touched)
+        let staged = staged.into_iter().map(OnceLock::into_inner).collect::<Option<Vec<_>>>();
+        let staged = staged.ok_or_else(|| Error::internal("a file was not written"))?;
+        let n_full = files.iter().take_while(|(level, ..)| *level == 0).count();
+        publish(directory, staged, n_full, touched)
     }
 
     /// Writes planes into files that hold others too: each is read, changed and replaced
@@ -176,7 +180,7 @@ impl ZarrBackend {
         for level in (0..image.structure.n_levels).rev() {
             let grid = image.grid(image.array(&self.store, level)?);
             let folder = image.folder(level);
-            let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+            let chunks = Chunks::new(&self.store, &folder, &grid);
             let mut files: BTreeMap<Vec<u64>, Vec<Tile>> = BTreeMap::new();
             for plane in planes {
                 let pixels = &plane.planes[level as usize];
@@ -216,21 +220,41 @@ fn pyramid(plane: &Plane, image: &OpenImage) -> Result<Vec<Plane>> {
     Ok(planes)
 }
 
-/// Gives staged files their names, the first one last; when it replaces another, that one
-/// goes first.
-fn publish_last_first(
+/// Gives the staged files of a plane their names; the first `n_full` are of full size.
+fn publish(
     directory: &Directory,
-    staged: &mut Vec<(String, Staged<'_>)>,
+    staged: Vec<(String, Staged<'_>)>,
+    n_full: usize,
     touched: &Touched,
 ) -> Result<()> {
     let mut directories = Vec::new();
-    if staged.len() > 1
-        && let Some((first, _)) = staged.first()
-    {
-        directory.remove_file(first)?;
-    }
-    while let Some((name, file)) = staged.pop() {
-        file.publish(&name, WriteMode::Overwrite, &mut directories)?;
+    let mut full = staged;
+    let upper = full.split_off(n_full);
+    let mut put = |files: Vec<(String, Staged<'_>)>| {
+        files.into_iter().rev().try_for_each(|(name, file)| {
+            file.publish(&name, WriteMode::Overwrite, &mut directories)
+        })
+    };
+    let replaces = full.first().map_or(Ok(None), |(first, _)| directory.look(first))?.is_some();
+    match (replaces, n_full) {
+        (true, 1) => {
+            // The levels above follow from the plane when they are absent, so readers see
+            // the old plane or the new one.
+            upper.iter().try_for_each(|(name, _)| directory.remove_file(name))?;
+            put(full)?;
+            put(upper)?;
+        }
+        (true, _) => {
+            if let Some((first, _)) = full.first() {
+                directory.remove_file(first)?;
+            }
+            put(upper)?;
+            put(full)?;
+        }
+        (false, _) => {
+            put(upper)?;
+            put(full)?;
+        }
     }
     touched.lock().unwrap_or_else(PoisonError::into_inner).append(&mut directories);
     Ok(())

@@ -6,6 +6,7 @@
 
 mod decorated;
 mod on_disk;
+mod on_zarr;
 mod subjects;
 
 use std::{process::ExitCode, sync::Arc};

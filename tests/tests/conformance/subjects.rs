@@ -7,13 +7,14 @@ use polystore::{
     conformance::{Place, Subject},
 };
 
-use crate::{decorated, on_disk};
+use crate::{decorated, on_disk, on_zarr};
 
 /// Every subject of the matrix.
 pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
     let mut subjects: Vec<Arc<dyn Subject>> = vec![Arc::new(Memory), Arc::new(SpillingMemory)];
     subjects.extend(decorated::subjects());
     subjects.extend(on_disk::subjects());
+    subjects.extend(on_zarr::subjects());
     subjects
 }
 

@@ -148,7 +148,10 @@ impl Array {
     }
 
     /// Checks that numbers agree and stay within limits, before any memory is taken.
-    fn check(self) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `InvalidData` naming what does not agree, `LimitExceeded`.
+    pub(super) fn check(self) -> Result<Self> {
         let n_dims = self.n_dims();
         let bad = |message: String| Err(Error::invalid_data(message));
         if n_dims == 0 || n_dims > MAX_DIMENSIONS {

@@ -15,7 +15,6 @@ pub(in super::super) struct Axes {
 
 impl Axes {
     /// Five dimensions, `[t, c, z, y, x]`, as this crate writes images.
-    #[cfg(test)]
     pub(in super::super) const ALL: Self =
         Self { n_dims: 5, t: Some(0), c: Some(1), z: Some(2), y: 3, x: 4 };
 

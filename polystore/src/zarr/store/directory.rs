@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::fs::FileExt,
+        unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
 };
@@ -53,6 +53,15 @@ impl Directory {
             FileType::RegularFile => Some(Found::File(u64::try_from(stat.st_size).unwrap_or(0))),
             _ => None,
         })
+    }
+
+    /// What tells a file from another that had or gets its name.
+    pub(super) fn identity(&self, name: &str) -> Result<Option<Identity>> {
+        let Some(handle) = self.open_name(name, OFlags::PATH)? else { return Ok(None) };
+        let metadata = File::from(handle).metadata();
+        let metadata = metadata.map_err(|error| Error::io(error, "look at", name))?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Ok(Some(Identity { inode: metadata.ino(), changed }))
     }
 
     /// The names in a directory.
@@ -151,6 +160,14 @@ impl Directory {
             Err(error) => Err(failure(error, "open", name)),
         }
     }
+}
+
+/// What tells a file from another of the same name: numbers of files are used again, times
+/// are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Identity {
+    inode: u64,
+    changed: (i64, i64),
 }
 
 /// Opens a name without ever leaving `root`, whatever links say.

@@ -12,7 +12,7 @@ mod staging;
 use std::{fmt, path::Path};
 
 pub(super) use archive::Archive;
-pub(super) use directory::Directory;
+pub(super) use directory::{Directory, Identity};
 pub(super) use publish::Tree;
 pub(super) use staging::Staged;
 
@@ -112,6 +112,17 @@ impl Store {
         match self {
             Self::Directory(directory) => Ok(directory.file(name)?.map(OpenFile::File)),
             Self::Archive(archive) => Ok(archive.file(name)?.map(OpenFile::Entry)),
+        }
+    }
+
+    /// What tells the file called `name` from another of its name; `None` when it is absent.
+    pub(super) fn identity(&self, name: &str) -> Result<Option<Identity>> {
+        match self {
+            Self::Directory(directory) => directory.identity(name),
+            Self::Archive(archive) => {
+                let found = archive.look(name);
+                Ok(found.map(|_| Identity::default()))
+            }
         }
     }
 

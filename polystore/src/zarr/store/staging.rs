@@ -135,17 +135,20 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        self.make_staging()?;
         let aside = format!("{STAGING}/{}", unique());
-        match rustix::fs::renameat(&parent, leaf, self.root(), &aside) {
-            Ok(()) => {
-                remove(&self.path().join(aside));
-                self.leave_staging();
-                Ok(())
+        loop {
+            self.make_staging()?;
+            match rustix::fs::renameat(&parent, leaf, self.root(), &aside) {
+                Ok(()) => break,
+                // Another writer may have removed the folder of unfinished files just now.
+                Err(Errno::NOENT) if self.look(name)?.is_some() => {}
+                Err(Errno::NOENT) => return Ok(()),
+                Err(error) => return Err(failure(error, "delete", name)),
             }
-            Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(failure(error, "delete", name)),
         }
+        remove(&self.path().join(aside));
+        self.leave_staging();
+        Ok(())
     }
 
     /// Removes a directory that is empty.
