@@ -42,13 +42,13 @@ impl Pixels {
     ///
     /// By the specification: a `TiffData` begins at page `IFD` (0) with the plane `FirstZ`,
     /// `FirstC`, `FirstT` (0) and goes on in the dimension order. Without `PlaneCount` it is
-    /// one plane when it says an `IFD`, else as many as the file has pages (`n_pages`, when
-    /// it is known) and the image has planes left. Without any `TiffData` the pages of the
+    /// one plane when it says an `IFD`, else as many as its file has pages (`n_pages` of the
+    /// number of the `TiffData`, when it is known) and the image has planes left. Without any `TiffData` the pages of the
     /// file itself are the planes. The first claim to a plane counts.
     ///
     /// # Errors
     /// `LimitExceeded` when the sizes span more planes than an image can have.
-    pub fn locate(&self, n_pages: impl Fn(&TiffData) -> Option<u32>) -> Result<Locations> {
+    pub fn locate(&self, n_pages: impl Fn(u32) -> Option<u32>) -> Result<Locations> {
         let sizes = self.sizes();
         let n_planes = [self.size_t, self.size_c, self.size_z]
             .iter()
@@ -71,7 +71,7 @@ impl Pixels {
         }
         let mut endless = Vec::new();
         for (number, data) in (0u32..).zip(&self.tiff_data) {
-            let pages = || n_pages(data);
+            let pages = || n_pages(number);
             let one = data.ifd.map(|_| 1);
             match data.plane_count.or(one).or_else(pages) {
                 Some(count) => walk.run(Some(number), data, count)?,

@@ -11,6 +11,9 @@ use crate::{
     xml::{Element, XmlReader},
 };
 
+/// Most channels of an image.
+const MAX_CHANNELS: u32 = 100_000;
+
 type Reader<'a> = XmlReader<'a>;
 
 impl Ome {
@@ -100,6 +103,10 @@ fn pixels(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Pixels> {
         tiff_data: Vec::new(),
         planes: Vec::new(),
     };
+    if pixels.size_c > MAX_CHANNELS {
+        return Err(reader
+            .error(&format!("has {} channels; at most {MAX_CHANNELS} are read", pixels.size_c)));
+    }
     reader.children(|reader, element| {
         match element.name() {
             "Channel" => {

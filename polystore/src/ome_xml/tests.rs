@@ -261,7 +261,7 @@ fn tiff_data() -> impl Strategy<Value = TiffData> {
 fn image() -> impl Strategy<Value = Image> {
     let order = (0..6usize).prop_map(|at| DimensionOrder::ALL[at].0);
     let pixel_type = (0..8usize).prop_map(|at| PixelType::ALL[at]);
-    let size = || 1u32..;
+    let size = || 1u32..100_000;
     let plane = (any::<[u32; 3]>(), position(), length())
         .prop_map(|([z, c, t], position, z_um)| Plane { z, c, t, position, z_um });
     let pixels = (
