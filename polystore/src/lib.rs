@@ -63,6 +63,8 @@ pub mod model;
 pub mod natural;
 #[cfg(feature = "zarr")]
 pub mod ngff;
+#[cfg(feature = "disk")]
+pub mod ome_xml;
 mod path;
 mod pixel_type;
 mod plane;

@@ -193,6 +193,21 @@ impl<'a> XmlReader<'a> {
         Ok(())
     }
 
+    /// Calls `each` at the beginning of every element directly inside the one that is open;
+    /// `each` must read that element to its end. Returns after the open one ended.
+    pub(crate) fn children(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &Element<'a>) -> Result<()>,
+    ) -> Result<()> {
+        loop {
+            match self.next()? {
+                Node::Open(element) => each(self, &element)?,
+                Node::Text(_) => {}
+                Node::Close | Node::End => return Ok(()),
+            }
+        }
+    }
+
     /// The root element, which must be called `name`.
     ///
     /// # Errors

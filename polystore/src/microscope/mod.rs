@@ -13,6 +13,8 @@ mod lookup;
 #[cfg(test)]
 mod measure;
 mod names;
+mod ome_tiff;
+mod separate;
 pub mod stage;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -27,6 +29,7 @@ pub use cellvoyager::{CELLVOYAGER_NAMING, CellVoyager, CellVoyagerNaming};
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
 pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
 pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
+pub use ome_tiff::OmeTiff;
 
 use crate::{
     Error, Result,
@@ -67,7 +70,7 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The readers of this crate, the surest first; a new one is one file and one line here.
-pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony, &CellVoyager];
+pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony, &CellVoyager, &OmeTiff];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();

@@ -9,6 +9,7 @@ use super::{
     grouped::{ByImage, Files},
     list_wells,
     pixels::Pixels,
+    standard_grid,
 };
 use crate::{
     PlaneIndex, Result, VirtualPath, WellPosition,
@@ -308,10 +309,7 @@ impl Assembly<'_> {
         if self.facts.n_rows > 0 && self.facts.n_columns > 0 {
             return (self.facts.n_rows.max(rows), self.facts.n_columns.max(columns));
         }
-        [(8, 12), (16, 24), (32, 48)]
-            .into_iter()
-            .find(|&(n_rows, n_columns)| rows <= n_rows && columns <= n_columns)
-            .unwrap_or((rows, columns))
+        standard_grid(rows, columns)
     }
 
     /// Which channels an acquisition or some of its wells lack.

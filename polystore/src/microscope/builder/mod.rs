@@ -232,6 +232,15 @@ impl PlateBuilder {
     }
 }
 
+/// Rows and columns of the smallest plate of 96, 384 or 1536 wells that has so many; as they
+/// are when none has.
+pub(super) fn standard_grid(rows: u32, columns: u32) -> (u32, u32) {
+    [(8, 12), (16, 24), (32, 48)]
+        .into_iter()
+        .find(|&(n_rows, n_columns)| rows <= n_rows && columns <= n_columns)
+        .unwrap_or((rows, columns))
+}
+
 fn too_many(n_planes: u64) -> Error {
     Error::new(
         ErrorKind::LimitExceeded,

@@ -177,32 +177,25 @@ struct Attributes {
     buffer: Option<u32>,
 }
 
-/// Calls `each` at the beginning of every element inside the one that is open, which must
-/// read that element to its end; returns after the open one ended.
-fn children(
-    reader: &mut XmlReader<'_>,
-    mut each: impl FnMut(&mut XmlReader<'_>, &str, Attributes) -> Result<()>,
+/// As [`XmlReader::children`], with the name and the attributes of each element.
+fn children<'a>(
+    reader: &mut XmlReader<'a>,
+    mut each: impl FnMut(&mut XmlReader<'a>, &str, Attributes) -> Result<()>,
 ) -> Result<()> {
-    loop {
-        match reader.next()? {
-            Node::Open(element) => {
-                let mut attributes = Attributes::default();
-                for (name, value) in element.attributes() {
-                    match name {
-                        // Metres are the rule and need no memory.
-                        "Unit" if value != "m" => attributes.unit = Some(value.into_owned()),
-                        "id" => attributes.id = Some(value.into_owned()),
-                        "ChannelID" => attributes.channel = value.trim().parse().ok(),
-                        "BufferNo" => attributes.buffer = value.trim().parse().ok(),
-                        _ => {}
-                    }
-                }
-                each(reader, element.name(), attributes)?;
+    reader.children(|reader, element| {
+        let mut attributes = Attributes::default();
+        for (name, value) in element.attributes() {
+            match name {
+                // Metres are the rule and need no memory.
+                "Unit" if value != "m" => attributes.unit = Some(value.into_owned()),
+                "id" => attributes.id = Some(value.into_owned()),
+                "ChannelID" => attributes.channel = value.trim().parse().ok(),
+                "BufferNo" => attributes.buffer = value.trim().parse().ok(),
+                _ => {}
             }
-            Node::Text(_) => {}
-            Node::Close | Node::End => return Ok(()),
         }
-    }
+        each(reader, element.name(), attributes)
+    })
 }
 
 impl ChannelHeader {
