@@ -42,6 +42,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, for tables and tests.
+    pub const ALL: [Self; 13] = [
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::InvalidInput,
+        Self::InvalidData,
+        Self::MissingPlane,
+        Self::Unsupported,
+        Self::Unauthenticated,
+        Self::PermissionDenied,
+        Self::Conflict,
+        Self::LimitExceeded,
+        Self::Transient,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+
     /// Whether repeating an idempotent call may succeed.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Transient)
@@ -173,8 +190,13 @@ impl Error {
 
     /// Wraps an operating-system error; `operation` is a verb phrase such as `"read"`.
     pub fn io(error: io::Error, operation: &str, path: impl fmt::Display) -> Self {
+        Self::from_io(error, operation).with_path(path)
+    }
+
+    /// Wraps an operating-system error where the path is added by the caller.
+    pub fn from_io(error: io::Error, operation: &str) -> Self {
         let (kind, hint) = classify_io(&error);
-        let wrapped = Self::new(kind, format!("cannot {operation}")).with_path(path);
+        let wrapped = Self::new(kind, format!("cannot {operation}"));
         let wrapped = match hint {
             Some(hint) => wrapped.with_hint(hint),
             None => wrapped,

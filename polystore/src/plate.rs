@@ -135,6 +135,41 @@ impl Plate {
     }
 }
 
+/// The plate at or above `path` in `backend`, and `path` relative to it.
+///
+/// # Errors
+/// As [`VirtualBackend::plate`] for `path` itself, when no folder above is a plate either.
+pub(crate) fn plate_above(
+    backend: &dyn VirtualBackend,
+    path: &VirtualPath,
+) -> Result<(VirtualPath, VirtualPath)> {
+    let mut first = None;
+    let mut child_is_of_plate = true;
+    for above in path.ancestors() {
+        // Opening a folder as a plate lists it: only go up from what plates have in them.
+        if !child_is_of_plate {
+            break;
+        }
+        child_is_of_plate = above.name().is_some_and(is_of_plate);
+        match backend.plate(&above) {
+            Ok(_) => {
+                let below = path.strip_prefix(&above).unwrap_or_else(VirtualPath::root);
+                return Ok((above, below));
+            }
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| Error::not_found("there is no plate here").with_path(path)))
+}
+
+/// Whether `name` may be that of a well, a field or a plane of a plate: `A01`, `A01_s001`,
+/// `A01_s001_z000_c000.tif`, and the `A`, `01` and `0` of zarr.
+pub(crate) fn is_of_plate(name: &str) -> bool {
+    WellPosition::parse_prefix(name).is_some()
+        || crate::parse_row_name(name).is_some()
+        || name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl fmt::Debug for Plate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plate")

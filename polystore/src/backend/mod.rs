@@ -1,6 +1,7 @@
 //! The contract between a place that stores planes and the code that uses them.
 
 mod capabilities;
+mod check;
 mod ext;
 mod spec;
 mod sub_traits;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 
 pub use capabilities::Capabilities;
 pub use ext::VirtualBackendExt;
-pub use spec::{BackendSpec, Opener, SpecLayer, open_spec, register_opener};
+pub use spec::{BackendSpec, Opener, SpecLayer, create_spec, open_spec, register_opener};
 pub use sub_traits::{
     Annotation, AnnotationStore, AnnotationValue, Cell, Column, ColumnValues, Roi, RoiStore, Shape,
     Table, TableStore,
@@ -25,8 +26,9 @@ use crate::{
 /// Receives answers to a batch: the request's position and its plane or error.
 ///
 /// Called exactly once per request unless an earlier call returned `Break`; from any
-/// thread, in any order, possibly from several threads at once. Must not panic. After
-/// `Break` a backend stops as soon as it can; a few more calls may still come.
+/// thread, in any order, possibly from several threads at once. Must not panic; may call
+/// the backend again. After `Break` a backend stops as soon as it can; a few more calls may
+/// still come.
 pub type PlaneSink<'a> = dyn Fn(usize, Result<Plane>) -> ControlFlow<()> + Sync + 'a;
 
 /// What a plane read or write addresses. Indices are 0-based.
@@ -115,8 +117,15 @@ pub enum WriteMode {
 /// # Contract
 /// * Synchronous and batch-first. A batch is answered in any order through the sink, so a
 ///   local backend fans out over rayon and a network backend keeps requests in flight.
-/// * Reading a declared plane that was never stored is `MissingPlane`, never zeros.
-///   A path that is not there is `NotFound`; a region or index outside is `InvalidInput`.
+/// * Reading a declared plane that was never stored is `MissingPlane`, never zeros; so is
+///   reading one that was stored only in part. What was stored of it can be read as a
+///   region (where the backend stores tiles, at least whole tiles).
+/// * A path that is not there is `NotFound`, below a file too. What is there but no image,
+///   asked for as one, is `InvalidData` (a file of a foreign kind may be `Unsupported`). A
+///   region, level or index outside the image is `InvalidInput`. Of several faults in one
+///   request, any is told.
+/// * Where something else stands in the way of a change (a file where a directory is
+///   needed, a directory where a file is to be), it is `AlreadyExists`.
 /// * A [`Plane`] that was handed out never changes, whatever happens to its source.
 /// * Writes are atomic per plane and per blob: after a crash each is old, new or absent.
 /// * `Display` names the backend and its place for messages (`disk:/data`).
@@ -130,13 +139,17 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// A recipe that opens the same place in another process. Never holds a secret.
     fn spec(&self) -> BackendSpec;
 
-    /// What is at `path`.
+    /// What is at `path`. Declared plates, wells and images are there from their
+    /// declaration on; a single plane by its name is there when it is stored.
     ///
     /// # Errors
     /// `NotFound` when nothing is.
     fn stat(&self, path: &VirtualPath) -> Result<Entry>;
 
     /// What is directly in `dir`, in natural order (`s2` before `s10`).
+    ///
+    /// Plates and wells are directories. An image is one entry: its planes are not listed
+    /// unless they are files of their own, nor is what belongs to it (labels).
     ///
     /// # Errors
     /// `NotFound` when `dir` is not there, `InvalidInput` when it is not a directory.
@@ -160,38 +173,45 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// `path` is `path` itself.
     ///
     /// # Errors
-    /// `NotFound` when nothing is there, `InvalidData` when it is not an image.
+    /// `NotFound` when nothing is there, `InvalidData` when it is not an image, `Unsupported`
+    /// when it is a file of a kind that the backend does not read.
     fn describe(&self, path: &VirtualPath) -> Result<ImageStructure>;
 
     /// Reads a batch of planes; every request is answered through `sink` (see [`PlaneSink`]).
     fn read_planes(&self, requests: &[PlaneRequest], sink: &PlaneSink<'_>);
 
     /// Declares a plate at `path`: its images can then be written in any order, and those
-    /// that were not are missing.
+    /// that were not are missing. Makes the directories above it. Declaring the same plate
+    /// again is fine and keeps what was written.
     ///
     /// # Errors
-    /// `AlreadyExists` when something else is there (declaring the same plate again is
-    /// fine), `InvalidInput` when the structure does not hold together.
+    /// `AlreadyExists` when another plate, an image or a file is there, `InvalidInput` when
+    /// the structure does not hold together. After a failure nothing is declared.
     fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
         let _ = structure;
         Err(self.unsupported("create plates").with_path(path))
     }
 
-    /// Declares one image at `path`; `image.path` is ignored.
+    /// Declares one image at `path`; `image.path` is ignored. Makes the directories above
+    /// it. Declaring the same image again is fine and keeps what was written.
     ///
     /// # Errors
-    /// `AlreadyExists` when another image is there, `InvalidInput` when the description
-    /// does not hold together.
+    /// `AlreadyExists` when another image or something else is there, `InvalidInput` when
+    /// the description does not hold together.
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
         let _ = image;
         Err(self.unsupported("create images").with_path(path))
     }
 
     /// Writes planes, each atomically. The image must have been declared, except where the
-    /// backend stores single planes as files of their own (`.tif`, `.png`, `.npy` on disk).
+    /// backend stores single planes as files of their own (`.tif`, `.png`, `.npy` on disk):
+    /// there a whole plane, index 0 of level 0, replaces a single plane of any shape and
+    /// type. Only level 0 is written; the others follow from it.
     ///
     /// # Errors
-    /// The first failure; planes before it may have been written.
+    /// The first failure; planes before it may have been written. `NotFound` when the image
+    /// was not declared, `InvalidInput` when index, level, region, shape or pixel type do
+    /// not fit the image.
     fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
         let path =
             planes.first().map_or_else(VirtualPath::root, |(request, _)| request.path.clone());
@@ -201,7 +221,8 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The bytes of the file at `path`, or a range of them.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidInput` when the range reaches past the end.
+    /// `NotFound`; `InvalidInput` when the range reaches past the end or ends before it
+    /// starts, and for a directory.
     fn read_blob(&self, path: &VirtualPath, range: Option<Range<u64>>) -> Result<Bytes> {
         let _ = range;
         Err(self.unsupported("read files").with_path(path))
@@ -210,7 +231,8 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Writes a file in one step, making the directories above it.
     ///
     /// # Errors
-    /// `AlreadyExists` with [`WriteMode::CreateNew`]; `PermissionDenied` inside a source plate.
+    /// `AlreadyExists` with [`WriteMode::CreateNew`], and when a directory or a declared
+    /// image has that name; `PermissionDenied` inside a source plate.
     fn write_blob(&self, path: &VirtualPath, data: Bytes, mode: WriteMode) -> Result<()> {
         let _ = (data, mode);
         Err(self.unsupported("write files").with_path(path))
@@ -219,12 +241,16 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Makes a directory and those above it; fine when it is there.
     ///
     /// # Errors
-    /// `AlreadyExists` when a file has that name.
+    /// `AlreadyExists` when a file or image has that name.
     fn create_directory(&self, path: &VirtualPath) -> Result<()> {
         Err(self.unsupported("create directories").with_path(path))
     }
 
-    /// Deletes a blob, an image, or a directory with everything below when `recursive`.
+    /// Deletes a blob, an image with what belongs to it, or a directory with everything below
+    /// when `recursive`.
+    ///
+    /// What a plate declares stays declared, and there, when wells or images of it are
+    /// deleted: only their content goes. Their planes are missing, and can be written again.
     ///
     /// # Errors
     /// `NotFound`; `InvalidInput` for a directory that is not empty without `recursive`,
@@ -234,10 +260,12 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
         Err(self.unsupported("delete").with_path(path))
     }
 
-    /// Moves a blob or directory within this backend.
+    /// Moves a blob, or a directory with everything below, within this backend. Makes the
+    /// directories above the target.
     ///
     /// # Errors
-    /// `NotFound` for the source, `AlreadyExists` for the target.
+    /// `NotFound` for the source, `AlreadyExists` for the target, whatever is there;
+    /// `InvalidInput` for the root and for a directory into itself.
     fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
         let _ = to;
         Err(self.unsupported("rename").with_path(from))

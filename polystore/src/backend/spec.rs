@@ -67,11 +67,55 @@ impl BackendSpec {
     /// # Errors
     /// `InvalidInput` naming the option when it does not parse.
     pub fn option<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>> {
-        let Some(text) = self.options.get(key) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            Error::invalid_input(format!("option `{key}` of {self} cannot be `{text}`"))
-        })
+        parse_option(&self.options, key, self)
     }
+}
+
+impl SpecLayer {
+    /// A decorator without settings.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), options: BTreeMap::new() }
+    }
+
+    /// The same with one setting.
+    #[must_use]
+    pub fn with_option(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.insert(key.into(), value.into());
+        self
+    }
+
+    /// A setting parsed as `T`, or `None` when it is not set.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the setting when it does not parse.
+    pub fn option<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>> {
+        parse_option(&self.options, key, &self.name)
+    }
+
+    /// Checks that nothing but `known` is set.
+    ///
+    /// # Errors
+    /// `InvalidInput` with the nearest known names.
+    pub fn check_options(&self, known: &[&str]) -> Result<()> {
+        match self.options.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => {
+                let message = format!("the decorator `{}` has no option `{key}`", self.name);
+                Err(Error::invalid_input(message).with_hint(crate::suggest::hint(key, known)))
+            }
+        }
+    }
+}
+
+fn parse_option<T: std::str::FromStr>(
+    options: &BTreeMap<String, String>,
+    key: &str,
+    owner: impl fmt::Display,
+) -> Result<Option<T>> {
+    let Some(text) = options.get(key) else { return Ok(None) };
+    text.parse()
+        .map(Some)
+        .map_err(|_| Error::invalid_input(format!("option `{key}` of {owner} cannot be `{text}`")))
 }
 
 impl fmt::Display for BackendSpec {
@@ -91,6 +135,20 @@ fn openers() -> &'static RwLock<BTreeMap<String, Opener>> {
 /// Registers how specs of `scheme` are opened in this process, replacing an earlier opener.
 pub fn register_opener(scheme: impl Into<String>, opener: Opener) {
     openers().write().unwrap_or_else(PoisonError::into_inner).insert(scheme.into(), opener);
+}
+
+/// Makes the place that `spec` describes where it is not there yet, and opens it for writing.
+///
+/// # Errors
+/// `Unsupported` for a scheme whose places are not made this way; otherwise as the file
+/// system answers.
+pub fn create_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    let creator = crate::registry::creator(&spec.scheme).ok_or_else(|| {
+        Error::unsupported(format!("`{}:` places cannot be made here", spec.scheme))
+    })?;
+    spec.layers
+        .iter()
+        .try_fold(creator(spec)?, |inner, layer| crate::registry::wrap_layer(inner, layer))
 }
 
 /// Opens the backend that `spec` describes, with its decorators.

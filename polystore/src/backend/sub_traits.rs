@@ -1,10 +1,10 @@
 //! Optional powers of a backend: tables, regions of interest, annotations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PlaneIndex, Result, VirtualPath};
+use crate::{Error, PlaneIndex, Result, VirtualPath};
 
 /// A table with typed columns of equal length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,27 @@ impl Table {
     /// The column called `name`.
     pub fn column(&self, name: &str) -> Option<&ColumnValues> {
         self.columns.iter().find(|column| column.name == name).map(|column| &column.values)
+    }
+
+    /// Checks that columns have one length and names of their own.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the column that differs.
+    pub fn check(&self) -> Result<()> {
+        let mut names = BTreeSet::new();
+        for column in &self.columns {
+            let (name, length) = (&column.name, column.values.len());
+            if length != self.n_rows() {
+                return Err(Error::invalid_input(format!(
+                    "column `{name}` has {length} rows, but the first has {}",
+                    self.n_rows()
+                )));
+            }
+            if !names.insert(name) {
+                return Err(Error::invalid_input(format!("two columns are called `{name}`")));
+            }
+        }
+        Ok(())
     }
 }
 

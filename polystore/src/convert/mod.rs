@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
-    VirtualPath,
+    VirtualPath, fan_out,
     model::{PlaneState, PlateStructure},
 };
 
@@ -32,6 +32,9 @@ const BATCH_PLANES: usize = 1024;
 pub struct ConvertOptions {
     /// Reads every written plane back and compares all its pixels with the source's.
     pub verify: bool,
+    /// Pyramid levels of the images of an OME-TIFF plate, the full size included; a zarr
+    /// backend decides by its own settings.
+    pub n_levels: Option<u32>,
     /// Keeps planes that the target has already (compared with the source when `verify` is
     /// set). Without it, a target that holds planes is `AlreadyExists`.
     pub resume: bool,
@@ -118,7 +121,10 @@ pub fn convert(
     cancel: &AtomicBool,
     events: &(dyn Fn(ConvertEvent) + Sync),
 ) -> Result<ConvertReport> {
-    let structure = retarget(source.structure(), layout)?;
+    let mut structure = retarget(source.structure(), layout)?;
+    if let (Some(n_levels), TargetLayout::OmeTiff) = (options.n_levels, layout) {
+        structure.set_levels(n_levels);
+    }
     target.create_plate(target_path, &structure)?;
     let mut report = ConvertReport {
         n_images: structure.n_images() as u64,
@@ -140,9 +146,12 @@ pub fn convert(
     });
     let run = Run { target, verify: options.verify, cancel, events, report: Mutex::new(report) };
     if options.verify {
-        run.batches(source, &kept, &|transfer, plane| run.compare(transfer, plane));
+        run.batches(source, &kept, &|transfer, plane| run.compare(transfer, &plane));
     }
-    run.batches(source, &transfers, &|transfer, plane| run.write(transfer, plane));
+    match layout {
+        TargetLayout::OmeTiff => run.images(source, &transfers),
+        _ => run.batches(source, &transfers, &|transfer, plane| run.write(transfer, &plane)),
+    }
     let mut report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.n_kept = kept.len() as u64;
     if cancel.load(Ordering::Relaxed) {
@@ -195,11 +204,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Reads `transfers` from the source and hands each plane to `step` on the reader's thread.
-    fn batches(
+    fn batches<'t>(
         &self,
         source: &Plate,
-        transfers: &[Transfer],
-        step: &(dyn Fn(&Transfer, Plane) -> Result<()> + Sync),
+        transfers: &'t [Transfer],
+        step: &(dyn Fn(&'t Transfer, Plane) -> Result<()> + Sync),
     ) {
         for batch in transfers.chunks(BATCH_PLANES) {
             let requests: Vec<_> = batch.iter().map(|transfer| transfer.from.clone()).collect();
@@ -216,23 +225,61 @@ impl Run<'_> {
         }
     }
 
-    fn write(&self, transfer: &Transfer, plane: Plane) -> Result<()> {
-        let n_bytes = plane.n_bytes() as u64;
+    /// Writes files that hold all planes of an image: each image in one step, a few at once.
+    fn images(&self, source: &Plate, transfers: &[Transfer]) {
+        let images: Vec<&[Transfer]> = transfers.chunk_by(|a, b| a.to.path == b.to.path).collect();
+        fan_out::for_each(fan_out::default_concurrency(), images.len(), |number| {
+            let planes: Mutex<Vec<(&Transfer, Plane)>> = Mutex::default();
+            self.batches(source, images[number], &|transfer, plane| {
+                planes.lock().unwrap_or_else(PoisonError::into_inner).push((transfer, plane));
+                Ok(())
+            });
+            let planes = planes.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if self.cancel.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            self.write_image(&planes);
+            ControlFlow::Continue(())
+        });
+    }
+
+    fn write_image(&self, planes: &[(&Transfer, Plane)]) {
+        let batch: Vec<_> =
+            planes.iter().map(|(transfer, plane)| (transfer.to.clone(), plane.clone())).collect();
+        let written = self.target.write_planes(&batch);
+        for (transfer, plane) in planes {
+            let checked = match &written {
+                Ok(()) if self.verify => self.compare(transfer, plane),
+                Ok(()) => Ok(()),
+                Err(error) => Err(error.duplicate()),
+            };
+            match checked {
+                Ok(()) => self.count(plane.n_bytes() as u64),
+                Err(error) => self.fail(transfer, &error),
+            }
+        }
+    }
+
+    fn write(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
         self.target.write_planes(&[(transfer.to.clone(), plane.clone())])?;
         if self.verify {
             self.compare(transfer, plane)?;
         }
+        self.count(plane.n_bytes() as u64);
+        Ok(())
+    }
+
+    fn count(&self, n_bytes: u64) {
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.n_written += 1;
         report.n_bytes += n_bytes;
         drop(report);
         (self.events)(ConvertEvent::Written { n_bytes });
-        Ok(())
     }
 
     /// Checks that the target gives back exactly the source's pixels.
-    fn compare(&self, transfer: &Transfer, plane: Plane) -> Result<()> {
-        if self.target.read_plane(&transfer.to)? == plane {
+    fn compare(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
+        if self.target.read_plane(&transfer.to)? == *plane {
             return Ok(());
         }
         Err(Error::invalid_data("the plane reads back with other pixels than the source has")

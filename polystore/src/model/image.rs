@@ -4,7 +4,13 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath};
+use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath, model::PlaneSet};
+
+/// Most planes of one image: what an inventory of one byte per plane may take.
+const MAX_PLANES: u64 = 1 << 28;
+
+/// Most pyramid levels of an image: sides of 32 bits cannot be halved more often.
+const MAX_LEVELS: u32 = 33;
 
 /// Sizes of an image along `[t, c, z, y, x]`; each at least 1 in a valid image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,6 +91,8 @@ pub struct Color {
 }
 
 impl Color {
+    /// Black.
+    pub const BLACK: Self = Self { red: 0, green: 0, blue: 0 };
     /// White, for channels without a colour.
     pub const WHITE: Self = Self { red: 255, green: 255, blue: 255 };
 
@@ -221,6 +229,10 @@ pub struct ImageStructure {
     pub n_levels: u32,
     /// What the values mean.
     pub kind: ImageKind,
+    /// Planes that the sizes span but that were never meant to be: ragged z, a channel that
+    /// an acquisition lacks. They are absent by design, not missing.
+    #[serde(default)]
+    pub absent: PlaneSet,
 }
 
 impl ImageStructure {
@@ -240,7 +252,18 @@ impl ImageStructure {
             position: None,
             n_levels: 1,
             kind: ImageKind::Intensity,
+            absent: PlaneSet::EMPTY,
         }
+    }
+
+    /// Whether the image declares a plane at `index`: inside its sizes and not absent by design.
+    pub fn declares(&self, index: PlaneIndex) -> bool {
+        self.sizes.contains(index) && !self.absent.contains(self.sizes, index)
+    }
+
+    /// The planes that the image declares, in `t, c, z` order.
+    pub fn declared_indices(&self) -> impl Iterator<Item = PlaneIndex> + '_ {
+        self.sizes.indices().filter(|&index| !self.absent.contains(self.sizes, index))
     }
 
     /// The name of channel `c`, or `channel N` (from 1) when it has none.
@@ -289,6 +312,14 @@ impl ImageStructure {
             return Err(Error::invalid_input(format!("image sizes {sizes} have a zero"))
                 .with_path(&self.path));
         }
+        let n_planes =
+            u64::from(sizes.t).saturating_mul(u64::from(sizes.c)).saturating_mul(sizes.z.into());
+        if n_planes > MAX_PLANES {
+            return Err(Error::invalid_input(format!(
+                "image sizes {sizes} make more than {MAX_PLANES} planes"
+            ))
+            .with_path(&self.path));
+        }
         if self.channels.len() != sizes.c as usize {
             return Err(Error::invalid_input(format!(
                 "image has {} channels but describes {}",
@@ -297,9 +328,22 @@ impl ImageStructure {
             ))
             .with_path(&self.path));
         }
+        if !self.absent.fits(sizes) {
+            return Err(Error::invalid_input(
+                "image declares planes absent that its sizes do not have",
+            )
+            .with_path(&self.path));
+        }
         if self.n_levels == 0 {
             return Err(Error::invalid_input("image has no levels; level 0 is the full size")
                 .with_path(&self.path));
+        }
+        if self.n_levels > MAX_LEVELS {
+            return Err(Error::invalid_input(format!(
+                "image has {} levels; after {MAX_LEVELS} any plane is one pixel",
+                self.n_levels
+            ))
+            .with_path(&self.path));
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! Finds images and planes of a plate by path in constant time.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     PlaneIndex, VirtualPath, WellPosition,
@@ -15,6 +18,16 @@ pub struct PlateIndex {
     images: Vec<(u32, u32)>,
     by_path: HashMap<VirtualPath, u32>,
     naming: Option<&'static dyn NamingScheme>,
+    folders: OnceLock<HashMap<VirtualPath, Vec<Below>>>,
+}
+
+/// What is directly below a folder of a plate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Below {
+    /// Relative to the plate.
+    pub path: VirtualPath,
+    /// The image that it is, by its position in plate order; `None` for a folder.
+    pub image: Option<usize>,
 }
 
 impl PlateIndex {
@@ -29,7 +42,7 @@ impl PlateIndex {
             }
         }
         let naming = structure.naming_scheme().ok();
-        Self { structure, images, by_path, naming }
+        Self { structure, images, by_path, naming, folders: OnceLock::new() }
     }
 
     /// The plate that is indexed.
@@ -47,6 +60,35 @@ impl PlateIndex {
     /// The position in plate order of the image at `path` (relative to the plate).
     pub fn ordinal(&self, path: &VirtualPath) -> Option<usize> {
         self.by_path.get(path).map(|&ordinal| ordinal as usize)
+    }
+
+    /// Wells and images directly below `folder` (relative to the plate) in plate order;
+    /// `None` when no image is below it. The first call looks at every image once.
+    pub fn below(&self, folder: &VirtualPath) -> Option<&[Below]> {
+        self.folders.get_or_init(|| self.list_folders()).get(folder).map(Vec::as_slice)
+    }
+
+    /// Whether `path` (relative to the plate) is an image of the plate or a folder of one.
+    pub fn declares(&self, path: &VirtualPath) -> bool {
+        self.ordinal(path).is_some() || self.below(path).is_some()
+    }
+
+    fn list_folders(&self) -> HashMap<VirtualPath, Vec<Below>> {
+        let mut folders: HashMap<VirtualPath, Vec<Below>> = HashMap::new();
+        for (ordinal, (_, image)) in self.structure.images().enumerate() {
+            let (mut path, mut number) = (image.path.clone(), Some(ordinal));
+            while let Some(folder) = path.parent() {
+                let is_new = !folders.contains_key(&folder);
+                let entry = Below { path, image: number };
+                let listed = folders.entry(folder.clone()).or_default();
+                listed.push(entry);
+                if !is_new {
+                    break;
+                }
+                (path, number) = (folder, None);
+            }
+        }
+        folders
     }
 
     /// What `path` (relative to the plate) addresses: an image and the plane `index` of it,
@@ -101,6 +143,19 @@ mod tests {
             plate.add_image(well, image).unwrap();
         }
         PlateIndex::new(Arc::new(plate))
+    }
+
+    #[test]
+    fn folders_list_what_is_below_them() {
+        let index = index();
+        let root: Vec<_> = index.below(&VirtualPath::root()).unwrap().to_vec();
+        let folder = |name| Below { path: path(name), image: None };
+        assert_eq!(root, [folder("/A01"), folder("/A02")]);
+        let well = index.below(&path("/A02")).unwrap();
+        assert_eq!(well, [Below { path: path("/A02/A02_s001"), image: Some(1) }]);
+        assert!(index.below(&path("/A02/A02_s001")).is_none());
+        assert!(index.declares(&path("/A02")) && index.declares(&path("/A02/A02_s001")));
+        assert!(!index.declares(&path("/A03")) && !index.declares(&path("/A02/A02_s002")));
     }
 
     #[test]

@@ -4,15 +4,17 @@ mod image;
 mod index;
 mod inventory;
 mod naming;
+mod plane_set;
 mod plate;
 mod source;
 
 pub use image::{Channel, Color, ImageKind, ImageStructure, PhysicalSize, Sizes, StagePosition};
-pub use index::PlateIndex;
+pub use index::{Below, PlateIndex};
 pub use inventory::{ImageInventory, Inventory, InventoryCounts, PlaneState};
 pub use naming::{
     NamingScheme, OPENHCS_NAMING, OpenHcsNaming, POLYSTORE_NAMING, PlaneName, PolystoreNaming,
     naming_scheme, register_naming,
 };
+pub use plane_set::PlaneSet;
 pub use plate::{Acquisition, FieldKey, PlateStructure, WellStructure};
 pub use source::{DeclaredPlate, ImageSources, PlaneSource, SourceMap};

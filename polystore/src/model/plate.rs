@@ -1,6 +1,6 @@
 //! Plates, wells and acquisitions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -204,6 +204,15 @@ impl PlateStructure {
         VirtualPath::parse(&text).unwrap_or_else(|_| VirtualPath::root())
     }
 
+    /// Gives every image this many pyramid levels, but none that would be under 64 pixels.
+    pub fn set_levels(&mut self, n_levels: u32) {
+        for image in self.wells.iter_mut().flat_map(|well| &mut well.fields) {
+            let side = image.sizes.y.max(image.sizes.x);
+            let most = side.max(64).ilog2() - 64u32.ilog2() + 1;
+            image.n_levels = n_levels.clamp(1, most);
+        }
+    }
+
     /// Checks that wells, acquisitions and images agree with one another.
     ///
     /// # Errors
@@ -212,11 +221,17 @@ impl PlateStructure {
         if self.acquisitions.is_empty() {
             return Err(Error::invalid_input("plate has no acquisition; declare at least one"));
         }
-        let mut paths = BTreeSet::new();
+        let mut paths = HashSet::with_capacity(self.n_images());
         for well in &self.wells {
             self.check_well(well)?;
             for image in &well.fields {
                 image.check()?;
+                if image.path.is_root() {
+                    return Err(Error::invalid_input(format!(
+                        "an image of well {} has the path of the plate itself",
+                        well.position
+                    )));
+                }
                 if !paths.insert(&image.path) {
                     return Err(Error::invalid_input(format!(
                         "two images share the path; well {}",

@@ -1,0 +1,125 @@
+//! `polystore check`
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Args as ClapArgs, ValueEnum};
+use polystore::{
+    ErrorKind,
+    check::{CheckDepth, CheckReport, Problem, check},
+};
+use serde_json::json;
+
+use super::plate::PlateArgs;
+use crate::{args::Global, output, progress};
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  polystore check /data/plate
+  polystore check plate.zarr --depth pixels   decode every pixel
+  polystore check /data/plate --json | jq .counts
+
+The exit code is 5 when planes are missing or damaged.")]
+pub(crate) struct Args {
+    /// The plate
+    location: String,
+    /// How closely to look
+    #[arg(long, value_enum, default_value_t = Depth::Names)]
+    depth: Depth,
+    /// Problems to print; all of them are counted, and all are in the JSON
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+    #[command(flatten)]
+    plate: PlateArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Depth {
+    /// Which planes are there
+    Names,
+    /// Open every plane and decode one pixel
+    Headers,
+    /// Decode every pixel
+    Pixels,
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    let plate = args.plate.open(&args.location)?;
+    let depth = match args.depth {
+        Depth::Names => CheckDepth::Names,
+        Depth::Headers => CheckDepth::Headers,
+        Depth::Pixels => CheckDepth::Pixels,
+    };
+    let n_present = plate.inventory()?.counts().present;
+    let bar = progress::bar(global, "checking", "planes", n_present);
+    let cancel = progress::cancel_on_interrupt();
+    let report = check(&plate, depth, &cancel, &|n| bar.inc(n))?;
+    bar.finish_and_clear();
+    if global.json {
+        output::json(&json!({
+            "plate": plate.structure().name,
+            "complete": report.is_complete(),
+            "counts": report.counts,
+            "problems": report.problems,
+            "notes": report.notes,
+        }))?;
+    } else {
+        print(&plate.structure().name, &report, args.limit)?;
+    }
+    Ok(match report.is_complete() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+    })
+}
+
+fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
+    let counts = report.counts;
+    output::line(format_args!("{name}: {}", output::count(counts.declared(), "declared plane")))?;
+    for (n, what) in [
+        (counts.present, "present"),
+        (counts.missing, "missing"),
+        (counts.corrupt, "corrupt"),
+        (counts.absent_by_design, "absent by design"),
+    ] {
+        output::line(format_args!("  {n:>9} {what}"))?;
+    }
+    if !report.problems.is_empty() {
+        output::line("\nBy well:")?;
+        for (well, (missing, corrupt)) in by_well(&report.problems) {
+            output::line(format_args!("  {well}  {missing} missing, {corrupt} corrupt"))?;
+        }
+        output::line("\nPlanes:")?;
+    }
+    for problem in report.problems.iter().take(limit) {
+        output::line(format_args!("  {}  {}", problem.state.as_str(), problem.plane))?;
+        if !problem.reason.is_empty() {
+            output::line(format_args!("    {}", problem.reason))?;
+        }
+    }
+    if report.problems.len() > limit {
+        let more = (report.problems.len() - limit) as u64;
+        output::line(format_args!(
+            "  ... and {} (--limit, or --json)",
+            output::count(more, "more plane")
+        ))?;
+    }
+    if !report.notes.is_empty() {
+        output::line("\nNotes:")?;
+        report.notes.iter().try_for_each(|note| output::line(format_args!("  {note}")))?;
+    }
+    let verdict = if report.is_complete() { "complete" } else { "NOT complete" };
+    output::line(format_args!("\nThe plate is {verdict}."))
+}
+
+fn by_well(problems: &[Problem]) -> BTreeMap<polystore::WellPosition, (u64, u64)> {
+    let mut wells = BTreeMap::new();
+    for problem in problems {
+        let (missing, corrupt): &mut (u64, u64) = wells.entry(problem.well).or_default();
+        match problem.state {
+            polystore::model::PlaneState::Corrupt => *corrupt += 1,
+            _ => *missing += 1,
+        }
+    }
+    wells
+}

@@ -1,0 +1,159 @@
+//! `polystore convert`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Args as ClapArgs, ValueEnum};
+use indicatif::ProgressBar;
+use polystore::{
+    BackendSpec, ErrorKind, VirtualPath,
+    convert::{ConvertEvent, ConvertOptions, ConvertReport, TargetLayout, convert},
+    create_spec,
+};
+
+use super::plate::PlateArgs;
+use crate::{args::Global, output, progress};
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  polystore convert /data/plate plate.zarr
+  polystore convert /data/plate plate.zarr --codec blosc:zstd:1 --levels 4 --verify
+  polystore convert plate.zarr fields --to ome-tiff
+  polystore convert /data/plate plate.zarr --resume      goes on where it was stopped")]
+pub(crate) struct Args {
+    /// The plate
+    plate: String,
+    /// The store or folder to write; made when it is not there
+    out: PathBuf,
+    /// What to write; by the name of OUT when not given
+    #[arg(long, value_enum)]
+    to: Option<To>,
+    /// Version of OME-NGFF
+    #[arg(long, default_value = "0.5", value_parser = ["0.4", "0.5"])]
+    ngff: String,
+    /// Compression: none, zstd[:LEVEL], gzip[:LEVEL], blosc[:NAME:LEVEL] for zarr; none, lzw,
+    /// deflate, zstd for TIFF
+    #[arg(long)]
+    codec: Option<String>,
+    /// Pyramid levels, the full size included; chosen by the size of the images when not given
+    #[arg(long)]
+    levels: Option<u32>,
+    /// Put the chunks of each image into one shard (OME-Zarr 0.5)
+    #[arg(long)]
+    shard: bool,
+    /// Go on with a conversion that was stopped
+    #[arg(long)]
+    resume: bool,
+    /// Read every plane back and compare all pixels
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    open: PlateArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// OME-Zarr
+    Zarr,
+    /// One OME-TIFF per field
+    OmeTiff,
+    /// One TIFF per plane
+    Tiff,
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    let plate = args.open.open(&args.plate)?;
+    let is_zarr = args.out.extension().is_some_and(|extension| extension == "zarr");
+    let to = args.to.unwrap_or(if is_zarr { To::Zarr } else { To::OmeTiff });
+    let target = create_spec(&target_spec(args, to))?;
+    let layout = match to {
+        To::Zarr => TargetLayout::Zarr,
+        To::OmeTiff => TargetLayout::OmeTiff,
+        To::Tiff => TargetLayout::Planes,
+    };
+    let options =
+        ConvertOptions { verify: args.verify, resume: args.resume, n_levels: args.levels };
+    let bar = progress::bar(global, "converting", "planes", 0);
+    let cancel = progress::cancel_on_interrupt();
+    let events = |event| show(&bar, &event);
+    let root = VirtualPath::root();
+    let report = convert(&plate, &*target, &root, layout, &options, &cancel, &events)?;
+    bar.finish_and_clear();
+    if global.json {
+        output::json(&report)?;
+    } else {
+        print(args, &report)?;
+    }
+    Ok(match (report.failed.is_empty(), report.missing.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+        (false, _) => ExitCode::from(1),
+    })
+}
+
+fn target_spec(args: &Args, to: To) -> BackendSpec {
+    let out = args.out.display().to_string();
+    let mut spec = match to {
+        To::Zarr => BackendSpec::new("zarr", out).with_option("version", &args.ngff),
+        To::OmeTiff | To::Tiff => BackendSpec::new("disk", out),
+    };
+    let codec = if to == To::Zarr { "codec" } else { "compression" };
+    if let Some(name) = &args.codec {
+        spec = spec.with_option(codec, name);
+    }
+    if let (Some(levels), To::Zarr) = (args.levels, to) {
+        spec = spec.with_option("n_levels", levels.to_string());
+    }
+    if args.shard {
+        spec = spec.with_option("sharding", "image");
+    }
+    spec
+}
+
+fn show(bar: &ProgressBar, event: &ConvertEvent) {
+    match event {
+        ConvertEvent::Started { n_planes, n_kept } => {
+            bar.set_length(*n_planes);
+            bar.set_position(*n_kept);
+        }
+        ConvertEvent::Written { .. } => bar.inc(1),
+        ConvertEvent::Failed { failure } => {
+            bar.inc(1);
+            bar.suspend(|| eprintln_failure(&failure.plane, &failure.error));
+        }
+        _ => {}
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a failed plane is told at once, beside the progress bar")]
+fn eprintln_failure(plane: &str, error: &str) {
+    eprintln!("failed: {plane}: {error}");
+}
+
+fn print(args: &Args, report: &ConvertReport) -> Result<()> {
+    let written = output::count(report.n_written, "plane");
+    output::line(format_args!(
+        "{written} of {} ({}) to {}",
+        output::count(report.n_images, "image"),
+        output::size(report.n_bytes),
+        args.out.display()
+    ))?;
+    if report.n_kept > 0 {
+        output::line(format_args!("{} were there already", output::count(report.n_kept, "plane")))?;
+    }
+    if report.verified && report.is_complete() {
+        output::line("every plane was read back and is the same")?;
+    }
+    for (planes, what) in
+        [(report.missing.len(), "MISSING in the source"), (report.failed.len(), "FAILED")]
+    {
+        if planes > 0 {
+            output::line(format_args!(
+                "{} {what} (--json lists them)",
+                output::count(planes as u64, "plane")
+            ))?;
+        }
+    }
+    Ok(())
+}

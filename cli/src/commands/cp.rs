@@ -1,0 +1,58 @@
+//! `polystore cp`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use polystore::{FileManager, manager::MirrorMode};
+use serde_json::json;
+
+use crate::{args::Global, output};
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  polystore cp results backup/results
+  polystore cp plate.zarr/A/01/0 field.ome.tif
+  polystore cp --mirror /data/plate /scratch/plate     only what differs
+  polystore cp --mirror --link /data/plate links       links instead of copies")]
+pub(crate) struct Args {
+    /// What to copy: a file, an image or a folder
+    from: String,
+    /// Where to; must not exist unless mirroring
+    to: String,
+    /// Copy only what is not there or differs
+    #[arg(long)]
+    mirror: bool,
+    /// Make symbolic links instead of copies
+    #[arg(long, requires = "mirror")]
+    link: bool,
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    let files = FileManager::new();
+    let mode = if args.link { MirrorMode::Link } else { MirrorMode::Copy };
+    let report = match args.mirror {
+        true => files.mirror(&args.from, &args.to, mode)?,
+        false => files.copy(&args.from, &args.to)?,
+    };
+    if global.json {
+        output::json(&json!({
+            "transferred": report.n_transferred,
+            "kept": report.n_kept,
+            "bytes": report.n_bytes,
+        }))?;
+    } else {
+        let done = output::count(report.n_transferred, "file");
+        let kept = match report.n_kept {
+            0 => String::new(),
+            n => format!(", {n} were there already"),
+        };
+        output::line(format_args!(
+            "{done} ({}) to {}{kept}",
+            output::size(report.n_bytes),
+            args.to
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,34 @@
+//! `polystore microscopes`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use polystore::microscope::microscopes;
+use serde_json::json;
+
+use crate::{args::Global, output};
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(global: &Global, _args: &Args) -> Result<ExitCode> {
+    let known = microscopes();
+    if global.json {
+        let list: Vec<_> = known
+            .iter()
+            .map(|reader| json!({ "name": reader.name(), "title": reader.title() }))
+            .collect();
+        output::json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = output::table(&["--microscope", "what is read"]);
+    for reader in known {
+        table.add_row([reader.name(), reader.title()]);
+    }
+    output::line(table)?;
+    output::line(
+        "\nOther layouts: describe the file names with --pattern, or list the files in a --csv.",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

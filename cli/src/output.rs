@@ -1,0 +1,75 @@
+//! Results on standard output: text for people, JSON for programs.
+
+use std::io::{IsTerminal, Write, stdout};
+
+use anyhow::{Context, Result};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Prints a line of text.
+pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
+    writeln!(stdout().lock(), "{text}").context("cannot print")
+}
+
+/// Prints bytes as they are.
+pub(crate) fn bytes(content: &[u8]) -> Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(content).and_then(|()| out.flush()).context("cannot print")
+}
+
+/// Prints a value as JSON, indented on a terminal.
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    let text = match stdout().is_terminal() {
+        true => serde_json::to_string_pretty(value)?,
+        false => serde_json::to_string(value)?,
+    };
+    line(text)
+}
+
+/// A table with a header, as wide as the terminal.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// `1536` bytes as `1.5 kB`: decimal, as disks are sold.
+pub(crate) fn size(n_bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut value = n_bytes as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    match (unit, value < 9.95) {
+        (0, _) => format!("{n_bytes} B"),
+        (_, true) => format!("{value:.1} {}", UNITS[unit]),
+        (_, false) => format!("{value:.0} {}", UNITS[unit]),
+    }
+}
+
+/// `3 wells`, `1 well`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 999, 1500, 12_345, 999_999, 2_700_000_000].map(size);
+        assert_eq!(sizes, ["0 B", "999 B", "1.5 kB", "12 kB", "1.0 MB", "2.7 GB"]);
+    }
+
+    #[test]
+    fn nouns_are_counted() {
+        assert_eq!((count(1, "well"), count(0, "well")), ("1 well".into(), "0 wells".into()));
+    }
+}

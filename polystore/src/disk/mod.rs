@@ -1,0 +1,308 @@
+//! The disk backend: plates as microscopes write them, image files, text and folders.
+//!
+//! Vendors' plates are only ever read. Plates of our own are declared
+//! ([`VirtualBackend::create_plate`]) and written as one TIFF per plane or one OME-TIFF per
+//! field, each file in one step.
+
+mod declared;
+mod entries;
+mod format;
+mod headers;
+mod inventory;
+mod locate;
+mod map;
+mod ome;
+mod options;
+mod plates;
+mod read;
+mod rois;
+mod root;
+mod sources;
+mod tiff;
+mod walk;
+mod write;
+
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+pub use format::{encode_plane, image_extensions};
+pub use options::DiskOptions;
+pub use tiff::TiffCompression;
+
+use self::{
+    headers::HeaderCache,
+    plates::{OpenPlate, Plates},
+    root::Root,
+    sources::Sources,
+};
+use crate::{
+    BackendSpec, Capabilities, Entry, Plane, PlaneRequest, PlaneSink, Result, VirtualBackend,
+    VirtualPath, WriteMode,
+    backend::RoiStore,
+    model::{ImageStructure, Inventory, PlateStructure},
+    structure_cache::StructureCache,
+};
+
+/// A folder of the local file system.
+///
+/// Paths are relative to the folder that it was opened on. A vendor's plate is read with
+/// the microscope readers of [`crate::microscope`]; its images have virtual paths such as
+/// `/A01/A01_s001` below the plate's folder, whatever the vendor called the files.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use polystore::{Plate, VirtualPath, disk::DiskBackend};
+///
+/// let backend = Arc::new(DiskBackend::open("/data/2023-02-21/1334")?);
+/// let plate = Plate::open(backend, VirtualPath::root())?;
+/// println!("{} wells", plate.structure().wells.len());
+/// # Ok::<(), polystore::Error>(())
+/// ```
+pub struct DiskBackend {
+    root: Root,
+    options: DiskOptions,
+    plates: Plates,
+    headers: HeaderCache,
+    sources: Sources,
+    /// Held while a file with several planes is rewritten.
+    containers: Mutex<()>,
+}
+
+impl DiskBackend {
+    /// Serves `folder`, which must exist, with default settings.
+    ///
+    /// # Errors
+    /// `NotFound`, or `InvalidInput` when it is not a folder.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(folder, DiskOptions::default())
+    }
+
+    /// Serves `folder`, which must exist.
+    ///
+    /// # Errors
+    /// As [`DiskBackend::open`]; `InvalidInput` for a microscope that is not known.
+    pub fn open_with(folder: impl AsRef<Path>, options: DiskOptions) -> Result<Self> {
+        if let Some(name) = &options.microscope {
+            crate::microscope::microscope(name)?;
+        }
+        let root = Root::open(folder.as_ref(), &options.links_to)?;
+        Ok(Self {
+            root,
+            options,
+            plates: Plates::default(),
+            headers: HeaderCache::default(),
+            sources: Sources::default(),
+            containers: Mutex::new(()),
+        })
+    }
+
+    /// The folder that is served.
+    pub fn folder(&self) -> &Path {
+        self.root.folder()
+    }
+
+    fn open_plate(&self, path: &VirtualPath) -> Result<Arc<OpenPlate>> {
+        self.plates
+            .open(path, &self.root, &self.headers, &self.options)
+            .map_err(|error| error.with_backend(self.to_string()))
+    }
+
+    fn forget(&self, path: &VirtualPath) {
+        self.plates.forget(path);
+        self.sources.forget(path);
+    }
+
+    /// Refuses to declare an image where a file or folder is that is not the image's own.
+    fn check_free(&self, path: &VirtualPath) -> Result<()> {
+        let own = self.declared_image(path, Default::default())?.is_some();
+        match self.root.existing(path) {
+            Ok(found) if !own => {
+                let what = if found.is_dir() { "a folder" } else { "a file" };
+                Err(entries::taken(what, path))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn named<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.with_backend(self.to_string()))
+    }
+}
+
+/// Opens the backend of a `disk:` spec.
+pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    let mut options = DiskOptions::default();
+    options.microscope = spec.option("microscope")?;
+    options.map = spec.option("map")?.unwrap_or(options.map);
+    options.compression = match spec.options.get("compression") {
+        Some(name) => name.parse()?,
+        None => options.compression,
+    };
+    options.io_concurrency = spec.option("io_concurrency")?.unwrap_or(options.io_concurrency);
+    if let Some(folder) = spec.options.get("cache") {
+        options.cache = (!folder.is_empty()).then(|| StructureCache::new(folder));
+    }
+    if let Some(folders) = spec.options.get("links_to") {
+        options.links_to = folders.lines().map(PathBuf::from).collect();
+    }
+    Ok(Arc::new(DiskBackend::open_with(&spec.location, options)?))
+}
+
+/// Makes the folder of a `disk:` spec and opens it.
+pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    std::fs::create_dir_all(&spec.location)
+        .map_err(|error| crate::Error::io(error, "create the folder", &spec.location))?;
+    open_spec(spec)
+}
+
+impl VirtualBackend for DiskBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            write: true,
+            blobs: true,
+            create_plates: true,
+            create_images: true,
+            region_read: true,
+            levels: true,
+            batch_read: true,
+            zero_copy: self.options.map,
+            delete: true,
+            rename: true,
+            ..Capabilities::default()
+        }
+    }
+
+    fn spec(&self) -> BackendSpec {
+        let defaults = DiskOptions::default();
+        let options = &self.options;
+        let mut spec = BackendSpec::new("disk", self.folder().display().to_string());
+        if let Some(name) = &options.microscope {
+            spec = spec.with_option("microscope", name);
+        }
+        if options.map {
+            spec = spec.with_option("map", "true");
+        }
+        if options.compression != defaults.compression {
+            spec = spec.with_option("compression", options.compression.as_str());
+        }
+        if !options.links_to.is_empty() {
+            let folders: Vec<_> =
+                options.links_to.iter().map(|path| path.display().to_string()).collect();
+            spec = spec.with_option("links_to", folders.join("\n"));
+        }
+        match &options.cache {
+            None => spec.with_option("cache", ""),
+            Some(cache) => spec.with_option("cache", cache.folder().display().to_string()),
+        }
+    }
+
+    fn stat(&self, path: &VirtualPath) -> Result<Entry> {
+        self.named(self.stat_path(path))
+    }
+
+    fn list(&self, dir: &VirtualPath) -> Result<Vec<Entry>> {
+        self.named(self.list_path(dir))
+    }
+
+    fn plate(&self, path: &VirtualPath) -> Result<Arc<PlateStructure>> {
+        Ok(Arc::clone(self.open_plate(path)?.structure()))
+    }
+
+    fn inventory(&self, path: &VirtualPath) -> Result<Arc<Inventory>> {
+        let plate = self.open_plate(path)?;
+        match &*plate {
+            OpenPlate::Source { inventory, .. } => Ok(Arc::clone(inventory)),
+            OpenPlate::Own { index } => {
+                self.named(self.own_inventory(path, index.structure())).map(Arc::new)
+            }
+        }
+    }
+
+    fn describe(&self, path: &VirtualPath) -> Result<ImageStructure> {
+        self.named(self.describe_path(path))
+    }
+
+    fn read_planes(&self, requests: &[PlaneRequest], sink: &PlaneSink<'_>) {
+        self.read_batch(requests, sink);
+    }
+
+    fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        structure.check()?;
+        let result = path.join(declared::PLATE_FILE).and_then(|file| {
+            let target = self.target(&file)?;
+            if self.declared_image(path, Default::default())?.is_some_and(|at| at.path == *path) {
+                return Err(entries::taken("an image", path));
+            }
+            let folder = self.root.join(path);
+            let same = || Ok(declared::read_plate(&folder)?.as_ref() == Some(structure));
+            write::declare(&target, &declared::to_text(structure)?, same)
+        });
+        self.forget(path);
+        self.named(result)
+    }
+
+    fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
+        let image = ImageStructure { path: path.clone(), ..image.clone() };
+        image.check()?;
+        let result = declared::image_file(path).and_then(|file| {
+            let target = self.target(&file)?;
+            self.check_free(path)?;
+            let same =
+                || Ok(declared::read_image(&self.root.join(&file))?.as_ref() == Some(&image));
+            write::declare(&target, &declared::to_text(&image)?, same)
+        });
+        self.named(result)
+    }
+
+    fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
+        self.named(self.write_batch(planes))
+    }
+
+    fn read_blob(&self, path: &VirtualPath, range: Option<Range<u64>>) -> Result<Bytes> {
+        self.named(self.read_file(path, range))
+    }
+
+    fn write_blob(&self, path: &VirtualPath, data: Bytes, mode: WriteMode) -> Result<()> {
+        self.named(self.write_file(path, &data, mode))
+    }
+
+    fn create_directory(&self, path: &VirtualPath) -> Result<()> {
+        self.named(self.make_folder(path))
+    }
+
+    fn delete(&self, path: &VirtualPath, recursive: bool) -> Result<()> {
+        self.named(self.delete_path(path, recursive))
+    }
+
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+        self.named(self.rename_path(from, to))
+    }
+
+    fn invalidate(&self, path: &VirtualPath) {
+        self.forget(path);
+    }
+
+    fn as_rois(&self) -> Option<&dyn RoiStore> {
+        Some(self)
+    }
+}
+
+impl fmt::Display for DiskBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "disk:{}", self.folder().display())
+    }
+}
+
+impl fmt::Debug for DiskBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskBackend")
+            .field("folder", &self.folder())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! Reads planes: locates them, opens their files, checks what was declared.
+
+use std::{fs::File, num::NonZeroUsize, path::Path};
+
+use super::{
+    DiskBackend,
+    format::{Header, ReadRequest},
+    headers::check_unchanged,
+    locate::{Address, Expected, Located, missing},
+    map,
+};
+use crate::{
+    Error, Plane, PlaneRequest, PlaneSink, Result, VirtualPath, fan_out,
+    microscope::ImageFileInfo,
+    model::{ImageStructure, PlaneState},
+};
+
+impl DiskBackend {
+    pub(super) fn read_batch(&self, requests: &[PlaneRequest], sink: &PlaneSink<'_>) {
+        let threads = self.options.io_concurrency;
+        // Threads that a batch of few planes leaves over decode strips of one plane.
+        let within =
+            NonZeroUsize::new(threads.get() / requests.len().max(1)).unwrap_or(NonZeroUsize::MIN);
+        fan_out::for_each(threads, requests.len(), |number| {
+            let request = &requests[number];
+            let answer = self
+                .read_one(request, within)
+                .map_err(|error| error.with_path(request).with_backend(self.to_string()));
+            sink(number, answer)
+        });
+    }
+
+    fn read_one(&self, request: &PlaneRequest, concurrency: NonZeroUsize) -> Result<Plane> {
+        let located = self.locate(&request.path, request.index)?;
+        let (file, header) = self.headers.open(&located.file)?;
+        let (page, sample) = page_of(request, &located, &*header)?;
+        if let Some(expected) = located.expected {
+            check_declared(&expected, header.info(), &located.file)?;
+            check_level(&expected, request)?;
+        }
+        let wanted =
+            ReadRequest { page, sample, level: request.level, region: request.region, concurrency };
+        let plane = self
+            .read_pixels(&file, &*header, &wanted)
+            .map_err(|error| error.with_path(located.file.display()))?;
+        if let Some(expected) = located.expected.filter(|_| request.level == 0) {
+            check_pixels(&expected, &plane, request, &located.file)?;
+        }
+        check_unchanged(&file, &*header, &located.file)?;
+        Ok(plane)
+    }
+
+    fn read_pixels(&self, file: &File, header: &dyn Header, wanted: &ReadRequest) -> Result<Plane> {
+        let mappable =
+            header.mappable(wanted.page).filter(|_| self.options.map && wanted.level == 0);
+        if let Some(offset) = mappable {
+            let image = &header.info().image;
+            let shape = image.sizes.plane_shape();
+            let region = wanted.region.unwrap_or(shape.full()).checked(shape)?;
+            if let Some(plane) = map::map_rows(file, offset, image.pixel_type, shape, region)? {
+                return Ok(plane);
+            }
+        }
+        header.read(file, wanted)
+    }
+
+    /// What the image or plane at `path` is.
+    pub(super) fn describe_path(&self, path: &VirtualPath) -> Result<ImageStructure> {
+        if let Some((below, plate)) = self.plates.above(path)
+            && let Some((ordinal, _)) = plate.index().resolve(&below, Default::default())
+            && let Some((_, image)) = plate.index().image(ordinal)
+            && plate.index().ordinal(&below) == Some(ordinal)
+        {
+            return Ok(ImageStructure { path: path.clone(), ..image.clone() });
+        }
+        if let Some(declared) = self.declared_image(path, Default::default())?
+            && declared.path == *path
+        {
+            return Ok(ImageStructure { path: path.clone(), ..declared.image });
+        }
+        let located = self.locate(path, Default::default())?;
+        let (_, header) = self.headers.open(&located.file)?;
+        let image = header.info().image.clone();
+        let name = path.name().unwrap_or("image").to_owned();
+        Ok(ImageStructure { path: path.clone(), name, ..image })
+    }
+}
+
+fn page_of(request: &PlaneRequest, located: &Located, header: &dyn Header) -> Result<(u32, u16)> {
+    let index = match located.address {
+        Address::Page { page, sample } => return Ok((page, sample)),
+        Address::Index(index) => index,
+    };
+    let sizes = header.info().image.sizes;
+    if !sizes.contains(index) {
+        return Err(Error::invalid_input(format!(
+            "there is no plane {index}; the file has {sizes}"
+        ))
+        .with_path(&request.path));
+    }
+    header.locate(index).ok_or_else(|| missing(&request.path, index, PlaneState::Missing))
+}
+
+/// A file of another pixel type than its plate declares must not pass for the plate's.
+fn check_declared(expected: &Expected, info: &ImageFileInfo, file: &Path) -> Result<()> {
+    if info.image.pixel_type == expected.pixel_type {
+        return Ok(());
+    }
+    Err(differs(
+        format!("{} pixels", info.image.pixel_type),
+        format!("{} pixels", expected.pixel_type),
+        file,
+    ))
+}
+
+fn check_level(expected: &Expected, request: &PlaneRequest) -> Result<()> {
+    if request.level < expected.n_levels {
+        return Ok(());
+    }
+    Err(Error::invalid_input(format!(
+        "there is no level {}; the image has {}",
+        request.level, expected.n_levels
+    )))
+}
+
+fn check_pixels(
+    expected: &Expected,
+    plane: &Plane,
+    request: &PlaneRequest,
+    file: &Path,
+) -> Result<()> {
+    let region = request.region.unwrap_or(expected.shape.full()).checked(expected.shape)?;
+    if plane.shape() == region.shape() {
+        return Ok(());
+    }
+    Err(differs(plane.shape().to_string(), expected.shape.to_string(), file))
+}
+
+fn differs(found: String, declared: String, file: &Path) -> Error {
+    Error::invalid_data(format!("file has {found} where the plate declares {declared}"))
+        .with_path(file.display())
+        .with_hint("was the plate acquired with mixed settings? leave the odd wells out")
+}

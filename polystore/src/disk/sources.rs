@@ -1,0 +1,105 @@
+//! Keeps writes out of vendors' plates.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+
+use super::{
+    declared,
+    plates::{OpenPlate, Plates},
+    root::Root,
+};
+use crate::{
+    Error, ErrorKind, Result, VirtualPath,
+    microscope::{self, Detection, FolderFiles, ImageFileInfo, PlateFolder},
+};
+
+/// Folders that were looked at, and whether each is a source plate.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(Mutex<HashMap<VirtualPath, bool>>);
+
+impl Sources {
+    /// Refuses to write `path` when it lies in a plate that a microscope wrote: one that was
+    /// opened as such, or a folder with a vendor's own metadata.
+    ///
+    /// # Errors
+    /// `PermissionDenied` naming the plate.
+    pub(crate) fn refuse(&self, path: &VirtualPath, root: &Root, plates: &Plates) -> Result<()> {
+        let opened = plates.above(path);
+        if let Some((below, plate)) = opened {
+            return match *plate {
+                OpenPlate::Own { .. } => Ok(()),
+                OpenPlate::Source { .. } => {
+                    let folder = path.as_str().strip_suffix(below.as_str()).unwrap_or("");
+                    Err(is_source(path, if folder.is_empty() { "/" } else { folder }))
+                }
+            };
+        }
+        for above in path.ancestors().skip(1) {
+            if root.join(&above).join(declared::PLATE_FILE).is_file() {
+                return Ok(());
+            }
+            if self.is_source(&above, root) {
+                return Err(is_source(path, above.as_str()));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_source(&self, folder: &VirtualPath, root: &Root) -> bool {
+        if let Some(&known) = self.lock().get(folder) {
+            return known;
+        }
+        let found = has_vendor_metadata(folder, root);
+        self.lock().insert(folder.clone(), found);
+        found
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<VirtualPath, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what was found at and below `path`.
+    pub(crate) fn forget(&self, path: &VirtualPath) {
+        self.lock().retain(|folder, _| !folder.starts_with(path));
+    }
+}
+
+fn is_source(path: &VirtualPath, plate: &str) -> Error {
+    Error::new(
+        ErrorKind::PermissionDenied,
+        format!("{plate} is a source plate, which is never written into"),
+    )
+    .with_path(path)
+    .with_hint("write beside it, into a folder of its own")
+}
+
+/// Most names of a folder that are looked at.
+const MAX_NAMES: usize = 10_000;
+
+fn has_vendor_metadata(folder: &VirtualPath, root: &Root) -> bool {
+    let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return false };
+    let files: Vec<Box<str>> = entries
+        .take(MAX_NAMES)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .map(String::into_boxed_str)
+        .collect();
+    let seen = PlateFolder::new(folder.name().unwrap_or(""), &files, &[], &NamesOnly);
+    microscope::microscopes().iter().any(|reader| reader.detect(&seen) == Detection::Metadata)
+}
+
+/// Detection looks at names; a reader that tries to open a file here finds none.
+struct NamesOnly;
+
+impl FolderFiles for NamesOnly {
+    fn read(&self, file: &str, _max_bytes: u64) -> Result<Bytes> {
+        Err(Error::not_found("files are not opened to recognise a folder").with_path(file))
+    }
+
+    fn describe(&self, file: &str) -> Result<ImageFileInfo> {
+        Err(Error::not_found("files are not opened to recognise a folder").with_path(file))
+    }
+}

@@ -1,0 +1,17 @@
+//! TIFF, BigTIFF and OME-TIFF: directories by the `tiff` crate, pixels by our own loops.
+
+mod codec;
+mod dimensions;
+mod file;
+mod lzw;
+mod page;
+mod predictor;
+mod read;
+mod write;
+
+pub(crate) use dimensions::FileImage;
+pub(crate) use file::{Directory, FileIdentity};
+pub(crate) use predictor::swap_bytes;
+pub(crate) use read::{PageRequest, read_page};
+pub use write::TiffCompression;
+pub(crate) use write::{WriteOptions, write_pages};

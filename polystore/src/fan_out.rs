@@ -1,0 +1,88 @@
+//! Spreads the items of a batch over a few threads of its own.
+//!
+//! Backends answer batches from here and never from rayon: a sink may block (a bounded
+//! queue that rayon workers empty), and a blocked rayon worker would starve the very
+//! workers it waits for.
+
+use std::{
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+/// Threads that a local batch uses unless told otherwise: one per processor.
+pub fn default_concurrency() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Calls `visit(i)` for every `i` below `n_items`, on at most `concurrency` threads, the
+/// calling one included. Items are taken in order; `Break` stops all threads at their next
+/// item. Returns when all threads are done.
+pub fn for_each(
+    concurrency: NonZeroUsize,
+    n_items: usize,
+    visit: impl Fn(usize) -> ControlFlow<()> + Sync,
+) {
+    let n_threads = concurrency.get().min(n_items);
+    if n_threads <= 1 {
+        let _ = (0..n_items).try_for_each(visit);
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
+    let work = || {
+        while !stopped.load(Ordering::Relaxed) {
+            let item = next.fetch_add(1, Ordering::Relaxed);
+            if item >= n_items {
+                return;
+            }
+            if visit(item).is_break() {
+                stopped.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..n_threads {
+            // Fewer threads than asked for is slower, not wrong.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn visited(n_threads: usize, n_items: usize) -> Vec<usize> {
+        let seen = Mutex::new(Vec::new());
+        for_each(NonZeroUsize::new(n_threads).unwrap(), n_items, |item| {
+            seen.lock().unwrap().push(item);
+            ControlFlow::Continue(())
+        });
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        seen
+    }
+
+    #[test]
+    fn every_item_is_visited_once() {
+        for (n_threads, n_items) in [(1, 5), (4, 100), (8, 3), (3, 0)] {
+            assert_eq!(visited(n_threads, n_items), (0..n_items).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_break_stops_the_rest() {
+        let count = AtomicUsize::new(0);
+        for_each(NonZeroUsize::new(2).unwrap(), 1_000_000, |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            ControlFlow::Break(())
+        });
+        assert!(count.into_inner() <= 2);
+    }
+}

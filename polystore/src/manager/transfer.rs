@@ -1,0 +1,212 @@
+//! Copies, moves and mirrors within and between backends.
+
+use std::sync::Arc;
+
+use super::{FileManager, Target, content::same_place};
+use crate::{
+    Entry, EntryKind, Error, ErrorKind, PlaneRequest, Result, VirtualBackend, VirtualBackendExt,
+    VirtualPath, WriteMode,
+};
+
+/// How [`FileManager::mirror`] makes the target like the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MirrorMode {
+    /// Copies what is not there or differs in size or content.
+    #[default]
+    Copy,
+    /// Makes symbolic links to the source's files; on disk only.
+    Link,
+}
+
+/// What a transfer did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransferReport {
+    /// Files, images or links made.
+    pub n_transferred: u64,
+    /// Files that were the same already.
+    pub n_kept: u64,
+    /// Bytes of content copied.
+    pub n_bytes: u64,
+}
+
+impl FileManager {
+    /// Copies a file, an image or a whole folder to `to`, which must not exist.
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyExists`, `InvalidInput` for a folder into itself; as the backends
+    /// answer. A copy that fails half-way leaves whole files only.
+    pub fn copy(&self, from: &str, to: &str) -> Result<TransferReport> {
+        let (from, to) = (self.resolve(from)?, self.resolve(to)?);
+        check_apart(&from, &to)?;
+        if to.backend.exists(&to.path)? {
+            return Err(Error::new(ErrorKind::AlreadyExists, "something is here already")
+                .with_path(&to.path)
+                .with_hint("delete it first, or choose another place"));
+        }
+        let mut report = TransferReport::default();
+        let entry = from.backend.stat(&from.path)?;
+        copy_entry(&from, &entry, &to, &mut report, &copy_one)?;
+        Ok(report)
+    }
+
+    /// Moves a file, an image or a folder to `to`, which must not exist: in one step where
+    /// the backend can, else by copy and delete.
+    ///
+    /// # Errors
+    /// As [`FileManager::copy`]; the source is only deleted when the copy is whole.
+    pub fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (source, target) = (self.resolve(from)?, self.resolve(to)?);
+        let one_backend = source.backend.spec() == target.backend.spec();
+        if one_backend && source.backend.capabilities().rename {
+            return source.backend.rename(&source.path, &target.path);
+        }
+        self.copy(from, to)?;
+        source.backend.delete(&source.path, true)
+    }
+
+    /// Makes the folder `to` hold everything that the folder `from` holds; what `to` has
+    /// beyond that stays.
+    ///
+    /// # Errors
+    /// As [`FileManager::copy`]; `Unsupported` for links between backends other than disk.
+    pub fn mirror(&self, from: &str, to: &str, mode: MirrorMode) -> Result<TransferReport> {
+        let (from, to) = (self.resolve(from)?, self.resolve(to)?);
+        check_apart(&from, &to)?;
+        let entry = from.backend.stat(&from.path)?;
+        if entry.kind != EntryKind::Directory {
+            return Err(Error::invalid_input("only a folder can be mirrored").with_path(&from.path));
+        }
+        let mut report = TransferReport::default();
+        match mode {
+            MirrorMode::Copy => copy_entry(&from, &entry, &to, &mut report, &copy_changed)?,
+            MirrorMode::Link => copy_entry(&from, &entry, &to, &mut report, &link_one)?,
+        }
+        Ok(report)
+    }
+
+    /// Makes a symbolic link at `link` that leads to `target`; both on disk. An existing
+    /// link there is replaced, anything else is not.
+    ///
+    /// # Errors
+    /// `Unsupported` unless both are on disk; `AlreadyExists`.
+    pub fn link(&self, target: &str, link: &str) -> Result<()> {
+        let (from, to) = (self.resolve(target)?, self.resolve(link)?);
+        let entry = from.backend.stat(&from.path)?;
+        link_one(&from, &entry, &to, &mut TransferReport::default())
+    }
+}
+
+type CopyOne = dyn Fn(&Target, &Entry, &Target, &mut TransferReport) -> Result<()>;
+
+/// A folder cannot be copied into itself, nor a place onto itself.
+fn check_apart(from: &Target, to: &Target) -> Result<()> {
+    let inside = from.backend.spec() == to.backend.spec() && to.path.starts_with(&from.path);
+    if inside || same_place(from, to) {
+        return Err(Error::invalid_input("cannot be copied into itself").with_path(&from.path));
+    }
+    Ok(())
+}
+
+fn copy_entry(
+    from: &Target,
+    entry: &Entry,
+    to: &Target,
+    report: &mut TransferReport,
+    one: &CopyOne,
+) -> Result<()> {
+    if entry.kind != EntryKind::Directory {
+        return one(from, entry, to, report);
+    }
+    if to.backend.capabilities().blobs {
+        to.backend.create_directory(&to.path)?;
+    }
+    for below in from.backend.list(&entry.path)? {
+        let name = below.path.name().unwrap_or("");
+        let source = Target { backend: Arc::clone(&from.backend), path: below.path.clone() };
+        let target = Target { backend: Arc::clone(&to.backend), path: to.path.join(name)? };
+        copy_entry(&source, &below, &target, report, one)?;
+    }
+    Ok(())
+}
+
+fn copy_one(from: &Target, entry: &Entry, to: &Target, report: &mut TransferReport) -> Result<()> {
+    if entry.kind == EntryKind::Image {
+        report.n_bytes += copy_image(&*from.backend, &from.path, &*to.backend, &to.path)?;
+    } else {
+        let content = from.backend.read_blob(&from.path, None)?;
+        report.n_bytes += content.len() as u64;
+        to.backend.write_blob(&to.path, content, WriteMode::Overwrite)?;
+    }
+    report.n_transferred += 1;
+    Ok(())
+}
+
+fn copy_changed(
+    from: &Target,
+    entry: &Entry,
+    to: &Target,
+    report: &mut TransferReport,
+) -> Result<()> {
+    let there = to.backend.stat(&to.path).ok();
+    let same = match there {
+        Some(there) if there.kind == EntryKind::Blob && there.size_bytes == entry.size_bytes => {
+            from.backend.read_blob(&from.path, None)? == to.backend.read_blob(&to.path, None)?
+        }
+        _ => false,
+    };
+    if same {
+        report.n_kept += 1;
+        return Ok(());
+    }
+    copy_one(from, entry, to, report)
+}
+
+/// Copies the planes that are there; those that are missing stay missing.
+fn copy_image(
+    from: &dyn VirtualBackend,
+    from_path: &VirtualPath,
+    to: &dyn VirtualBackend,
+    to_path: &VirtualPath,
+) -> Result<u64> {
+    let image = from.describe(from_path)?;
+    to.create_image(to_path, &image)?;
+    let mut n_bytes = 0;
+    for index in image.sizes.indices() {
+        match from.read_plane(&PlaneRequest::new(from_path.clone(), index)) {
+            Ok(plane) => {
+                n_bytes += plane.n_bytes() as u64;
+                to.write_plane(PlaneRequest::new(to_path.clone(), index), plane)?;
+            }
+            Err(error) if error.kind() == ErrorKind::MissingPlane => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n_bytes)
+}
+
+fn link_one(from: &Target, entry: &Entry, to: &Target, report: &mut TransferReport) -> Result<()> {
+    let (source, link) = (on_disk(from)?, on_disk(to)?);
+    let fail = |error| Error::io(error, "make a link", link.display());
+    if entry.kind != EntryKind::Directory && link.is_symlink() {
+        if std::fs::read_link(&link).is_ok_and(|target| target == source) {
+            report.n_kept += 1;
+            return Ok(());
+        }
+        std::fs::remove_file(&link).map_err(fail)?;
+    }
+    if let Some(folder) = link.parent() {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    std::os::unix::fs::symlink(&source, &link).map_err(fail)?;
+    report.n_transferred += 1;
+    Ok(())
+}
+
+/// Where a target is in the local file system.
+fn on_disk(target: &Target) -> Result<std::path::PathBuf> {
+    let spec = target.backend.spec();
+    if spec.scheme == "disk" && spec.layers.is_empty() {
+        return Ok(std::path::Path::new(&spec.location).join(target.path.relative()));
+    }
+    Err(Error::unsupported("links are made between files on disk only").with_path(&target.path))
+}
