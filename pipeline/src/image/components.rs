@@ -122,12 +122,10 @@ pub(crate) fn push_runs(row: &[u32], wanted: impl Fn(u32) -> bool, runs: &mut Ve
 
 /// Where the pixels of `value` from `start` on end; looks at many at once while all agree.
 fn run_end(row: &[u32], start: usize, value: u32) -> usize {
-    let mut end = start;
-    while let Some(chunk) = row[end..].first_chunk::<16>()
-        && chunk.iter().fold(0, |differences, &pixel| differences | (pixel ^ value)) == 0
-    {
-        end += chunk.len();
-    }
+    let is_same =
+        |block: &&[u32; 16]| block.iter().fold(0, |all, &pixel| all | (pixel ^ value)) == 0;
+    let n_blocks = row[start..].as_chunks().0.iter().take_while(is_same).count();
+    let end = start + 16 * n_blocks;
     end + row[end..].iter().take_while(|&&pixel| pixel == value).count()
 }
 

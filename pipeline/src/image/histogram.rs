@@ -3,6 +3,7 @@
 
 use std::ops::{Add, Div, Mul, Sub};
 
+use multiversion::multiversion;
 use polystore::PixelType;
 
 use super::ordered::Ordered;
@@ -166,24 +167,6 @@ impl<R: Real> EqualBins<R> {
         (self.edges[bin] + right) / R::from_f64(2.0)
     }
 
-    /// Counts values by where they lie between `first` and `last`. Increments of one bin
-    /// wait for each other, so tables take turns.
-    fn count(&self, values: &[R]) -> Vec<u32> {
-        let mut tables = [[0; N_FLOAT_BINS]; N_TABLES];
-        let (blocks, rest) = values.as_chunks::<LANES>();
-        let margin = self.margin();
-        for block in blocks {
-            match self.clear_bins(block, margin) {
-                Some(bins) => bins.into_iter().enumerate().for_each(|(lane, bin)| {
-                    tables[lane % N_TABLES][(bin as usize).min(N_FLOAT_BINS - 1)] += 1;
-                }),
-                None => self.count_by_edges(block, &mut tables[0]),
-            }
-        }
-        self.count_by_edges(rest, &mut tables[0]);
-        (0..N_FLOAT_BINS).map(|bin| tables.iter().map(|table| table[bin]).sum()).collect()
-    }
-
     /// The bins of a block, unless a value is outside or so near to an edge that rounding
     /// might put it on the wrong side.
     #[inline(always)]
@@ -227,6 +210,25 @@ impl<R: Real> EqualBins<R> {
     }
 }
 
+/// Counts values by where they lie. Increments of one bin wait for each other, so tables
+/// take turns.
+#[multiversion(targets("x86_64+avx2"))]
+fn count<R: Real>(bins: &EqualBins<R>, values: &[R]) -> Vec<u32> {
+    let mut tables = [[0; N_FLOAT_BINS]; N_TABLES];
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let margin = bins.margin();
+    for block in blocks {
+        match bins.clear_bins(block, margin) {
+            Some(bins) => bins.into_iter().enumerate().for_each(|(lane, bin)| {
+                tables[lane % N_TABLES][(bin as usize).min(N_FLOAT_BINS - 1)] += 1;
+            }),
+            None => bins.count_by_edges(block, &mut tables[0]),
+        }
+    }
+    bins.count_by_edges(rest, &mut tables[0]);
+    (0..N_FLOAT_BINS).map(|bin| tables.iter().map(|table| table[bin]).sum()).collect()
+}
+
 /// A single bin when all values are one.
 fn equal_bins<R: Real>(values: &[R], first: R, last: R) -> Histogram {
     let is_single = R::PIXEL_TYPE == PixelType::F32;
@@ -236,7 +238,7 @@ fn equal_bins<R: Real>(values: &[R], first: R, last: R) -> Histogram {
     }
     let bins = EqualBins::new(first, last);
     let centers = (0..N_FLOAT_BINS).map(|bin| bins.center(bin).to_f64()).collect();
-    Histogram { counts: bins.count(values), centers, is_single }
+    Histogram { counts: count(&bins, values), centers, is_single }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! left. More: a window slides over a tile whose pixels are replaced by their position in
 //! the sorted tile, and keeps the positions inside it as bits.
 
+use multiversion::multiversion;
+
 use super::{
     footprint::Footprint,
     ordered::Ordered,
@@ -28,70 +30,88 @@ pub(crate) fn median<T: Ordered>(image: View<'_, T>, footprint: &Footprint) -> R
     if image.pixels.is_empty() {
         return Ok(result);
     }
+    let ranks = Ranks::of(image, footprint.radius());
     if footprint.n_pixels() <= MAX_REDUCED {
-        reduce_rows(image, footprint, &mut result);
+        let mut lanes = Vec::with_capacity(footprint.n_pixels());
+        for (y, target) in result.rows_mut().enumerate() {
+            reduce_row::<T>(&ranks, y, footprint, &mut lanes, target);
+        }
     } else {
-        slide_over_tiles(image, footprint, &mut result);
+        slide_over_tiles(image, &ranks, footprint, &mut result);
     }
     Ok(result)
 }
 
-/// Ranks of the pixels of a rectangle that may reach over the edge of the image.
-fn ranks_around<T: Ordered>(
-    image: View<'_, T>,
-    rows: std::ops::Range<isize>,
-    columns: std::ops::Range<isize>,
-    ranks: &mut Vec<T::Rank>,
-) {
-    ranks.clear();
-    for y in rows {
-        let row = image.row(Edge::Nearest.resolve(y, image.height()));
-        let rank = |x| row[Edge::Nearest.resolve(x, row.len())].rank();
-        ranks.extend(columns.clone().map(rank));
+/// Ranks of all pixels, and of the edge pixels repeated around them.
+struct Ranks<R> {
+    ranks: Vec<R>,
+    stride: usize,
+}
+
+impl<R: Copy> Ranks<R> {
+    /// With `radius` rows and columns on each side, and columns for whole blocks of lanes.
+    fn of<T: Ordered<Rank = R>>(image: View<'_, T>, radius: usize) -> Self {
+        let stride = image.width().next_multiple_of(LANES) + 2 * radius;
+        let mut ranks = Vec::with_capacity((image.height() + 2 * radius) * stride);
+        let mut push = |row: &[T]| {
+            let (first, last) = (row[0].rank(), row[row.len() - 1].rank());
+            ranks.extend(std::iter::repeat_n(first, radius));
+            ranks.extend(row.iter().map(|pixel| pixel.rank()));
+            ranks.extend(std::iter::repeat_n(last, stride - radius - row.len()));
+        };
+        for y in -(radius as isize)..(image.height() + radius) as isize {
+            push(image.row(Edge::Nearest.resolve(y, image.height())));
+        }
+        Self { ranks, stride }
+    }
+
+    /// `len` ranks from `x` on, of row `y`, both counted from the first rank.
+    fn row(&self, y: usize, x: usize, len: usize) -> &[R] {
+        &self.ranks[y * self.stride + x..][..len]
     }
 }
 
 /// Ranks of `LANES` neighbourhoods, a pixel of each side by side.
 type Lanes<R> = [R; LANES];
 
-fn reduce_rows<T: Ordered>(image: View<'_, T>, footprint: &Footprint, result: &mut Raster<T>) {
-    let radius = footprint.radius() as isize;
-    let width = image.width().next_multiple_of(LANES) as isize;
-    let stride = (width + 2 * radius) as usize;
-    let mut ranks = Vec::new();
-    let mut lanes = Vec::with_capacity(footprint.n_pixels());
-    for (y, target) in result.rows_mut().enumerate() {
-        let y = y as isize;
-        ranks_around(image, y - radius..y + radius + 1, -radius..width + radius, &mut ranks);
-        for (block, pixels) in target.chunks_mut(LANES).enumerate() {
-            gather(&ranks, stride, footprint, block * LANES, &mut lanes);
-            let medians = reduce(&mut lanes);
-            for (pixel, rank) in pixels.iter_mut().zip(medians.into_iter().flatten()) {
-                *pixel = T::from_rank(rank.into());
-            }
+#[multiversion(targets("x86_64+avx2"))]
+fn reduce_row<T: Ordered>(
+    ranks: &Ranks<T::Rank>,
+    y: usize,
+    footprint: &Footprint,
+    lanes: &mut Vec<Lanes<T::Rank>>,
+    target: &mut [T],
+) {
+    for (block, pixels) in target.chunks_mut(LANES).enumerate() {
+        gather(ranks, y, block * LANES, footprint, lanes);
+        let medians = reduce(lanes);
+        for (pixel, rank) in pixels.iter_mut().zip(medians.into_iter().flatten()) {
+            *pixel = T::from_rank(rank.into());
         }
     }
 }
 
+#[inline(always)]
 fn gather<R: Copy>(
-    ranks: &[R],
-    stride: usize,
-    footprint: &Footprint,
+    ranks: &Ranks<R>,
+    y: usize,
     x: usize,
+    footprint: &Footprint,
     lanes: &mut Vec<Lanes<R>>,
 ) {
-    let radius = footprint.radius();
     lanes.clear();
     for (row, (_, half_width)) in footprint.rows().enumerate() {
-        let first = row * stride + x + radius - half_width;
-        let starts = first..=first + 2 * half_width;
-        lanes.extend(starts.filter_map(|start| ranks[start..].first_chunk::<LANES>()));
+        let first = x + footprint.radius() - half_width;
+        let values = ranks.row(y + row, first, 2 * half_width + LANES);
+        let starts = 0..=2 * half_width;
+        lanes.extend(starts.filter_map(|start| values[start..].first_chunk::<LANES>()));
     }
 }
 
 /// The median of an odd number of values. Of one more than half of them, neither the
 /// smallest nor the largest is the median: both go, the next value comes, until three are
 /// left (forgetful selection).
+#[inline(always)]
 fn reduce<R: Copy + Ord>(lanes: &mut [Lanes<R>]) -> Option<Lanes<R>> {
     if let [only] = lanes {
         return Some(*only);
@@ -108,6 +128,7 @@ fn reduce<R: Copy + Ord>(lanes: &mut [Lanes<R>]) -> Option<Lanes<R>> {
 }
 
 /// Moves the smallest value to the front and the largest to the back.
+#[inline(always)]
 fn bring_extremes_out<R: Copy + Ord>(lanes: &mut [Lanes<R>]) {
     let last = lanes.len() - 1;
     for at in 0..lanes.len() / 2 {
@@ -128,13 +149,19 @@ fn order<R: Copy + Ord>(lanes: &mut [Lanes<R>], low: usize, high: usize) {
     lanes[high] = std::array::from_fn(|lane| one[lane].max(other[lane]));
 }
 
-fn slide_over_tiles<T: Ordered>(image: View<'_, T>, footprint: &Footprint, result: &mut Raster<T>) {
+fn slide_over_tiles<T: Ordered>(
+    image: View<'_, T>,
+    ranks: &Ranks<T::Rank>,
+    footprint: &Footprint,
+    result: &mut Raster<T>,
+) {
     let mut tile = Tile::default();
     for top in (0..image.height()).step_by(TILE) {
         for left in (0..image.width()).step_by(TILE) {
             let height = TILE.min(image.height() - top);
             let width = TILE.min(image.width() - left);
-            tile.load(image, (top, left), (height, width), footprint.radius());
+            let rim = 2 * footprint.radius();
+            tile.load(ranks, (top, left), (height + rim, width + rim));
             let mut window = Window::new(tile.positions.len());
             for y in 0..height {
                 let target = &mut result.row_mut(top + y)[left..left + width];
@@ -152,30 +179,26 @@ struct Tile<T: Ordered> {
     positions: Vec<u16>,
     /// The pixels, sorted, with where they stand.
     sorted: Vec<(T::Rank, u16)>,
-    ranks: Vec<T::Rank>,
 }
 
 impl<T: Ordered> Default for Tile<T> {
     fn default() -> Self {
-        Self { stride: 0, positions: Vec::new(), sorted: Vec::new(), ranks: Vec::new() }
+        Self { stride: 0, positions: Vec::new(), sorted: Vec::new() }
     }
 }
 
 impl<T: Ordered> Tile<T> {
+    /// Takes the rectangle from `(row, column)` of the ranks.
     fn load(
         &mut self,
-        image: View<'_, T>,
+        ranks: &Ranks<T::Rank>,
         (top, left): (usize, usize),
         (height, width): (usize, usize),
-        radius: usize,
     ) {
-        let span = |start: usize, len: usize| {
-            start as isize - radius as isize..(start + len + radius) as isize
-        };
-        self.stride = width + 2 * radius;
-        ranks_around(image, span(top, height), span(left, width), &mut self.ranks);
+        self.stride = width;
         self.sorted.clear();
-        self.sorted.extend(self.ranks.iter().copied().zip(0..));
+        let rows = (top..top + height).flat_map(|y| ranks.row(y, left, width));
+        self.sorted.extend(rows.copied().zip(0..));
         self.sorted.sort_unstable();
         self.positions.resize(self.sorted.len(), 0);
         for (position, &(_, at)) in self.sorted.iter().enumerate() {

@@ -5,6 +5,7 @@
 //! that grows with the logarithm of their size, disks about `4 * radius` operations a
 //! pixel; both work on whole rows side by side and are bound by the comparisons.
 
+use multiversion::multiversion;
 use polystore::Element;
 
 use super::{
@@ -38,13 +39,25 @@ struct Choice<T, F> {
     pick: F,
 }
 
+/// `target` becomes the choice among the values at the same place of `ones` and `others`.
+#[multiversion(targets("x86_64+avx2"))]
+fn choose<T: Element>(ones: &[T], others: &[T], target: &mut [T], pick: impl Fn(T, T) -> T) {
+    for ((value, &one), &other) in target.iter_mut().zip(ones).zip(others) {
+        *value = pick(one, other);
+    }
+}
+
+/// Each value becomes the choice of itself and the one at the same place of `others`.
+#[multiversion(targets("x86_64+avx2"))]
+fn merge<T: Element>(values: &mut [T], others: &[T], pick: impl Fn(T, T) -> T) {
+    for (value, &other) in values.iter_mut().zip(others) {
+        *value = pick(*value, other);
+    }
+}
+
 impl<T: Element, F: Fn(T, T) -> T + Copy> Choice<T, F> {
-    /// The choice of each value and the one at the same place of `others`.
-    #[inline]
     fn merge(self, values: &mut [T], others: &[T]) {
-        for (value, &other) in values.iter_mut().zip(others) {
-            *value = (self.pick)(*value, other);
-        }
+        merge(values, others, self.pick);
     }
 
     /// Fills the start of `line` with `row`, NaN replaced by the neutral value.
@@ -62,12 +75,9 @@ impl<T: Element, F: Fn(T, T) -> T + Copy> Choice<T, F> {
             let step = reach.min(window - reach);
             let source = values.as_slice();
             let n_kept = source.len().saturating_sub(step * stride);
-            let shifted = &source[source.len() - n_kept..];
-            let target = spare.as_mut_slice();
-            for ((value, &own), &other) in target.iter_mut().zip(source).zip(shifted) {
-                *value = (self.pick)(own, other);
-            }
-            target[n_kept..].copy_from_slice(&source[n_kept..]);
+            let (chosen, last) = spare.as_mut_slice().split_at_mut(n_kept);
+            choose(&source[..n_kept], &source[source.len() - n_kept..], chosen, self.pick);
+            last.copy_from_slice(&source[n_kept..]);
             std::mem::swap(values, spare);
             reach += step;
         }

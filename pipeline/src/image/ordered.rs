@@ -23,10 +23,10 @@ pub(crate) trait Ordered: Element {
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
-    /// The smaller of two values; the second when one is NaN.
+    /// The smaller of two values; the other one when one is NaN.
     fn lesser(self, other: Self) -> Self;
 
-    /// The larger of two values; the second when one is NaN.
+    /// The larger of two values; the other one when one is NaN.
     fn greater(self, other: Self) -> Self;
 
     /// `self - other` where `self` is not smaller; saturates.
@@ -42,32 +42,32 @@ macro_rules! ordered_integer {
             const LOWEST: Self = <$type>::MIN;
             const HIGHEST: Self = <$type>::MAX;
 
-            #[inline]
+            #[inline(always)]
             fn rank(self) -> $rank {
                 self as $rank ^ $flip
             }
 
-            #[inline]
+            #[inline(always)]
             fn from_rank(rank: u64) -> Self {
                 (rank as $rank ^ $flip) as $type
             }
 
-            #[inline]
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 true
             }
 
-            #[inline]
+            #[inline(always)]
             fn lesser(self, other: Self) -> Self {
                 self.min(other)
             }
 
-            #[inline]
+            #[inline(always)]
             fn greater(self, other: Self) -> Self {
                 self.max(other)
             }
 
-            #[inline]
+            #[inline(always)]
             fn above(self, other: Self) -> Self {
                 self.saturating_sub(other)
             }
@@ -90,7 +90,7 @@ macro_rules! ordered_float {
             const HIGHEST: Self = <$type>::INFINITY;
 
             /// IEEE 754 numbers order like their bits once negative ones are turned over.
-            #[inline]
+            #[inline(always)]
             fn rank(self) -> $rank {
                 const SIGN: $rank = 1 << (<$rank>::BITS - 1);
                 if self.is_nan() {
@@ -100,29 +100,29 @@ macro_rules! ordered_float {
                 if bits & SIGN == 0 { bits | SIGN } else { !bits }
             }
 
-            #[inline]
+            #[inline(always)]
             fn from_rank(rank: u64) -> Self {
                 const SIGN: $rank = 1 << (<$rank>::BITS - 1);
                 let rank = rank as $rank;
                 Self::from_bits(if rank & SIGN == 0 { !rank } else { rank & !SIGN })
             }
 
-            #[inline]
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 <$type>::is_finite(self)
             }
 
-            #[inline]
+            #[inline(always)]
             fn lesser(self, other: Self) -> Self {
-                if self < other { self } else { other }
+                self.min(other)
             }
 
-            #[inline]
+            #[inline(always)]
             fn greater(self, other: Self) -> Self {
-                if self > other { self } else { other }
+                self.max(other)
             }
 
-            #[inline]
+            #[inline(always)]
             fn above(self, other: Self) -> Self {
                 self - other
             }

@@ -40,7 +40,8 @@ pub(crate) fn find(
     min_distance: usize,
 ) -> Result<Vec<usize>> {
     let cut_out = cut_out(heights, numbers, object)?;
-    let highest = morphology::dilate(cut_out.view(), &Footprint::square(min_distance))?;
+    let reach = min_distance.min(object.height.max(object.width));
+    let highest = morphology::dilate(cut_out.view(), &Footprint::square(reach))?;
     let own = cut_out.view().pixels;
     let is_peak =
         |at: &usize| own[*at] > f32::NEG_INFINITY && own[*at] >= highest.view().pixels[*at];
@@ -49,7 +50,7 @@ pub(crate) fn find(
     if candidates.len() == own.iter().filter(|&&height| height > f32::NEG_INFINITY).count() {
         candidates.truncate(1);
     }
-    let spread = keep_distance(&candidates, object.width, min_distance);
+    let spread = keep_distance(&candidates, object, min_distance);
     let in_plane = |at: usize| {
         (object.top + at / object.width) * heights.width() + object.left + at % object.width
     };
@@ -73,16 +74,55 @@ fn cut_out(heights: View<'_, f32>, numbers: View<'_, u32>, object: Object) -> Re
 
 /// Goes through the candidates in order and keeps those that are not nearer than
 /// `min_distance` rows and columns to one kept before.
-fn keep_distance(candidates: &[usize], width: usize, min_distance: usize) -> Vec<usize> {
-    let mut kept: Vec<usize> = Vec::new();
+fn keep_distance(candidates: &[usize], object: Object, min_distance: usize) -> Vec<usize> {
+    // Two peaks in a square of this size would be too near, so each holds one at most.
+    let columns = object.width.div_ceil(min_distance);
+    let rows = object.height.div_ceil(min_distance);
+    let mut squares: Vec<Option<usize>> = vec![None; rows * columns];
+    let mut kept = Vec::new();
     for &at in candidates {
-        let is_near = |&other: &usize| {
-            let rows = (at / width).abs_diff(other / width);
-            rows.max((at % width).abs_diff(other % width)) < min_distance
+        let (y, x) = (at / object.width, at % object.width);
+        let (row, column) = (y / min_distance, x / min_distance);
+        let mut around = (row.saturating_sub(1)..rows.min(row + 2)).flat_map(|row| {
+            (column.saturating_sub(1)..columns.min(column + 2)).map(move |column| (row, column))
+        });
+        let is_near = |(row, column): (usize, usize)| {
+            squares[row * columns + column].is_some_and(|other| {
+                let (dy, dx) = (y.abs_diff(other / object.width), x.abs_diff(other % object.width));
+                dy.max(dx) < min_distance
+            })
         };
-        if !kept.iter().any(is_near) {
+        if !around.any(is_near) {
+            squares[row * columns + column] = Some(at);
             kept.push(at);
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn distances_agree_with_asking_all(
+            candidates in prop::collection::vec(0usize..12 * 17, 0..60),
+            min_distance in 1usize..9,
+        ) {
+            let object = Object { number: 1, top: 0, left: 0, height: 12, width: 17 };
+            let mut expected: Vec<usize> = Vec::new();
+            for &at in &candidates {
+                let is_far = |&other: &usize| {
+                    (at / 17).abs_diff(other / 17).max((at % 17).abs_diff(other % 17)) >= min_distance
+                };
+                if expected.iter().all(is_far) {
+                    expected.push(at);
+                }
+            }
+            prop_assert_eq!(keep_distance(&candidates, object, min_distance), expected);
+        }
+    }
 }

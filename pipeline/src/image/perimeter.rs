@@ -4,6 +4,8 @@
 
 use std::f64::consts::SQRT_2;
 
+use multiversion::multiversion;
+
 use super::{
     objects::{ObjectRun, Objects},
     raster::View,
@@ -101,6 +103,7 @@ impl<'a> Border<'a> {
 
 /// Sets pixels to 0 that have the same label on all four sides; not those of the first and
 /// last column, which are always on the border.
+#[multiversion(targets("x86_64+avx2"))]
 fn clear_inside(above: &[u32], row: &[u32], below: &[u32], target: &mut [u32]) {
     let last = row.len() - 1;
     let sides = row.iter().zip(&row[2..]);
@@ -108,7 +111,8 @@ fn clear_inside(above: &[u32], row: &[u32], below: &[u32], target: &mut [u32]) {
     let neighbours = sides.zip(vertical);
     for (own, ((&left, &right), (&above, &below))) in target[1..last].iter_mut().zip(neighbours) {
         let differences = (left ^ *own) | (right ^ *own) | (above ^ *own) | (below ^ *own);
-        *own = if differences == 0 { 0 } else { *own };
+        // All ones or all zeros: masking is quicker than a choice.
+        *own &= 0u32.wrapping_sub(u32::from(differences != 0));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Planes into one, pixel by pixel. Works on pieces of all planes that fit into the cache
 //! together, so memory is read once and written once, which is the limit.
 
+use multiversion::multiversion;
 use polystore::{Element, Plane};
 
 use super::raster::Raster;
@@ -14,11 +15,7 @@ pub(crate) fn maximum<T: Element>(planes: &[Plane]) -> Result<Plane> {
     project(planes, |pieces: &[&[T]], target: &mut [T]| {
         let Some((first, rest)) = pieces.split_first() else { return };
         target.copy_from_slice(first);
-        for pixels in rest {
-            for (best, &pixel) in target.iter_mut().zip(*pixels) {
-                *best = if pixel > *best || is_nan(pixel) { pixel } else { *best };
-            }
-        }
+        rest.iter().for_each(|pixels| keep_brightest(target, pixels));
     })
 }
 
@@ -35,15 +32,24 @@ pub(crate) fn mean<T: Element>(planes: &[Plane]) -> Result<Plane> {
 fn sum_over<T: Element>(planes: &[Plane], divisor: f64) -> Result<Plane> {
     project(planes, |pieces: &[&[T]], target: &mut [f32]| {
         let mut sums = [0.0; PIECE];
-        for pixels in pieces {
-            for (sum, pixel) in sums.iter_mut().zip(*pixels) {
-                *sum += pixel.to_f64();
-            }
-        }
+        pieces.iter().for_each(|pixels| add(&mut sums, pixels));
         for (pixel, sum) in target.iter_mut().zip(sums) {
             *pixel = (sum / divisor) as f32;
         }
     })
+}
+
+fn keep_brightest<T: Element>(brightest: &mut [T], pixels: &[T]) {
+    for (best, &pixel) in brightest.iter_mut().zip(pixels) {
+        *best = if pixel > *best || is_nan(pixel) { pixel } else { *best };
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn add<T: Element>(sums: &mut [f64], pixels: &[T]) {
+    for (sum, pixel) in sums.iter_mut().zip(pixels) {
+        *sum += pixel.to_f64();
+    }
 }
 
 fn is_nan<T: Element>(pixel: T) -> bool {

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use bytemuck::{cast_slice, cast_slice_mut};
+use multiversion::multiversion;
 use polystore::{
     Element, Plane, PlaneShape,
     buffer::{BufferPool, PooledBuffer},
@@ -78,9 +79,7 @@ impl<T: Element> Raster<T> {
     /// Pixels made one by one from those of `view`.
     pub(crate) fn map<S: Element>(view: View<'_, S>, value: impl Fn(S) -> T) -> Result<Self> {
         let mut raster = Self::unset(view.shape)?;
-        for (target, &pixel) in raster.pixels_mut().iter_mut().zip(view.pixels) {
-            *target = value(pixel);
-        }
+        map_pixels(view.pixels, raster.pixels_mut(), value);
         Ok(raster)
     }
 
@@ -142,6 +141,13 @@ impl<'a, T: Element> View<'a, T> {
 
     pub(crate) fn rows(self) -> std::slice::ChunksExact<'a, T> {
         self.pixels.chunks_exact(row_length(self.shape))
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn map_pixels<S: Element, T: Element>(pixels: &[S], target: &mut [T], value: impl Fn(S) -> T) {
+    for (target, &pixel) in target.iter_mut().zip(pixels) {
+        *target = value(pixel);
     }
 }
 

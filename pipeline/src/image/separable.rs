@@ -3,10 +3,11 @@
 //! Sums are kept in double precision and in the order that `scipy.ndimage` adds them, with
 //! single precision between the two passes, so results equal scipy's to the last bit. Rows
 //! of the image wait as doubles in a ring, so that each pixel is converted once. Bound by
-//! the adders: `2 * radius` additions per pixel and pass, a few pixels at a time in
-//! registers; memory is touched once.
+//! the adders and by reading the ring from the second-level cache: `2 * radius` additions
+//! per pixel and pass, a few pixels at a time in registers.
 
-use polystore::{Element, PlaneShape};
+use multiversion::multiversion;
+use polystore::Element;
 
 use super::raster::{Pooled, Raster, View};
 use crate::Result;
@@ -67,9 +68,9 @@ pub(crate) fn convolve<T: Element>(
 ) -> Result<Raster<f32>> {
     let mut filtered = Raster::unset(image.shape)?;
     let mut columns = Columns::new(image, kernel, edge)?;
-    let mut line = Line::new(image.shape, kernel, edge)?;
+    let mut line = Line::new(image.width(), kernel, edge)?;
     for (y, target) in filtered.rows_mut().enumerate() {
-        columns.sum_row(y, line.body());
+        columns.sum_row(y, target);
         line.sum(target);
     }
     Ok(filtered)
@@ -82,24 +83,29 @@ struct Tap {
     weight: f64,
 }
 
-/// The weighted sums of `LANES` neighbours from `centre` on, farthest taps first.
-#[inline(always)]
-fn sum_lanes(buffer: &[f64], centre: usize, own: f64, x: usize, taps: &[Tap]) -> [f64; LANES] {
-    let lanes = |start: usize| buffer[start + x..].first_chunk::<LANES>();
-    let mut sums = [0.0; LANES];
-    if let Some(middle) = lanes(centre) {
-        for lane in 0..LANES {
-            sums[lane] = middle[lane] * own;
-        }
-    }
-    for tap in taps {
-        if let (Some(before), Some(after)) = (lanes(tap.before), lanes(tap.after)) {
+/// Weighted sums around the values from `centre` on, one for each of `target`, in blocks of
+/// `LANES`; farthest taps first. The buffer goes on for a block beyond the last value.
+#[multiversion(targets("x86_64+avx2"))]
+fn weigh(buffer: &[f64], centre: usize, own: f64, taps: &[Tap], target: &mut [f32]) {
+    for (block, pixels) in target.chunks_mut(LANES).enumerate() {
+        let lanes = |start: usize| buffer[start + block * LANES..].first_chunk::<LANES>();
+        let mut sums = [0.0; LANES];
+        if let Some(middle) = lanes(centre) {
             for lane in 0..LANES {
-                sums[lane] += (before[lane] + after[lane]) * tap.weight;
+                sums[lane] = middle[lane] * own;
             }
         }
+        for tap in taps {
+            if let (Some(before), Some(after)) = (lanes(tap.before), lanes(tap.after)) {
+                for lane in 0..LANES {
+                    sums[lane] += (before[lane] + after[lane]) * tap.weight;
+                }
+            }
+        }
+        for (pixel, sum) in pixels.iter_mut().zip(sums) {
+            *pixel = sum as f32;
+        }
     }
-    sums
 }
 
 /// The pass down the columns: the rows around the current one, as doubles.
@@ -117,24 +123,17 @@ struct Columns<'a, T> {
 impl<'a, T: Element> Columns<'a, T> {
     fn new(image: View<'a, T>, kernel: &'a Kernel, edge: Edge) -> Result<Self> {
         let n_slots = (2 * kernel.radius() + 1).min(image.height().max(1));
-        let stride = padded(image.shape);
+        let stride = image.width().next_multiple_of(LANES);
         let ring = Pooled::filled(n_slots * stride, 0.0)?;
         let taps = Vec::with_capacity(kernel.radius());
         Ok(Self { image, kernel, edge, ring, n_slots, stride, n_loaded: 0, taps })
     }
 
-    /// Row `y` of the image after the pass, as single-precision numbers.
-    fn sum_row(&mut self, y: usize, target: &mut [f64]) {
+    /// Row `y` of the image after the pass.
+    fn sum_row(&mut self, y: usize, target: &mut [f32]) {
         self.load_to(y + self.kernel.radius());
         self.place_taps(y);
-        let centre = self.slot(y);
-        for (block, sums) in target.chunks_exact_mut(LANES).enumerate() {
-            let own = self.kernel.0[0];
-            let lanes = sum_lanes(self.ring.as_slice(), centre, own, block * LANES, &self.taps);
-            for (sum, lane) in sums.iter_mut().zip(lanes) {
-                *sum = f64::from(lane as f32);
-            }
-        }
+        weigh(self.ring.as_slice(), self.slot(y), self.kernel.0[0], &self.taps, target);
     }
 
     fn load_to(&mut self, last: usize) {
@@ -142,7 +141,7 @@ impl<'a, T: Element> Columns<'a, T> {
         for y in self.n_loaded..end {
             let slot = self.slot(y);
             let target = &mut self.ring.as_mut_slice()[slot..slot + self.image.width()];
-            for (value, &pixel) in target.iter_mut().zip(self.image.row(y)) {
+            for (value, pixel) in target.iter_mut().zip(self.image.row(y)) {
                 *value = pixel.to_f64();
             }
         }
@@ -175,31 +174,22 @@ struct Line {
 }
 
 impl Line {
-    fn new(shape: PlaneShape, kernel: &Kernel, edge: Edge) -> Result<Self> {
+    fn new(width: usize, kernel: &Kernel, edge: Edge) -> Result<Self> {
         let radius = kernel.radius();
-        let values = Pooled::filled(padded(shape) + 2 * radius, 0.0)?;
+        let values = Pooled::filled(width.next_multiple_of(LANES) + 2 * radius, 0.0)?;
         let tap = |d: usize| Tap { before: radius - d, after: radius + d, weight: kernel.0[d] };
         let taps = (1..=radius).rev().map(tap).collect();
-        Ok(Self { values, width: shape.width as usize, radius, edge, own: kernel.0[0], taps })
+        Ok(Self { values, width, radius, edge, own: kernel.0[0], taps })
     }
 
-    /// The row itself, padded to whole blocks.
-    fn body(&mut self) -> &mut [f64] {
-        let radius = self.radius;
-        let values = self.values.as_mut_slice();
-        let end = values.len() - radius;
-        &mut values[radius..end]
-    }
-
-    fn sum(&mut self, target: &mut [f32]) {
-        self.extend();
-        for (block, pixels) in target.chunks_mut(LANES).enumerate() {
-            let values = self.values.as_slice();
-            let sums = sum_lanes(values, self.radius, self.own, block * LANES, &self.taps);
-            for (pixel, sum) in pixels.iter_mut().zip(sums) {
-                *pixel = sum as f32;
-            }
+    /// Replaces a row by its weighted sums.
+    fn sum(&mut self, row: &mut [f32]) {
+        let own = &mut self.values.as_mut_slice()[self.radius..];
+        for (value, &pixel) in own.iter_mut().zip(row.iter()) {
+            *value = f64::from(pixel);
         }
+        self.extend();
+        weigh(self.values.as_slice(), self.radius, self.own, &self.taps, row);
     }
 
     fn extend(&mut self) {
@@ -212,9 +202,4 @@ impl Line {
             values[radius + width + distance - 1] = values[radius + after];
         }
     }
-}
-
-/// Columns rounded up to whole blocks of lanes.
-fn padded(shape: PlaneShape) -> usize {
-    (shape.width as usize).next_multiple_of(LANES)
 }

@@ -1,9 +1,12 @@
 //! Sums in double precision over several lanes: quick, and in the same order everywhere.
 
+use multiversion::multiversion;
+
 /// Partial sums kept side by side.
 const LANES: usize = 8;
 
 /// The sum of `term` over `values`.
+#[multiversion(targets("x86_64+avx2"))]
 pub(crate) fn sum<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let (blocks, rest) = values.as_chunks::<LANES>();
@@ -16,6 +19,7 @@ pub(crate) fn sum<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
 }
 
 /// The sum of `term` over values at the same place of `ones` and `others`, as long as both.
+#[multiversion(targets("x86_64+avx2"))]
 pub(crate) fn sum_pairs<T: Copy>(ones: &[T], others: &[T], term: impl Fn(T, T) -> f64) -> f64 {
     let len = ones.len().min(others.len());
     let mut lanes = [0.0; LANES];
