@@ -6,6 +6,7 @@
 
 mod error;
 pub mod function;
+mod image;
 mod value;
 
 pub use error::{Error, Result};

@@ -62,6 +62,14 @@ impl Stack {
         }
     }
 
+    /// The stack of what `change` makes of each plane.
+    ///
+    /// # Errors
+    /// Those of `change`; `Function` when its planes differ in shape or pixel type.
+    pub fn map(&self, change: impl FnMut(&Plane) -> Result<Plane>) -> Result<Self> {
+        Self::new(self.planes.iter().map(change).collect::<Result<_>>()?)
+    }
+
     /// Bytes of pixels.
     pub fn n_bytes(&self) -> u64 {
         self.planes.iter().map(|plane| plane.n_bytes() as u64).sum()

@@ -1,13 +1,15 @@
 //! The brightest value along the consumed axis, pixel by pixel.
 
-use polystore::{Element, Plane, dispatch};
+use polystore::dispatch;
 
 use crate::{
     Result, Stack, Value,
     function::{Context, Function, Inputs, Operation, Scope, Settings},
+    image::projection,
 };
 
-/// Maximum-intensity projection: `[n, y, x]` to `[1, y, x]`, same pixel type.
+/// Maximum-intensity projection: `[n, y, x]` to `[1, y, x]`, same pixel type; NaN where any
+/// plane has it.
 #[derive(Debug)]
 pub(super) struct MaxProjection;
 
@@ -34,32 +36,28 @@ struct Project;
 impl Operation for Project {
     fn run(&self, inputs: &Inputs<'_>, _context: &Context<'_>) -> Result<Value> {
         let planes = inputs.stack("image")?.planes();
-        let (first, rest) = match planes {
-            [only] => return Ok(Value::Image(Stack::single(only.clone()))),
-            [first, rest @ ..] => (first, rest),
-            [] => return Err(crate::Error::function("there are no planes to project")),
-        };
-        dispatch!(first.pixel_type(), T => {
-            let mut brightest: Vec<T> = first.as_slice::<T>()?.to_vec();
-            for plane in rest {
-                keep_brightest(&mut brightest, plane.as_slice::<T>()?);
-            }
-            Ok(Value::Image(Stack::single(Plane::from_vec(first.shape(), brightest)?)))
-        })
-    }
-}
-
-fn keep_brightest<T: Element>(brightest: &mut [T], pixels: &[T]) {
-    for (best, &pixel) in brightest.iter_mut().zip(pixels) {
-        *best = if pixel > *best { pixel } else { *best };
+        if let [only] = planes {
+            return Ok(Value::Image(Stack::single(only.clone())));
+        }
+        let pixel_type = planes[0].pixel_type();
+        let projection = dispatch!(pixel_type, T => projection::maximum::<T>(planes))?;
+        Ok(Value::Image(Stack::single(projection)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ndarray::array;
+    use polystore::Plane;
 
     use super::*;
+
+    fn project(planes: Vec<Plane>) -> Plane {
+        let image = Value::Image(Stack::new(planes).unwrap());
+        let inputs = Inputs::new().with("image", &image);
+        let result = Project.run(&inputs, &Context::default()).unwrap();
+        result.stack().unwrap().only().unwrap().clone()
+    }
 
     #[test]
     fn each_pixel_is_the_brightest_of_its_column() {
@@ -67,10 +65,17 @@ mod tests {
             Plane::from_array(array![[1u16, 9], [3, 4]]),
             Plane::from_array(array![[5u16, 2], [3, 7]]),
         ];
-        let image = Value::Image(Stack::new(planes).unwrap());
-        let inputs = Inputs::new().with("image", &image);
-        let result = Project.run(&inputs, &Context::default()).unwrap();
-        let plane = result.stack().unwrap().only().unwrap();
-        assert_eq!(plane.as_array::<u16>().unwrap(), array![[5u16, 9], [3, 7]]);
+        assert_eq!(project(planes).as_array::<u16>().unwrap(), array![[5u16, 9], [3, 7]]);
+    }
+
+    #[test]
+    fn nan_wins_in_any_order() {
+        let planes = vec![
+            Plane::from_array(array![[f32::NAN, 1.0, 1.0]]),
+            Plane::from_array(array![[1.0f32, f32::NAN, 2.0]]),
+        ];
+        let projection = project(planes);
+        let pixels = projection.as_slice::<f32>().unwrap();
+        assert!(pixels[0].is_nan() && pixels[1].is_nan() && pixels[2] == 2.0);
     }
 }

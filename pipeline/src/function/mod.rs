@@ -1,7 +1,23 @@
 //! Image functions: pure operations on stacks, one file each, registered by name.
 
+mod fill_holes;
+mod gaussian;
+mod label;
 mod max_projection;
+mod mean_projection;
+mod measure;
+mod median;
+mod otsu;
+mod outline;
 mod parameters;
+mod per_plane;
+mod percentile_normalize;
+mod select;
+mod subtract_background;
+mod sum_projection;
+mod threshold;
+mod tophat;
+mod watershed_split;
 
 use std::{
     collections::BTreeMap,
@@ -149,7 +165,24 @@ pub struct Context<'a> {
 }
 
 /// The functions of this crate; a new one is one file and one line here.
-static BUILT_IN: &[&dyn Function] = &[&max_projection::MaxProjection];
+static BUILT_IN: &[&dyn Function] = &[
+    &fill_holes::FillHoles,
+    &gaussian::Gaussian,
+    &label::Label,
+    &max_projection::MaxProjection,
+    &mean_projection::MeanProjection,
+    &measure::Measure,
+    &median::Median,
+    &otsu::Otsu,
+    &outline::Outline,
+    &percentile_normalize::PercentileNormalize,
+    &select::Select,
+    &subtract_background::SubtractBackground,
+    &sum_projection::SumProjection,
+    &threshold::Threshold,
+    &tophat::TopHat,
+    &watershed_split::WatershedSplit,
+];
 
 type Registry = RwLock<BTreeMap<&'static str, &'static dyn Function>>;
 

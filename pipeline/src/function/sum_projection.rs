@@ -1,0 +1,42 @@
+//! The sum along the consumed axis, pixel by pixel.
+
+use polystore::dispatch;
+
+use crate::{
+    Result, Stack, Value,
+    function::{Context, Function, Inputs, Operation, Scope, Settings},
+    image::projection,
+};
+
+/// Sum projection: `[n, y, x]` to `[1, y, x]` of `float32`, summed in double precision; NaN
+/// where any plane has it.
+#[derive(Debug)]
+pub(super) struct SumProjection;
+
+impl Function for SumProjection {
+    fn name(&self) -> &'static str {
+        "sum_projection"
+    }
+
+    fn about(&self) -> &'static str {
+        "The sum along the consumed axis, pixel by pixel, as float32"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Stack
+    }
+
+    fn prepare(&self, _settings: &Settings) -> Result<Box<dyn Operation>> {
+        Ok(Box::new(Project))
+    }
+}
+
+struct Project;
+
+impl Operation for Project {
+    fn run(&self, inputs: &Inputs<'_>, _context: &Context<'_>) -> Result<Value> {
+        let planes = inputs.stack("image")?.planes();
+        let sum = dispatch!(planes[0].pixel_type(), T => projection::sum::<T>(planes))?;
+        Ok(Value::Image(Stack::single(sum)))
+    }
+}
