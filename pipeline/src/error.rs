@@ -61,6 +61,15 @@ impl Error {
         Self::Function { message: message.into() }
     }
 
+    /// The same fault in the pipeline at another place; other errors stay as they are.
+    #[must_use]
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        if let Self::Pipeline { origin, .. } = &mut self {
+            *origin = place.to_string();
+        }
+        self
+    }
+
     /// Says what to do about a fault in the pipeline; other errors keep their own hints.
     #[must_use]
     pub fn with_hint(mut self, advice: impl Into<String>) -> Self {

@@ -4,10 +4,15 @@
 //! against a plate it becomes a plan in which every read, call and write is known before
 //! anything runs; an executor runs the plan.
 
+mod definition;
 mod error;
 pub mod function;
 mod image;
 mod value;
 
+pub use definition::{
+    Axis, Chain, FunctionCall, MissingPolicy, Numbers, Pipeline, PipelineBuilder, ReportSettings,
+    Selection, Source, Step, StepBuilder, WellSet, Work,
+};
 pub use error::{Error, Result};
 pub use value::{Stack, Value, ValueKind};

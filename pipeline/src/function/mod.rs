@@ -25,7 +25,7 @@ use std::{
     sync::{OnceLock, PoisonError, RwLock},
 };
 
-pub use parameters::{Parameter, ParameterKind, Setting, Settings};
+pub use parameters::{Given, Parameter, ParameterKind, Setting, Settings};
 use polystore::{PixelType, PlaneShape, model::PhysicalSize};
 use serde::{Deserialize, Serialize};
 

@@ -177,9 +177,10 @@ mod tests {
 
     #[test]
     fn low_must_be_below_high() {
-        let given = [("low", 50.0), ("high", 50.0)];
-        let given =
-            given.map(|(name, value)| (name.to_owned(), crate::function::Setting::Float(value)));
+        let given = ["low", "high"].map(|name| {
+            let origin = "test".to_owned();
+            (name.to_owned(), crate::function::Given { value: 50.0.into(), origin })
+        });
         let settings = Settings::check(&given.into(), PARAMETERS, "test").unwrap();
         assert!(PercentileNormalize.prepare(&settings).is_err());
     }
