@@ -46,6 +46,8 @@ pub mod atomic;
 pub mod backend;
 pub mod buffer;
 pub mod check;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod convert;
 #[cfg(feature = "disk")]
 pub mod disk;
@@ -55,6 +57,7 @@ mod geometry;
 #[cfg(feature = "disk")]
 pub mod manager;
 pub mod memory;
+#[cfg(feature = "disk")]
 pub mod microscope;
 pub mod model;
 pub mod natural;
@@ -65,9 +68,13 @@ mod plate;
 pub mod pyramid;
 mod registry;
 pub mod render;
+#[cfg(feature = "disk")]
+pub mod roi;
 pub mod structure_cache;
 pub mod suggest;
 pub mod wrap;
+#[cfg(feature = "disk")]
+mod xml;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,

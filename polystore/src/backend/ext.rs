@@ -145,10 +145,7 @@ pub trait VirtualBackendExt: VirtualBackend {
     ///
     /// # Errors
     /// As [`VirtualBackend::write_blob`].
-    fn write_text(&self, path: &VirtualPath, text: impl Into<String>) -> Result<()>
-    where
-        Self: Sized,
-    {
+    fn write_text(&self, path: &VirtualPath, text: impl Into<String>) -> Result<()> {
         self.write_blob(path, Bytes::from(text.into()), WriteMode::Overwrite)
     }
 

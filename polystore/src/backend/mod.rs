@@ -26,8 +26,9 @@ use crate::{
 /// Receives answers to a batch: the request's position and its plane or error.
 ///
 /// Called exactly once per request unless an earlier call returned `Break`; from any
-/// thread, in any order, possibly from several threads at once. Must not panic. After
-/// `Break` a backend stops as soon as it can; a few more calls may still come.
+/// thread, in any order, possibly from several threads at once. Must not panic; may call
+/// the backend again. After `Break` a backend stops as soon as it can; a few more calls may
+/// still come.
 pub type PlaneSink<'a> = dyn Fn(usize, Result<Plane>) -> ControlFlow<()> + Sync + 'a;
 
 /// What a plane read or write addresses. Indices are 0-based.
@@ -119,9 +120,12 @@ pub enum WriteMode {
 /// * Reading a declared plane that was never stored is `MissingPlane`, never zeros; so is
 ///   reading one that was stored only in part. What was stored of it can be read as a
 ///   region (where the backend stores tiles, at least whole tiles).
-/// * A path that is not there is `NotFound`, below a file too; something there that is no
-///   image, asked for as one, is `InvalidData`. A region, level or index outside the image
-///   is `InvalidInput`, whether or not its plane is stored.
+/// * A path that is not there is `NotFound`, below a file too. What is there but no image,
+///   asked for as one, is `InvalidData` (a file of a foreign kind may be `Unsupported`). A
+///   region, level or index outside the image is `InvalidInput`. Of several faults in one
+///   request, any is told.
+/// * Where something else stands in the way of a change (a file where a directory is
+///   needed, a directory where a file is to be), it is `AlreadyExists`.
 /// * A [`Plane`] that was handed out never changes, whatever happens to its source.
 /// * Writes are atomic per plane and per blob: after a crash each is old, new or absent.
 /// * `Display` names the backend and its place for messages (`disk:/data`).
@@ -169,7 +173,8 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// `path` is `path` itself.
     ///
     /// # Errors
-    /// `NotFound` when nothing is there, `InvalidData` when it is not an image.
+    /// `NotFound` when nothing is there, `InvalidData` when it is not an image, `Unsupported`
+    /// when it is a file of a kind that the backend does not read.
     fn describe(&self, path: &VirtualPath) -> Result<ImageStructure>;
 
     /// Reads a batch of planes; every request is answered through `sink` (see [`PlaneSink`]).
@@ -233,9 +238,8 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Writes a file in one step, making the directories above it.
     ///
     /// # Errors
-    /// `AlreadyExists` with [`WriteMode::CreateNew`], whatever is there; `InvalidInput` for a
-    /// directory, for a declared image and below a file; `PermissionDenied` inside a source
-    /// plate.
+    /// `AlreadyExists` with [`WriteMode::CreateNew`], and when a directory or a declared
+    /// image has that name; `PermissionDenied` inside a source plate.
     fn write_blob(&self, path: &VirtualPath, data: Bytes, mode: WriteMode) -> Result<()> {
         let _ = (data, mode);
         Err(self.unsupported("write files").with_path(path))
@@ -244,7 +248,7 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Makes a directory and those above it; fine when it is there.
     ///
     /// # Errors
-    /// `AlreadyExists` when a file or image has that name; `InvalidInput` below a file.
+    /// `AlreadyExists` when a file or image has that name.
     fn create_directory(&self, path: &VirtualPath) -> Result<()> {
         Err(self.unsupported("create directories").with_path(path))
     }

@@ -15,6 +15,7 @@ mod ome;
 mod options;
 mod plates;
 mod read;
+mod rois;
 mod root;
 mod sources;
 mod tiff;
@@ -42,6 +43,7 @@ use self::{
 use crate::{
     BackendSpec, Capabilities, Entry, Plane, PlaneRequest, PlaneSink, Result, VirtualBackend,
     VirtualPath, WriteMode,
+    backend::RoiStore,
     model::{ImageStructure, Inventory, PlateStructure},
     structure_cache::StructureCache,
 };
@@ -271,6 +273,10 @@ impl VirtualBackend for DiskBackend {
 
     fn invalidate(&self, path: &VirtualPath) {
         self.forget(path);
+    }
+
+    fn as_rois(&self) -> Option<&dyn RoiStore> {
+        Some(self)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     BackendSpec, Capabilities, Entry, Error, Plane, PlaneRequest, PlaneSink, Result,
     VirtualBackend, VirtualPath, WriteMode,
     backend::{AnnotationStore, RoiStore, TableStore},
+    fan_out,
     memory::MemoryBackend,
     model::{ImageStructure, Inventory, PlateStructure},
     pyramid,
@@ -23,6 +24,7 @@ impl VirtualBackend for MemoryBackend {
             region_write: true,
             region_read: true,
             levels: true,
+            batch_read: true,
             zero_copy: true,
             delete: true,
             rename: true,
@@ -55,7 +57,8 @@ impl VirtualBackend for MemoryBackend {
     }
 
     fn read_planes(&self, requests: &[PlaneRequest], sink: &PlaneSink<'_>) {
-        let _ = requests.iter().enumerate().try_for_each(|(position, request)| {
+        fan_out::for_each(fan_out::default_concurrency(), requests.len(), |position| {
+            let request = &requests[position];
             sink(position, self.told(request, || self.read_plane_now(request)))
         });
     }

@@ -33,9 +33,7 @@ impl State {
         }
         let mut plate = Node::default();
         for (_, image) in structure.images() {
-            let at = path.append(&image.path);
-            let image_at = ImageStructure { path: at, ..image.clone() };
-            plate.put(&image.path, Node::image(Image::declared(image_at)))?;
+            plate.put(&image.path, Content::Image(Image::declared(image.clone())))?;
         }
         let node = self.root.make_directories(path)?;
         node.content = Content::Plate(Arc::new(PlateIndex::new(Arc::new(structure.clone()))));
@@ -68,7 +66,7 @@ impl State {
             }
             Err(_) => {}
         }
-        self.root.put(path, Node::image(Image::declared(image)))
+        self.root.put(path, Content::Image(Image::declared(image)))
     }
 
     /// Stores one plane or part of one.
@@ -87,8 +85,8 @@ impl State {
         let (path, index, old) = (located.image.clone(), located.index, located.id());
         let shape = located.structure.sizes.plane_shape();
         if located.planes.is_none() {
-            let again = ImageStructure { path: path.clone(), ..located.structure.clone() };
-            self.root.put(&path, Node::image(Image::declared(again)))?;
+            let again = Image::declared(located.structure.clone());
+            self.root.put(&path, Content::Image(again))?;
         }
         let id = match (old, region == shape.full()) {
             (old, true) => self.planes.store(old, plane)?,
@@ -121,9 +119,7 @@ impl State {
             Some(Content::Blob(data)) => (None, data.len() as u64),
             _ => (None, 0),
         };
-        if let Some(above) = path.parent() {
-            self.root.make_directories(&above)?;
-        }
+        self.root.make_room(path)?;
         let shape = plane.shape();
         let sizes = Sizes::new(1, 1, 1, shape.height, shape.width);
         let structure = ImageStructure::new(path.clone(), plane.pixel_type(), sizes);
@@ -132,7 +128,7 @@ impl State {
         let id = self.planes.store(old_plane, plane)?;
         image.planes.insert(PlaneIndex::default(), id);
         self.planes.count_blob(old_bytes, 0)?;
-        self.root.put(path, Node::image(image))
+        self.root.put(path, Content::Image(image))
     }
 
     pub(super) fn write_blob(
@@ -151,17 +147,15 @@ impl State {
             Some(Content::Image(image)) if !image.declared => {
                 (image.planes.values().next().copied(), 0)
             }
-            Some(Content::Image(_)) => return Err(Error::invalid_input("is a declared image")),
-            Some(_) => return Err(Error::invalid_input("is a directory")),
+            Some(Content::Image(_)) => return Err(exists("a declared image has this name")),
+            Some(_) => return Err(exists("a directory has this name")),
         };
-        if let Some(above) = path.parent() {
-            self.root.make_directories(&above)?;
-        }
+        self.root.make_room(path)?;
         self.planes.count_blob(old_bytes, data.len() as u64)?;
         if let Some(id) = old_plane {
             self.planes.remove(id);
         }
-        self.root.put(path, Node::blob(data))
+        self.root.put(path, Content::Blob(data))
     }
 
     pub(super) fn create_directory(&mut self, path: &VirtualPath) -> Result<()> {
@@ -219,14 +213,11 @@ impl State {
         if to.starts_with(from) {
             return Err(Error::invalid_input(format!("cannot be moved into itself, to {to}")));
         }
-        if let Some(above) = to.parent() {
-            let above = self.root.make_directories(&above)?;
-            if matches!(above.content, Content::Blob(_)) {
-                return Err(Error::invalid_input("the path above is a file").with_path(to));
-            }
-        }
+        self.root.make_room(to).map_err(|error| error.with_path(to))?;
         let taken = self.root.take(from).ok_or_else(|| nothing(from))?;
-        self.root.put(to, taken)
+        let name = to.name().unwrap_or_default();
+        self.root.make_room(to)?.children.insert(name.into(), taken);
+        Ok(())
     }
 
     fn is_undeclared(&self, path: &VirtualPath) -> bool {

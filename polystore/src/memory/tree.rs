@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Entry, EntryKind, Error, PlaneIndex, Result, VirtualPath,
+    Entry, EntryKind, Error, ErrorKind, PlaneIndex, Result, VirtualPath,
     backend::{Annotation, Roi, Table},
     memory::planes::PlaneId,
     model::{ImageStructure, PlateIndex},
@@ -63,14 +63,6 @@ impl Image {
 }
 
 impl Node {
-    pub(super) fn blob(data: Bytes) -> Self {
-        Self { content: Content::Blob(data), ..Self::default() }
-    }
-
-    pub(super) fn image(image: Image) -> Self {
-        Self { content: Content::Image(image), ..Self::default() }
-    }
-
     pub(super) fn is_directory(&self) -> bool {
         matches!(self.content, Content::Directory | Content::Plate(_))
     }
@@ -84,31 +76,49 @@ impl Node {
     }
 
     /// The node at `path`, which is made a directory where nothing is. Directories may
-    /// stand below an image (labels belong to it), never below a blob.
+    /// stand below a declared image (labels belong to it), never below a file.
     pub(super) fn make_directories(&mut self, path: &VirtualPath) -> Result<&mut Self> {
-        path.parts().try_fold(self, |node, part| match node.content {
-            Content::Blob(_) => {
-                Err(Error::invalid_input("a part of the path is a file").with_path(path))
-            }
-            _ => Ok(node.children.entry(part.into()).or_default()),
+        path.parts().try_fold(self, |node, part| {
+            node.check_has_room()?;
+            Ok(node.children.entry(part.into()).or_default())
         })
     }
 
-    /// Puts `node` at `path`, replacing what was there, and makes the directories above.
-    pub(super) fn put(&mut self, path: &VirtualPath, node: Self) -> Result<()> {
-        let (parent, name) = split(path)?;
-        let above = self.make_directories(&parent)?;
-        if matches!(above.content, Content::Blob(_)) {
-            return Err(Error::invalid_input("the path above is a file").with_path(path));
+    /// Makes the directories above `path`, so that something can be put there.
+    pub(super) fn make_room(&mut self, path: &VirtualPath) -> Result<&mut Self> {
+        let above = path.parent().ok_or_else(|| {
+            Error::invalid_input("the root is always a directory").with_path(path)
+        })?;
+        let node = self.make_directories(&above)?;
+        node.check_has_room()?;
+        Ok(node)
+    }
+
+    fn check_has_room(&self) -> Result<()> {
+        let is_file = match &self.content {
+            Content::Blob(_) => true,
+            Content::Image(image) => !image.declared,
+            _ => false,
+        };
+        match is_file {
+            true => Err(Error::new(
+                ErrorKind::AlreadyExists,
+                "a file stands where a directory is needed",
+            )),
+            false => Ok(()),
         }
-        above.children.insert(name.into(), node);
+    }
+
+    /// Puts `content` at `path` in place of what was there, and makes the directories above.
+    pub(super) fn put(&mut self, path: &VirtualPath, content: Content) -> Result<()> {
+        let name = path.name().unwrap_or_default();
+        self.make_room(path)?.children.entry(name.into()).or_default().content = content;
         Ok(())
     }
 
     /// Takes the node at `path` out of the tree.
     pub(super) fn take(&mut self, path: &VirtualPath) -> Option<Self> {
-        let (parent, name) = split(path).ok()?;
-        self.get_mut(&parent)?.children.remove(name)
+        self.get_mut(&path.parent()?)?.children.remove(path.name()?)
     }
 
     /// Visits this node and all below.
@@ -147,11 +157,4 @@ impl Node {
         children.sort_by(|(a, _), (b, _)| natural::compare(a, b));
         children.into_iter().map(|(name, child)| Ok(child.entry(path.join(name)?))).collect()
     }
-}
-
-/// The path above and the last part.
-fn split(path: &VirtualPath) -> Result<(VirtualPath, &str)> {
-    path.parent()
-        .zip(path.name())
-        .ok_or_else(|| Error::invalid_input("the root is always a directory").with_path(path))
 }

@@ -1,7 +1,10 @@
 //! A folder as microscope readers see it: listed once, files opened only when asked for.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 
+use super::names::{file_name, image_stem};
 use crate::{Error, ErrorKind, Result, model::ImageStructure};
 
 /// What the header of an image file says; no pixel is decoded for it.
@@ -39,6 +42,7 @@ pub struct PlateFolder<'a> {
     files: &'a [Box<str>],
     notes: &'a [String],
     reader: &'a dyn FolderFiles,
+    others: OnceLock<Vec<u32>>,
 }
 
 /// Most bytes of a metadata file that are read.
@@ -53,7 +57,7 @@ impl<'a> PlateFolder<'a> {
         notes: &'a [String],
         reader: &'a dyn FolderFiles,
     ) -> Self {
-        Self { name, files, notes, reader }
+        Self { name, files, notes, reader, others: OnceLock::new() }
     }
 
     /// The folder's own name, often the plate's.
@@ -65,6 +69,22 @@ impl<'a> PlateFolder<'a> {
     /// here ([`PlaneSource::file`](crate::model::PlaneSource::file)).
     pub fn files(&self) -> &'a [Box<str>] {
         self.files
+    }
+
+    /// The files that are not images, by name: metadata, tables, texts. The first call looks
+    /// at all names.
+    pub fn others(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let others = self.others.get_or_init(|| {
+            let is_other = |file: &str| image_stem(file_name(file)).is_none();
+            let mut others: Vec<u32> = (0u32..)
+                .zip(self.files)
+                .filter(|(_, file)| is_other(file))
+                .map(|(number, _)| number)
+                .collect();
+            others.sort_unstable_by_key(|&number| &self.files[number as usize]);
+            others
+        });
+        others.iter().map(|&number| &*self.files[number as usize])
     }
 
     /// What the listing passed over and why; belongs into the inventory's notes.

@@ -4,7 +4,12 @@
 //! files whose content it needs. It answers with a [`DeclaredPlate`]: what the plate
 //! declares, what of it is there, and which page of which file each plane is.
 
+pub mod builder;
 mod folder;
+mod imagexpress;
+mod names;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::{
     fmt,
@@ -12,6 +17,7 @@ use std::{
 };
 
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
+pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
 
 use crate::{
     Error, Result,
@@ -52,7 +58,7 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The readers of this crate, the surest first; a new one is one file and one line here.
-static BUILT_IN: &[&dyn Microscope] = &[];
+static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();

@@ -9,6 +9,9 @@ use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath};
 /// Most planes of one image: what an inventory of one byte per plane may take.
 const MAX_PLANES: u64 = 1 << 28;
 
+/// Most pyramid levels of an image: sides of 32 bits cannot be halved more often.
+const MAX_LEVELS: u32 = 33;
+
 /// Sizes of an image along `[t, c, z, y, x]`; each at least 1 in a valid image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sizes {
@@ -313,6 +316,13 @@ impl ImageStructure {
         if self.n_levels == 0 {
             return Err(Error::invalid_input("image has no levels; level 0 is the full size")
                 .with_path(&self.path));
+        }
+        if self.n_levels > MAX_LEVELS {
+            return Err(Error::invalid_input(format!(
+                "image has {} levels; after {MAX_LEVELS} any plane is one pixel",
+                self.n_levels
+            ))
+            .with_path(&self.path));
         }
         Ok(())
     }

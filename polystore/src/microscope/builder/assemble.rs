@@ -1,0 +1,361 @@
+//! Makes the structure, the inventory and the source map, image by image in plate order.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use super::{
+    Capped, Entry, ImageKey, PlateBuilder, PlateFacts, Rule,
+    extent::{self, Channels, Extent},
+    fields,
+    grouped::{ByImage, Files},
+    list_wells,
+    pixels::Pixels,
+};
+use crate::{
+    PlaneIndex, Result, VirtualPath, WellPosition,
+    microscope::PlateFolder,
+    model::{
+        Acquisition, Channel, DeclaredPlate, ImageInventory, ImageSources, ImageStructure,
+        Inventory, PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap, WellStructure,
+    },
+};
+
+/// Most clashes of files that are told one by one.
+const MAX_CLASHES: usize = 20;
+
+pub(super) fn assemble(
+    builder: PlateBuilder,
+    folder: &PlateFolder<'_>,
+    facts: PlateFacts<'_>,
+) -> Result<DeclaredPlate> {
+    let PlateBuilder { mut keys, entries, mut notes, .. } = builder;
+    let mut order = in_plate_order(&keys);
+    if facts.rule == Rule::Names {
+        let sorted: Vec<ImageKey> = order.iter().map(|&image| keys[image as usize]).collect();
+        let (added, remarks) = fields::lacking(&sorted);
+        notes.extend(remarks);
+        if !added.is_empty() {
+            keys.extend(added);
+            order = in_plate_order(&keys);
+        }
+    }
+    let channels = Channels::of(&entries);
+    let extents = extent::extents(&entries, &keys);
+    extent::check_total(&extents, &keys, channels.len())?;
+
+    let by_image = ByImage::new(&entries, keys.len());
+    let pixels = Pixels::read(&order, &by_image, folder, &facts, &mut notes)?;
+    let mut assembly = Assembly {
+        folder,
+        keys: &keys,
+        declared: declared_at(&facts, &entries, &keys, &extents, &channels),
+        described: channels.describe(&facts, pixels.n_samples).into(),
+        absent: vec![Vec::new(); extents.len() * channels.n()],
+        files: Files::new(folder.files()),
+        clashes: Capped::new(MAX_CLASHES),
+        inventory: Vec::with_capacity(keys.len()),
+        sources: Vec::with_capacity(keys.len()),
+        wells: Vec::new(),
+        pixels,
+        extents,
+        channels,
+        by_image,
+        facts,
+        states: Vec::new(),
+    };
+    for group in wells_of(&order, &keys) {
+        assembly.add_well(&order[group]);
+    }
+    Ok(assembly.finish(notes))
+}
+
+/// The numbers of the images in plate order: row, column, acquisition, field.
+fn in_plate_order(keys: &[ImageKey]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+    order.sort_unstable_by_key(|&image| keys[image as usize]);
+    order
+}
+
+/// Runs of `order` that belong to one well.
+fn wells_of(order: &[u32], keys: &[ImageKey]) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for (at, &image) in order.iter().enumerate() {
+        let well = keys[image as usize].well;
+        match groups.last_mut() {
+            Some(group) if keys[order[group.start] as usize].well == well => group.end = at + 1,
+            _ => groups.push(at..at + 1),
+        }
+    }
+    groups
+}
+
+/// With [`Rule::Names`]: at which (t, c, z) any field of an acquisition has a plane, in the
+/// order of [`Sizes::ordinal`]; by the acquisition's number.
+fn declared_at(
+    facts: &PlateFacts<'_>,
+    entries: &[Entry],
+    keys: &[ImageKey],
+    extents: &BTreeMap<u32, Extent>,
+    channels: &Channels,
+) -> Vec<Vec<bool>> {
+    if facts.rule == Rule::Declared {
+        return Vec::new();
+    }
+    let sizes: Vec<Sizes> = extents.values().map(|extent| extent.sizes(channels.len())).collect();
+    let mut declared: Vec<Vec<bool>> =
+        sizes.iter().map(|sizes| vec![false; sizes.n_planes() as usize]).collect();
+    for entry in entries {
+        let Some(extent) = extents.get(&keys[entry.image as usize].acquisition) else { continue };
+        let at = extent.position as usize;
+        if let Some(ordinal) = sizes[at].ordinal(index_of(entry, extent, channels)) {
+            declared[at][ordinal] = true;
+        }
+    }
+    declared
+}
+
+fn index_of(entry: &Entry, extent: &Extent, channels: &Channels) -> PlaneIndex {
+    let (t, z) = extent.first;
+    PlaneIndex::new(entry.t - t, channels.position(entry.c), entry.z - z)
+}
+
+/// The plate in the making.
+struct Assembly<'a> {
+    folder: &'a PlateFolder<'a>,
+    facts: PlateFacts<'a>,
+    keys: &'a [ImageKey],
+    by_image: ByImage,
+    channels: Channels,
+    extents: BTreeMap<u32, Extent>,
+    declared: Vec<Vec<bool>>,
+    described: Arc<[Channel]>,
+    pixels: Pixels,
+    /// Wells that lack a channel, by acquisition and channel.
+    absent: Vec<Vec<WellPosition>>,
+    files: Files<'a>,
+    clashes: Capped,
+    wells: Vec<WellStructure>,
+    inventory: Vec<ImageInventory>,
+    sources: Vec<ImageSources>,
+    /// States of the image in the making, kept for its memory.
+    states: Vec<PlaneState>,
+}
+
+impl Assembly<'_> {
+    /// Adds the images of one well, given in plate order.
+    fn add_well(&mut self, images: &[u32]) {
+        let position = self.keys[images[0] as usize].well;
+        let mut well = WellStructure::new(position);
+        well.fields.reserve_exact(images.len());
+        let name = position.to_string();
+        let same_acquisition = |a: &u32, b: &u32| {
+            self.keys[*a as usize].acquisition == self.keys[*b as usize].acquisition
+        };
+        let runs: Vec<&[u32]> = images.chunk_by(same_acquisition).collect();
+        for run in runs {
+            let acquisition = self.keys[run[0] as usize].acquisition;
+            let Some(&extent) = self.extents.get(&acquisition) else { continue };
+            let has = self.channels_of(run, &extent, position);
+            for &image in run {
+                well.fields.push(self.image(image, &extent, &name));
+                self.add_planes(image, &extent, &has);
+            }
+        }
+        self.wells.push(well);
+    }
+
+    /// Which channels the images have among them; lacking ones are remembered.
+    fn channels_of(&mut self, images: &[u32], extent: &Extent, well: WellPosition) -> Vec<bool> {
+        let mut has = vec![false; self.channels.n()];
+        for entry in images.iter().flat_map(|&image| self.by_image.of(image)) {
+            has[self.channels.position(entry.c) as usize] = true;
+        }
+        let start = extent.position as usize * has.len();
+        for (channel, _) in has.iter().enumerate().filter(|(_, has)| !**has) {
+            self.absent[start + channel].push(well);
+        }
+        has
+    }
+
+    fn sizes(&self, extent: &Extent) -> Sizes {
+        let sizes = extent.sizes(self.channels.len());
+        Sizes {
+            c: sizes.c * self.pixels.n_samples,
+            y: self.pixels.height,
+            x: self.pixels.width,
+            ..sizes
+        }
+    }
+
+    fn image(&self, image: u32, extent: &Extent, well: &str) -> ImageStructure {
+        let key = self.keys[image as usize];
+        let name = image_name(well, (self.extents.len() > 1).then_some(extent.position), key.field);
+        ImageStructure {
+            path: VirtualPath::parse(&format!("/{well}/{name}"))
+                .unwrap_or_else(|_| VirtualPath::root()),
+            name,
+            field: key.field,
+            acquisition: extent.position,
+            channels: Arc::clone(&self.described),
+            physical_size: self.pixels.physical_size,
+            position: (self.facts.positions)(key.well, key.acquisition, key.field),
+            n_levels: self.pixels.n_levels,
+            pixel_type: self.pixels.pixel_type,
+            sizes: self.sizes(extent),
+            kind: crate::model::ImageKind::Intensity,
+        }
+    }
+
+    /// Adds the states and the sources of an image's planes.
+    fn add_planes(&mut self, image: u32, extent: &Extent, has: &[bool]) {
+        let sizes = self.sizes(extent);
+        let n_samples = self.pixels.n_samples;
+        let mut sources = ImageSources::empty(sizes);
+        self.start_states(sizes, extent, has);
+        for entry in self.by_image.of(image) {
+            let index = index_of(entry, extent, &self.channels);
+            for sample in 0..n_samples {
+                let index = PlaneIndex { c: index.c * n_samples + sample, ..index };
+                let Some(ordinal) = sizes.ordinal(index) else { continue };
+                let state = &mut self.states[ordinal];
+                let Some(source) = entry.source else {
+                    if *state != PlaneState::Present {
+                        *state = PlaneState::Missing;
+                    }
+                    continue;
+                };
+                *state = PlaneState::Present;
+                let numbered = self.files.number(source);
+                let source = PlaneSource { sample: sample as u16, ..numbered };
+                let Some(other) = sources.set(index, source) else { continue };
+                if other != source {
+                    let clash = self.files.clash(source, other);
+                    sources.set(index, clash.used);
+                    let key = self.keys[image as usize];
+                    self.clashes.push(|| clash.tell(key, index, &self.files));
+                }
+            }
+        }
+        self.sources.push(sources);
+        self.inventory.push(self.states_of(sizes));
+    }
+
+    /// The states of an image of which no plane was seen yet.
+    fn start_states(&mut self, sizes: Sizes, extent: &Extent, has: &[bool]) {
+        self.states.clear();
+        self.states.resize(sizes.n_planes() as usize, PlaneState::AbsentByDesign);
+        let Some(declared) = self.declared.get(extent.position as usize) else { return };
+        let of_one_sample = extent.sizes(self.channels.len());
+        for (index, &is_declared) in of_one_sample.indices().zip(declared) {
+            if !is_declared || !has[index.c as usize] {
+                continue;
+            }
+            for sample in 0..self.pixels.n_samples {
+                let index = PlaneIndex { c: index.c * self.pixels.n_samples + sample, ..index };
+                if let Some(ordinal) = sizes.ordinal(index) {
+                    self.states[ordinal] = PlaneState::Missing;
+                }
+            }
+        }
+    }
+
+    fn states_of(&self, sizes: Sizes) -> ImageInventory {
+        let first = self.states.first().copied().unwrap_or(PlaneState::AbsentByDesign);
+        if self.states.iter().all(|&state| state == first) {
+            return ImageInventory::uniform(sizes, first);
+        }
+        let mut states = self.states.iter().copied();
+        ImageInventory::from_fn(sizes, |_| states.next().unwrap_or(PlaneState::AbsentByDesign))
+    }
+
+    fn finish(mut self, mut notes: Vec<String>) -> DeclaredPlate {
+        notes.extend(self.absence_notes());
+        let clashes = std::mem::replace(&mut self.clashes, Capped::new(0));
+        notes.extend(clashes.into_notes("clashes of files"));
+        let (n_rows, n_columns) = self.grid();
+        let mut structure = PlateStructure::new(
+            if self.facts.name.is_empty() { self.folder.name() } else { &self.facts.name },
+            n_rows,
+            n_columns,
+        );
+        structure.id = self.facts.id.take();
+        structure.microscope = self.facts.microscope.to_owned();
+        structure.naming = self.facts.naming.to_owned();
+        structure.acquisitions = self.acquisitions();
+        structure.wells = self.wells;
+        DeclaredPlate {
+            structure,
+            inventory: Inventory { images: self.inventory, notes },
+            sources: SourceMap { files: self.files.into_used(), images: self.sources },
+        }
+    }
+
+    fn acquisitions(&self) -> Vec<Acquisition> {
+        let known = &self.facts.acquisitions;
+        let of = |&number: &u32| {
+            known
+                .get(&number)
+                .cloned()
+                .unwrap_or_else(|| Acquisition { id: number, ..Acquisition::default() })
+        };
+        self.extents.keys().map(of).collect()
+    }
+
+    /// Rows and columns: those of the metadata, grown until all wells fit.
+    fn grid(&self) -> (u32, u32) {
+        let rows = self.wells.iter().map(|well| well.position.row + 1).max().unwrap_or(1);
+        let columns = self.wells.iter().map(|well| well.position.column + 1).max().unwrap_or(1);
+        if self.facts.n_rows > 0 && self.facts.n_columns > 0 {
+            return (self.facts.n_rows.max(rows), self.facts.n_columns.max(columns));
+        }
+        [(8, 12), (16, 24), (32, 48)]
+            .into_iter()
+            .find(|&(n_rows, n_columns)| rows <= n_rows && columns <= n_columns)
+            .unwrap_or((rows, columns))
+    }
+
+    /// Which channels an acquisition or some of its wells lack.
+    fn absence_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let n_channels = self.channels.n();
+        for (number, extent) in &self.extents {
+            let wells = self.wells_with(extent.position);
+            for position in 0..n_channels {
+                let lacking = &self.absent[extent.position as usize * n_channels + position];
+                if lacking.is_empty() {
+                    continue;
+                }
+                let channel = self.channels.printed(position as u32);
+                notes.push(if lacking.len() == wells {
+                    let acquisition = self.facts.acquisitions.get(number);
+                    let name = acquisition.map_or("", |acquisition| &acquisition.name);
+                    format!(
+                        "acquisition {} `{name}` has no channel {channel}, by design",
+                        extent.position + 1
+                    )
+                } else {
+                    format!(
+                        "channel {channel} is absent from {}, by design",
+                        list_wells(lacking.iter().copied())
+                    )
+                });
+            }
+        }
+        notes
+    }
+
+    fn wells_with(&self, acquisition: u32) -> usize {
+        let has = |well: &&WellStructure| {
+            well.fields.iter().any(|image| image.acquisition == acquisition)
+        };
+        self.wells.iter().filter(has).count()
+    }
+}
+
+/// The last part of [`PlateStructure::canonical_image_path`], made once per image.
+fn image_name(well: &str, acquisition: Option<u32>, field: u32) -> String {
+    let field = u64::from(field) + 1;
+    match acquisition {
+        None => format!("{well}_s{field:03}"),
+        Some(acquisition) => format!("{well}_a{:03}_s{field:03}", u64::from(acquisition) + 1),
+    }
+}

@@ -1,0 +1,102 @@
+//! Planes by image, and the files that they use.
+
+use super::{Entry, ImageKey};
+use crate::{PlaneIndex, model::PlaneSource};
+
+/// Planes grouped by image, without sorting them.
+pub(super) struct ByImage {
+    starts: Vec<u32>,
+    entries: Vec<Entry>,
+}
+
+impl ByImage {
+    pub(super) fn new(entries: &[Entry], n_images: usize) -> Self {
+        let mut starts = vec![0u32; n_images + 1];
+        for entry in entries {
+            starts[entry.image as usize + 1] += 1;
+        }
+        for image in 0..n_images {
+            starts[image + 1] += starts[image];
+        }
+        let mut next = starts.clone();
+        let Some(&first) = entries.first() else { return Self { starts, entries: Vec::new() } };
+        let mut grouped = vec![first; entries.len()];
+        for entry in entries {
+            let at = &mut next[entry.image as usize];
+            grouped[*at as usize] = *entry;
+            *at += 1;
+        }
+        Self { starts, entries: grouped }
+    }
+
+    pub(super) fn of(&self, image: u32) -> &[Entry] {
+        let image = image as usize;
+        &self.entries[self.starts[image] as usize..self.starts[image + 1] as usize]
+    }
+}
+
+/// The files that are used, numbered in the order of their use.
+pub(super) struct Files<'a> {
+    listed: &'a [Box<str>],
+    numbers: Vec<u32>,
+    used: Vec<Box<str>>,
+}
+
+impl<'a> Files<'a> {
+    const UNUSED: u32 = u32::MAX;
+
+    pub(super) fn new(listed: &'a [Box<str>]) -> Self {
+        Self { listed, numbers: vec![Self::UNUSED; listed.len()], used: Vec::new() }
+    }
+
+    /// `source`, which names a file by its place in the listing, with the file's number
+    /// among those that are used.
+    pub(super) fn number(&mut self, source: PlaneSource) -> PlaneSource {
+        let Some(number) = self.numbers.get_mut(source.file as usize) else { return source };
+        if *number == Self::UNUSED {
+            *number = self.used.len() as u32;
+            self.used.push(self.listed[source.file as usize].clone());
+        }
+        PlaneSource { file: *number, ..source }
+    }
+
+    /// The name of a numbered source.
+    pub(super) fn name(&self, numbered: PlaneSource) -> &str {
+        self.used.get(numbered.file as usize).map_or("", |name| name)
+    }
+
+    /// Which of two numbered sources of one plane is used: the first by name, then page.
+    pub(super) fn clash(&self, a: PlaneSource, b: PlaneSource) -> Clash {
+        let key = |source: PlaneSource| (self.name(source), source.page);
+        let (used, other) = if key(a) <= key(b) { (a, b) } else { (b, a) };
+        Clash { used, other }
+    }
+
+    pub(super) fn into_used(self) -> Vec<Box<str>> {
+        self.used
+    }
+}
+
+/// Two sources that claim one plane.
+#[derive(Clone, Copy)]
+pub(super) struct Clash {
+    pub(super) used: PlaneSource,
+    other: PlaneSource,
+}
+
+impl Clash {
+    /// The clash in words.
+    pub(super) fn tell(self, key: ImageKey, index: PlaneIndex, files: &Files<'_>) -> String {
+        let name = |source: PlaneSource| match source.page {
+            0 => files.name(source).to_owned(),
+            page => format!("{} page {}", files.name(source), u64::from(page) + 1),
+        };
+        format!(
+            "two files claim {index} of well {}, field {}: {} is used, {} is not",
+            key.well,
+            u64::from(key.field) + 1,
+            name(self.used),
+            name(self.other)
+        )
+    }
+}

@@ -1,0 +1,261 @@
+//! The `.HTD` file of MetaXpress: what the plate was set up to be.
+//!
+//! Lines of quoted keys and comma-separated values, from `"HTSInfoFile", Version 1.0` to
+//! `"EndFile"`. Keys that are read: `XWells`, `YWells`, `WellsSelectionR` (TRUE or FALSE per
+//! column), `Sites`, `XSites`, `YSites`, `SiteSelectionR`, `Waves`, `NWavelengths`,
+//! `WaveNameN`, `WaveCollectN`, `TimePoints`, `ZSeries`, `ZSteps`, `ZProjection`,
+//! `UniquePlateIdentifier`, and `PixelSizeUM` (or `PixelSizeMicrons`, `PixelSize`), which
+//! most files lack.
+
+use std::collections::BTreeMap;
+
+use crate::{Error, ErrorKind, Result, WellPosition};
+
+/// Longest file that is read; real ones have a few KiB.
+const MAX_BYTES: usize = 16 << 20;
+/// Most rows, columns, sites per axis and wavelengths.
+const MAX_COUNT: u32 = 1000;
+/// Most timepoints and z-steps.
+const MAX_STEPS: u32 = 1_000_000;
+
+/// What an HTD file declares; `None` where it is silent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Htd {
+    /// Rows of the plate.
+    pub(crate) n_rows: Option<u32>,
+    /// Columns of the plate.
+    pub(crate) n_columns: Option<u32>,
+    /// Wells that were selected, in plate order.
+    pub(crate) wells: Option<Vec<WellPosition>>,
+    /// Cells of the site grid, row by row: selected or not.
+    pub(crate) sites: Option<Vec<bool>>,
+    /// Wavelengths that were collected: number from 1, and name.
+    pub(crate) waves: Option<Vec<(u32, String)>>,
+    /// Number of timepoints.
+    pub(crate) n_timepoints: Option<u32>,
+    /// Number of z-steps; 1 when there is no z-series.
+    pub(crate) n_z: Option<u32>,
+    /// Whether projections were made.
+    pub(crate) has_projection: bool,
+    /// Width of a pixel in µm.
+    pub(crate) pixel_um: Option<f64>,
+    /// The plate's unique identifier.
+    pub(crate) id: Option<String>,
+}
+
+impl Htd {
+    /// Reads the text of an HTD file.
+    ///
+    /// # Errors
+    /// `InvalidData` when it does not begin with `HTSInfoFile` or a count is impossible;
+    /// `LimitExceeded` when it is longer than any real one.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        if text.len() > MAX_BYTES {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("HTD file of {} bytes; real ones have a few thousand", text.len()),
+            ));
+        }
+        let lines = Lines::parse(text)?;
+        let n_rows = lines.count("YWells", MAX_COUNT)?;
+        let n_columns = lines.count("XWells", MAX_COUNT)?;
+        let has_series = lines.flag("ZSeries").unwrap_or(true);
+        let n_z = lines.count("ZSteps", MAX_STEPS)?;
+        Ok(Self {
+            n_rows,
+            n_columns,
+            wells: lines.wells(n_rows, n_columns),
+            sites: lines.sites()?,
+            waves: lines.waves()?,
+            n_timepoints: lines.count("TimePoints", MAX_STEPS)?.map(|n| n.max(1)),
+            n_z: n_z.map(|n| if has_series { n.max(1) } else { 1 }),
+            has_projection: lines.flag("ZProjection").unwrap_or(false),
+            pixel_um: lines.pixel_um(),
+            id: lines.text("UniquePlateIdentifier"),
+        })
+    }
+}
+
+/// Values by key in lower case; the first of doubled keys counts.
+struct Lines(BTreeMap<String, Vec<String>>);
+
+impl Lines {
+    fn parse(text: &str) -> Result<Self> {
+        let mut lines =
+            text.lines().map(fields).filter(|fields| fields.iter().any(|f| !f.is_empty()));
+        let header = lines.next().unwrap_or_default();
+        if !header.first().is_some_and(|key| key.eq_ignore_ascii_case("HTSInfoFile")) {
+            return Err(Error::invalid_data("does not begin with \"HTSInfoFile\""));
+        }
+        let mut values = BTreeMap::new();
+        for mut fields in lines {
+            let key = fields.remove(0).to_ascii_lowercase();
+            if key == "endfile" {
+                break;
+            }
+            values.entry(key).or_insert(fields);
+        }
+        Ok(Self(values))
+    }
+
+    fn values(&self, key: &str) -> Option<&[String]> {
+        self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.values(key)?.first().filter(|text| !text.is_empty()).cloned()
+    }
+
+    fn flag(&self, key: &str) -> Option<bool> {
+        self.text(key).map(|text| is_true(&text))
+    }
+
+    fn count(&self, key: &str, max: u32) -> Result<Option<u32>> {
+        let Some(text) = self.text(key) else { return Ok(None) };
+        match text.parse() {
+            Ok(count) if count <= max => Ok(Some(count)),
+            _ => Err(Error::invalid_data(format!(
+                "`{key}` is `{text}`; a number from 0 to {max} was expected"
+            ))),
+        }
+    }
+
+    fn wells(&self, n_rows: Option<u32>, n_columns: Option<u32>) -> Option<Vec<WellPosition>> {
+        let (n_rows, n_columns) = (n_rows?, n_columns?);
+        let cells = self.grid("WellsSelection", n_rows, n_columns)?;
+        let position = |at: usize| {
+            let at = at as u32;
+            WellPosition::new(at / n_columns, at % n_columns)
+        };
+        Some(
+            cells
+                .iter()
+                .enumerate()
+                .filter(|(_, cell)| **cell)
+                .map(|(at, _)| position(at))
+                .collect(),
+        )
+    }
+
+    fn sites(&self) -> Result<Option<Vec<bool>>> {
+        if self.flag("Sites") == Some(false) {
+            return Ok(Some(vec![true]));
+        }
+        let columns = self.count("XSites", MAX_COUNT)?.or(self.count("SiteColumns", MAX_COUNT)?);
+        let rows = self.count("YSites", MAX_COUNT)?.or(self.count("SiteRows", MAX_COUNT)?);
+        let (Some(columns), Some(rows)) = (columns, rows) else { return Ok(None) };
+        let all = vec![true; columns as usize * rows as usize];
+        Ok(Some(self.grid("SiteSelection", rows, columns).unwrap_or(all)))
+    }
+
+    /// The TRUE and FALSE of lines `key1`, `key2` and so on; `None` when there is no such line.
+    fn grid(&self, key: &str, n_rows: u32, n_columns: u32) -> Option<Vec<bool>> {
+        let mut cells = vec![false; n_rows as usize * n_columns as usize];
+        let mut found = false;
+        for (row, cells) in (1..).zip(cells.chunks_mut(n_columns.max(1) as usize)) {
+            let Some(values) = self.values(&format!("{key}{row}")) else { continue };
+            found = true;
+            for (cell, value) in cells.iter_mut().zip(values) {
+                *cell = is_true(value);
+            }
+        }
+        found.then_some(cells)
+    }
+
+    fn waves(&self) -> Result<Option<Vec<(u32, String)>>> {
+        let n_waves = match (self.flag("Waves"), self.count("NWavelengths", MAX_COUNT)?) {
+            (Some(false), None) => 1,
+            (_, Some(n_waves)) => n_waves,
+            (_, None) => return Ok(None),
+        };
+        let collected =
+            |wave: &u32| self.text(&format!("WaveCollect{wave}")).as_deref() != Some("0");
+        let name = |wave| (wave, self.text(&format!("WaveName{wave}")).unwrap_or_default());
+        Ok(Some((1..=n_waves).filter(collected).map(name).collect()))
+    }
+
+    fn pixel_um(&self) -> Option<f64> {
+        ["PixelSizeUM", "PixelSizeMicrons", "PixelSize"]
+            .iter()
+            .find_map(|key| self.text(key)?.parse().ok())
+            .filter(|size: &f64| size.is_finite() && *size > 0.0)
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
+}
+
+/// The comma-separated values of a line, trimmed, without their quotes. A line with no comma
+/// may be written `key=value`.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            _ => fields.last_mut().map_or((), |field| field.push(character)),
+        }
+    }
+    if let [only] = &fields[..]
+        && let Some((key, value)) = only.split_once('=')
+    {
+        fields = vec![key.to_owned(), value.to_owned()];
+    }
+    fields.iter().map(|field| field.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXT: &str = "\"HTSInfoFile\", Version 1.0\r\n\"Description\", \"a, b\"\r\n\"XWells\", 3\r\n\
+        \"YWells\", 2\r\n\"WellsSelection2\", FALSE, TRUE, TRUE, TRUE\r\n\"Sites\", TRUE\r\n\
+        \"XSites\", 2\r\n\"YSites\", 2\r\n\"SiteSelection1\", TRUE, FALSE\r\n\
+        \"SiteSelection2\", TRUE, TRUE\r\n\"Waves\", TRUE\r\n\"NWavelengths\", 3\r\n\
+        \"WaveName1\", \"DAPI\"\r\n\"WaveName3\", \"Cy5, far\"\r\n\"WaveCollect2\", 0\r\n\
+        \"TimePoints\", 4\r\n\"ZSeries\", TRUE\r\n\"ZSteps\", 5\r\n\"ZProjection\", FALSE\r\n\
+        \"EndFile\"\r\n\"PixelSizeUM\", 9\r\n";
+
+    #[test]
+    fn keys_are_read() {
+        let htd = Htd::parse(TEXT).unwrap();
+        assert_eq!((htd.n_rows, htd.n_columns), (Some(2), Some(3)));
+        assert_eq!(htd.wells.unwrap(), [WellPosition::new(1, 1), WellPosition::new(1, 2)]);
+        assert_eq!(htd.sites.unwrap(), [true, false, true, true]);
+        assert_eq!(htd.waves.unwrap(), [(1, "DAPI".to_owned()), (3, "Cy5, far".to_owned())]);
+        assert_eq!((htd.n_timepoints, htd.n_z, htd.has_projection), (Some(4), Some(5), false));
+        assert_eq!(htd.pixel_um, None);
+    }
+
+    #[test]
+    fn other_spellings_and_silence() {
+        let htd = Htd::parse("\u{feff}\"HTSInfoFile\"".trim_start_matches('\u{feff}')).unwrap();
+        assert_eq!(htd, Htd::default());
+        let text = "\"HTSInfoFile\"\nSites=TRUE\nSiteColumns=3\nSiteRows=2\nPixelSize=0.65";
+        let htd = Htd::parse(text).unwrap();
+        assert_eq!((htd.sites.map(|sites| sites.len()), htd.pixel_um), (Some(6), Some(0.65)));
+        let htd = Htd::parse("\"HTSInfoFile\"\n\"ZSeries\",FALSE\n\"ZSteps\",0\n\"Waves\",FALSE")
+            .unwrap();
+        assert_eq!((htd.n_z, htd.waves), (Some(1), Some(vec![(1, String::new())])));
+    }
+
+    #[test]
+    fn damage_is_named() {
+        assert!(Htd::parse("").is_err());
+        assert!(Htd::parse("\"Other\", 1").unwrap_err().to_string().contains("HTSInfoFile"));
+        let error = Htd::parse("\"HTSInfoFile\"\n\"XSites\", 99999999\n\"YSites\", 2").unwrap_err();
+        assert!(error.to_string().contains("`XSites` is `99999999`"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "\\PC{0,80}", lines in "[A-Za-z0-9\",= \n]{0,80}") {
+            let _ = Htd::parse(&text);
+            let _ = Htd::parse(&format!("\"HTSInfoFile\"\n{lines}"));
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Which files of a folder are the plate's: `TimePoint_N` and `ZStep_N` folders in either
+//! nesting, thumbnails left out, one plate at a time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::name::{self, Name};
+use crate::{
+    Error, Result, WellPosition,
+    microscope::{
+        PlateFolder,
+        builder::Capped,
+        names::{folder_number, image_stem, split},
+    },
+};
+
+/// An image file of the plate; numbers as the vendor prints them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ImageFile {
+    /// Position in the listing.
+    pub(super) file: u32,
+    pub(super) well: WellPosition,
+    /// Site from 1.
+    pub(super) site: u32,
+    /// Wavelength from 1.
+    pub(super) wave: u32,
+    /// Number of the `ZStep` folder, or of the name.
+    pub(super) z: Option<u32>,
+    /// Number of the `TimePoint` folder, or of the name.
+    pub(super) t: Option<u32>,
+    /// Number of the acquisition from 1, in names of this crate.
+    pub(super) acquisition: u32,
+    base: u32,
+}
+
+/// The files of one plate.
+#[derive(Debug)]
+pub(super) struct Layout<'a> {
+    /// Folder that holds the plate's files, or the folders of its timepoints and z-steps.
+    pub(super) base: &'a str,
+    /// What stands before the wells; empty when file names differ in it.
+    pub(super) prefix: &'a str,
+    pub(super) images: Vec<ImageFile>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Where a folder stands among timepoints and z-steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place<'a> {
+    base: &'a str,
+    t: Option<u32>,
+    z: Option<u32>,
+}
+
+impl<'a> Place<'a> {
+    fn of(folder: &'a str) -> Self {
+        let mut place = Self { base: folder, t: None, z: None };
+        // From the end, as long as folders are timepoints or z-steps, each once.
+        while !place.base.is_empty() {
+            let (above, name) = split(place.base);
+            if let Some(t) = folder_number(name, "TimePoint").filter(|_| place.t.is_none()) {
+                place.t = Some(t);
+            } else if let Some(z) = folder_number(name, "ZStep").filter(|_| place.z.is_none()) {
+                place.z = Some(z);
+            } else {
+                break;
+            }
+            place.base = above;
+        }
+        place
+    }
+}
+
+/// The number of a `TimePoint` folder, and of a `ZStep` one, that was opened itself.
+pub(super) fn opened_inside(name: &str) -> (Option<u32>, Option<u32>) {
+    let place = Place::of(name);
+    (place.t, place.z)
+}
+
+/// Finds the plate's files.
+///
+/// # Errors
+/// `NotFound` when no file is named as ImageXpress names them; `InvalidInput` when the folder
+/// holds several plates.
+pub(super) fn find<'a>(folder: &PlateFolder<'a>) -> Result<Layout<'a>> {
+    let mut scan = Scan::new(folder.files().len());
+    for (file, path) in (0u32..).zip(folder.files()) {
+        scan.add(file, path);
+    }
+    scan.finish(folder)
+}
+
+struct Scan<'a> {
+    images: Vec<ImageFile>,
+    bases: Vec<(&'a str, Vec<&'a str>)>,
+    base_numbers: HashMap<&'a str, u32>,
+    last_folder: Option<(&'a str, Place<'a>, u32)>,
+    others: Capped,
+}
+
+impl<'a> Scan<'a> {
+    fn new(n_files: usize) -> Self {
+        Self {
+            images: Vec::with_capacity(n_files),
+            bases: Vec::new(),
+            base_numbers: HashMap::new(),
+            last_folder: None,
+            others: Capped::new(3),
+        }
+    }
+
+    fn add(&mut self, file: u32, path: &'a str) {
+        let (folder, name) = split(path);
+        let Some(Name { prefix, well, parts, is_thumbnail }) = name::parse(name) else {
+            if image_stem(name).is_some() {
+                self.others.push(|| path.to_owned());
+            }
+            return;
+        };
+        if is_thumbnail {
+            return;
+        }
+        let (place, base) = self.place(folder);
+        self.add_prefix(base, prefix);
+        self.images.push(ImageFile {
+            file,
+            well,
+            site: parts.site.unwrap_or(1),
+            wave: parts.wave.unwrap_or(1),
+            z: place.z.or(parts.z),
+            t: place.t.or(parts.t),
+            acquisition: parts.acquisition.unwrap_or(1),
+            base,
+        });
+    }
+
+    fn place(&mut self, folder: &'a str) -> (Place<'a>, u32) {
+        if let Some((known, place, base)) = self.last_folder
+            && known == folder
+        {
+            return (place, base);
+        }
+        let place = Place::of(folder);
+        let next = self.bases.len() as u32;
+        let base = *self.base_numbers.entry(place.base).or_insert(next);
+        if base == next {
+            self.bases.push((place.base, Vec::new()));
+        }
+        self.last_folder = Some((folder, place, base));
+        (place, base)
+    }
+
+    fn add_prefix(&mut self, base: u32, prefix: &'a str) {
+        let prefixes = &mut self.bases[base as usize].1;
+        // More than a few differ in every file; they say nothing then.
+        if prefixes.last() != Some(&prefix) && prefixes.len() < 16 && !prefixes.contains(&prefix) {
+            prefixes.push(prefix);
+        }
+    }
+
+    fn finish(mut self, folder: &PlateFolder<'a>) -> Result<Layout<'a>> {
+        let base = self.choose_base(folder)?;
+        let n_all = self.images.len();
+        self.images.retain(|image| image.base == base);
+        let (path, prefixes) = std::mem::take(&mut self.bases[base as usize]);
+        let mut notes = Vec::new();
+        let n_passed = n_all - self.images.len();
+        if n_passed > 0 {
+            notes.push(format!(
+                "{n_passed} image files in other folders than the plate's were passed over"
+            ));
+        }
+        let n_others = self.others.n();
+        if n_others > 0 {
+            let names = self.others.into_line();
+            notes.push(format!("{n_others} image files have no well in their names: {names}"));
+        }
+        check_prefixes(folder, &self.images, &prefixes, &mut notes)?;
+        let prefix = if prefixes.len() == 1 { prefixes[0] } else { "" };
+        Ok(Layout { base: path, prefix, images: self.images, notes })
+    }
+
+    /// The folder that is the plate: the only one with files, or the one above all others.
+    fn choose_base(&self, folder: &PlateFolder<'_>) -> Result<u32> {
+        let is_above = |above: &str, below: &str| {
+            above.is_empty()
+                || below
+                    .strip_prefix(above)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let highest = (0u32..)
+            .zip(&self.bases)
+            .min_by_key(|(_, (base, _))| base.len())
+            .filter(|(_, (base, _))| self.bases.iter().all(|(other, _)| is_above(base, other)));
+        match highest {
+            Some((base, _)) => Ok(base),
+            None if self.bases.is_empty() => Err(Error::not_found(
+                "no file is named as ImageXpress names images, like Plate_A01_s1_w1.TIF",
+            )
+            .with_path(folder.name())),
+            None => {
+                let mut plates: Vec<_> = self.bases.iter().map(|(base, _)| *base).collect();
+                plates.sort_unstable();
+                Err(Error::invalid_input(format!(
+                    "folder holds {} plates: {}",
+                    plates.len(),
+                    plates
+                        .iter()
+                        .take(8)
+                        .map(|plate| format!("`{plate}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ))
+                .with_path(folder.name())
+                .with_hint("open one of them"))
+            }
+        }
+    }
+}
+
+/// Files of two plates in one folder must not be mixed: an error when both have the same
+/// plane, a remark when file names differ before the well without that.
+fn check_prefixes(
+    folder: &PlateFolder<'_>,
+    images: &[ImageFile],
+    prefixes: &[&str],
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    if prefixes.len() < 2 {
+        return Ok(());
+    }
+    let prefix_of = |image: &ImageFile| {
+        let path = folder.files().get(image.file as usize).map_or("", |path| path);
+        name::parse(split(path).1).map_or("", |name| name.prefix)
+    };
+    let mut seen: BTreeMap<_, &str> = BTreeMap::new();
+    for image in images {
+        let key = (image.well, image.site, image.wave, image.z, image.t, image.acquisition);
+        let prefix = prefix_of(image);
+        let first = *seen.entry(key).or_insert(prefix);
+        if first != prefix {
+            return Err(Error::invalid_input(format!(
+                "folder holds images of two plates: `{first}` and `{prefix}` both have well {}, site {}, wavelength {}",
+                image.well, image.site, image.wave
+            ))
+            .with_path(folder.name())
+            .with_hint("put each plate into a folder of its own"));
+        }
+    }
+    let names: Vec<_> = prefixes.iter().take(8).map(|prefix| format!("`{prefix}`")).collect();
+    notes.push(format!("file names begin differently: {}", names.join(", ")));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, microscope::testing::TestFolder};
+
+    #[test]
+    fn either_nesting_and_spelling() {
+        for (folder, expected) in [
+            ("TimePoint_2/ZStep_3", ("", Some(2), Some(3))),
+            ("a/zstep-3/TIMEPOINT2", ("a", Some(2), Some(3))),
+            ("2023/1334/ZStep_10", ("2023/1334", None, Some(10))),
+            ("ZStep_1/results", ("ZStep_1/results", None, None)),
+            ("ZStep_1/ZStep_2", ("ZStep_1", None, Some(2))),
+            ("", ("", None, None)),
+        ] {
+            let place = Place::of(folder);
+            assert_eq!((place.base, place.t, place.z), expected, "{folder}");
+        }
+    }
+
+    fn bases(files: &[&str]) -> Result<(String, usize, Vec<String>)> {
+        let folder = TestFolder::new(files.iter().copied());
+        let layout = find(&folder.folder())?;
+        Ok((layout.base.to_owned(), layout.images.len(), layout.notes))
+    }
+
+    #[test]
+    fn one_plate_at_a_time() {
+        let (base, n, notes) = bases(&[
+            "a/P_A01_s1.tif",
+            "a/TimePoint_2/P_A01_s1.tif",
+            "a/out/P_A01_s1.tif",
+            "a/x.tif",
+        ])
+        .unwrap();
+        assert_eq!((base.as_str(), n), ("a", 2));
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        let error = bases(&["a/P_A01_s1.tif", "b/P_A01_s1.tif"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("2 plates: `a`, `b`"), "{error}");
+        assert_eq!(bases(&["a.txt"]).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn plates_in_one_folder_are_not_mixed() {
+        let error = bases(&["P1_A01_s1.tif", "P2_A01_s1.tif"]).unwrap_err();
+        assert!(error.to_string().contains("two plates: `P1` and `P2`"), "{error}");
+        let (_, n, notes) = bases(&["P1_A01_s1.tif", "P2_A02_s1.tif"]).unwrap();
+        assert_eq!(n, 2);
+        assert!(notes[0].contains("`P1`, `P2`"));
+    }
+}
