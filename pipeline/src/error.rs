@@ -70,6 +70,15 @@ impl Error {
         self
     }
 
+    /// The same fault in the pipeline, found at this place of the plate.
+    #[must_use]
+    pub(crate) fn on(mut self, unit: &str) -> Self {
+        if let Self::Pipeline { message, .. } = &mut self {
+            message.push_str(&format!(" ({unit})"));
+        }
+        self
+    }
+
     /// Says what to do about a fault in the pipeline; other errors keep their own hints.
     #[must_use]
     pub fn with_hint(mut self, advice: impl Into<String>) -> Self {

@@ -8,6 +8,7 @@ mod definition;
 mod error;
 pub mod function;
 mod image;
+pub mod plan;
 mod value;
 
 pub use definition::{
@@ -15,4 +16,5 @@ pub use definition::{
     Selection, Source, Step, StepBuilder, WellSet, Work,
 };
 pub use error::{Error, Result};
+pub use plan::{CompileOptions, ExecutionPlan, compile};
 pub use value::{Stack, Value, ValueKind};

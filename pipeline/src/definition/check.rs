@@ -19,6 +19,7 @@ pub(super) fn check(draft: PipelineBuilder) -> Result<Pipeline> {
     if draft.name.trim().is_empty() {
         return Err(Error::pipeline(&draft.origin, "a pipeline needs a `name`"));
     }
+    let input = selection(draft.input)?;
     if draft.steps.is_empty() {
         return Err(Error::pipeline(&draft.origin, "a pipeline needs at least one step")
             .with_hint("add [[steps]] with a `name` and a `function`"));
@@ -31,7 +32,6 @@ pub(super) fn check(draft: PipelineBuilder) -> Result<Pipeline> {
     }
     check_used(&steps)?;
     let report = ReportSettings { heatmaps: draft.heatmaps };
-    let input = selection(draft.input)?;
     Ok(Pipeline { name: draft.name, description: draft.description, input, steps, report })
 }
 
@@ -126,7 +126,10 @@ impl StepCheck<'_> {
             .collect::<Result<_>>()?;
         let output = outputs[0];
         if outputs.iter().any(|other| *other != output) {
-            return Err(Error::pipeline(&origin, "the chains of the channels give different kinds"));
+            return Err(Error::pipeline(
+                &origin,
+                "the chains of the channels give different kinds",
+            ));
         }
         if !draft.per_channel.is_empty() && !axes.contains(&Axis::Channel) {
             let message = "chains by channel need planes that are separate by channel";
@@ -135,7 +138,9 @@ impl StepCheck<'_> {
         self.check_save(draft.save.as_deref(), &origin)?;
         let calls = |chain: Vec<Resolved>| chain.into_iter().map(|(_, call, _)| call).collect();
         let work = match draft.per_channel.is_empty() {
-            true => Work::Chain(chains.into_iter().flat_map(|(_, chain)| calls(chain)).collect::<Vec<_>>()),
+            true => Work::Chain(
+                chains.into_iter().flat_map(|(_, chain)| calls(chain)).collect::<Vec<_>>(),
+            ),
             false => Work::PerChannel(
                 chains.into_iter().map(|(channel, chain)| (channel, calls(chain))).collect(),
             ),
@@ -284,8 +289,9 @@ impl StepCheck<'_> {
             if !takes.contains(name.as_str()) {
                 let message = format!("no function of this step has an input `{name}`");
                 let takes: Vec<_> = takes.iter().copied().collect();
-                return Err(Error::pipeline(&source.origin, message)
-                    .with_hint(suggest::hint(name, &takes)));
+                return Err(
+                    Error::pipeline(&source.origin, message).with_hint(suggest::hint(name, &takes))
+                );
             }
             let kind = self.kind_of(source, origin)?;
             let own: Vec<Axis> = match &source.over {
@@ -293,14 +299,16 @@ impl StepCheck<'_> {
                 None => over.iter().copied().filter(|axis| kind.axes.contains(axis)).collect(),
             };
             check_over(&own, &kind, source, origin)?;
-            let is_extra =
-                |axis: &Axis| !own.contains(axis) && !call_axes.contains(axis) && *axis != Axis::Channel;
+            let is_extra = |axis: &Axis| {
+                !own.contains(axis) && !call_axes.contains(axis) && *axis != Axis::Channel
+            };
             if let Some(axis) = kind.axes.iter().copied().find(is_extra) {
                 let message = format!(
                     "the input `{name}` has separate planes along {axis}, but the step does not"
                 );
-                return Err(Error::pipeline(&source.origin, message)
-                    .with_hint(format!("project it first, or take {axis} as a stack: over = [\"{axis}\"]")));
+                return Err(Error::pipeline(&source.origin, message).with_hint(format!(
+                    "project it first, or take {axis} as a stack: over = [\"{axis}\"]"
+                )));
             }
             kinds.insert(name.clone(), kind.kind);
         }
@@ -365,9 +373,12 @@ impl Flow<'_> {
                         .with_hint("say which axis it is: over = [\"z\"]"));
                 }
                 (Scope::Plane, true) if !gives_planes => {
-                    let message = format!("`{}` works on one plane, not on a stack", function.name());
-                    return Err(Error::pipeline(origin, message)
-                        .with_hint(format!("project {} first, or leave `over` out", in_words(over))));
+                    let message =
+                        format!("`{}` works on one plane, not on a stack", function.name());
+                    return Err(Error::pipeline(origin, message).with_hint(format!(
+                        "project {} first, or leave `over` out",
+                        in_words(over)
+                    )));
                 }
                 (Scope::Stack, true) => is_stack = false,
                 (Scope::Plane, _) => {}
@@ -382,11 +393,19 @@ impl Flow<'_> {
         Ok(kind)
     }
 
-    fn check_inputs(&self, function: &dyn Function, given: ValueKind, origin: &Origin) -> Result<()> {
+    fn check_inputs(
+        &self,
+        function: &dyn Function,
+        given: ValueKind,
+        origin: &Origin,
+    ) -> Result<()> {
         let name = function.name();
         let mut inputs = function.inputs().iter();
         let Some(first) = inputs.next() else {
-            return Err(Error::pipeline(origin, format!("`{name}` takes nothing from other steps")));
+            return Err(Error::pipeline(
+                origin,
+                format!("`{name}` takes nothing from other steps"),
+            ));
         };
         if first.kind != given {
             let message = format!(

@@ -66,9 +66,10 @@ impl Numbers {
             let part = part.trim();
             let (first, last) = part.split_once(['-', ':']).unwrap_or((part, part));
             let number = |digits: &str| {
-                digits.trim().parse::<u32>().map_err(|_| {
-                    format!("`{part}` is not a number or a range of numbers like 1-4")
-                })
+                digits
+                    .trim()
+                    .parse::<u32>()
+                    .map_err(|_| format!("`{part}` is not a number or a range of numbers like 1-4"))
             };
             let (first, last) = (number(first)?, number(last)?);
             if first > last {

@@ -51,10 +51,9 @@ fn selection(input: &Node<'_>) -> Result<DraftSelection> {
     let channels = texts("channels", name_or_number)?;
     let acquisitions = texts("acquisition", name_or_number)?;
     let missing = match table.take("missing") {
-        Some(node) => node.choice(&[
-            ("error", MissingPolicy::Error),
-            ("skip", MissingPolicy::Skip),
-        ])?,
+        Some(node) => {
+            node.choice(&[("error", MissingPolicy::Error), ("skip", MissingPolicy::Skip)])?
+        }
         None => MissingPolicy::default(),
     };
     table.end("[input]")?;
@@ -177,8 +176,9 @@ fn read_call(name: &Node<'_>, table: TableNode<'_>, other_keys: &[&str]) -> Resu
             let mut known: Vec<_> = found.parameters().iter().map(|known| known.name).collect();
             known.extend(other_keys);
             let message = format!("`{function_name}` has no parameter `{key}`");
-            return Err(Error::pipeline(place, message)
-                .with_hint(polystore::suggest::hint(&key, &known)));
+            return Err(
+                Error::pipeline(place, message).with_hint(polystore::suggest::hint(&key, &known))
+            );
         }
         parameters.push((key, setting(&value)?, value.origin()));
     }
