@@ -88,6 +88,18 @@ impl Error {
         self
     }
 
+    /// The whole chain of causes on one line, joined by `": "`.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
     /// The kind of failure, as the filesystem below classifies its own.
     pub fn kind(&self) -> ErrorKind {
         match self {

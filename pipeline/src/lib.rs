@@ -6,9 +6,12 @@
 
 mod definition;
 mod error;
+pub mod execute;
 pub mod function;
 mod image;
+pub mod output;
 pub mod plan;
+pub mod report;
 mod value;
 
 pub use definition::{
@@ -16,5 +19,7 @@ pub use definition::{
     Selection, Source, Step, StepBuilder, WellSet, Work,
 };
 pub use error::{Error, Result};
+pub use execute::{Event, Executor, ExecutorOptions, RunReport};
+pub use output::{ResultStore, RunManifest};
 pub use plan::{CompileOptions, ExecutionPlan, compile};
 pub use value::{Stack, Value, ValueKind};

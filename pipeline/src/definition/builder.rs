@@ -32,6 +32,7 @@ pub struct PipelineBuilder {
     pub(super) input: DraftSelection,
     pub(super) steps: Vec<StepBuilder>,
     pub(super) heatmaps: Vec<String>,
+    pub(super) document: String,
     pub(super) origin: Origin,
 }
 
@@ -59,6 +60,7 @@ impl PipelineBuilder {
             input,
             steps: Vec::new(),
             heatmaps: Vec::new(),
+            document: String::new(),
             origin,
         }
     }

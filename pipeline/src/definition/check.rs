@@ -32,7 +32,8 @@ pub(super) fn check(draft: PipelineBuilder) -> Result<Pipeline> {
     }
     check_used(&steps)?;
     let report = ReportSettings { heatmaps: draft.heatmaps };
-    Ok(Pipeline { name: draft.name, description: draft.description, input, steps, report })
+    let PipelineBuilder { name, description, document, .. } = draft;
+    Ok(Pipeline { name, description, input, steps, report, document })
 }
 
 fn selection(draft: DraftSelection) -> Result<Selection> {

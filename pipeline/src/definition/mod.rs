@@ -29,6 +29,8 @@ pub struct Pipeline {
     input: Selection,
     steps: Vec<Step>,
     report: ReportSettings,
+    /// The text that it was read from; no part of what it means.
+    document: String,
 }
 
 /// Which part of a plate a pipeline works on; everything unless it says otherwise.
@@ -228,6 +230,11 @@ impl Pipeline {
     /// What it is for, in the author's words.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// The document that it was read from; empty when it was built in Rust.
+    pub fn document(&self) -> &str {
+        &self.document
     }
 
     /// Which part of a plate it works on.

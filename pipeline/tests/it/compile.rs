@@ -11,7 +11,7 @@ use polystore_pipeline::{
 
 use crate::plates::{Grid, well};
 
-pub const PIPELINE: &str = r#"
+pub(crate) const PIPELINE: &str = r#"
 name = "objects"
 
 [[steps]]
@@ -33,11 +33,11 @@ input = { intensity = { from = "project", over = "channel" } }
 save = "cells"
 "#;
 
-pub fn pipeline(text: &str) -> Pipeline {
+pub(crate) fn pipeline(text: &str) -> Pipeline {
     Pipeline::from_toml(text, "p.toml").unwrap()
 }
 
-pub fn plan(text: &str, plate: &Plate) -> ExecutionPlan {
+pub(crate) fn plan(text: &str, plate: &Plate) -> ExecutionPlan {
     compile(&pipeline(text), plate, &CompileOptions::default()).unwrap()
 }
 
@@ -123,7 +123,7 @@ fn what_the_plate_does_not_have_is_refused_with_what_it_has() {
     for (input, what) in [
         ("wells = \"A01:D04, E05\"", "has no well E05 (known: A01, A02, B01, B02)"),
         ("fields = 3", "no selected well has field 3 (wells have up to 2 fields, numbered from 1)"),
-        ("channels = \"GPF\"", "did you mean `GFP`?"),
+        ("channels = \"DAPPI\"", "did you mean `DAPI`?"),
         ("acquisition = \"day 2\"", "no acquisition `day 2`"),
         ("timepoints = 5", "there is no timepoint 5 (the plate has 1, numbered from 0)"),
     ] {

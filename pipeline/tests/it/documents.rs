@@ -62,7 +62,8 @@ fn a_document_and_the_same_in_rust_are_the_same_pipeline() {
         )
         .build()
         .unwrap();
-    assert_eq!(read, built);
+    assert_eq!(read.steps(), built.steps());
+    assert_eq!(read.input(), built.input());
     assert_eq!(read.hash(), built.hash());
     assert_eq!(read.step("measure").unwrap().output(), ValueKind::Table);
     let json = serde_json::to_string(&read).unwrap();

@@ -14,26 +14,26 @@ use polystore::{
 
 /// How a plate of [`Grid::plate`] looks.
 #[derive(Clone)]
-pub struct Grid {
-    pub rows: u32,
-    pub columns: u32,
-    pub fields: u32,
-    pub sizes: Sizes,
+pub(crate) struct Grid {
+    pub(crate) rows: u32,
+    pub(crate) columns: u32,
+    pub(crate) fields: u32,
+    pub(crate) sizes: Sizes,
 }
 
-pub const CHANNELS: [&str; 3] = ["DAPI", "GFP", "Cy5"];
+pub(crate) const CHANNELS: [&str; 3] = ["DAPI", "GFP", "Cy5"];
 
 impl Grid {
-    pub fn new(rows: u32, columns: u32, fields: u32) -> Self {
+    pub(crate) fn new(rows: u32, columns: u32, fields: u32) -> Self {
         Self { rows, columns, fields, sizes: Sizes::new(1, 2, 3, 32, 40) }
     }
 
-    pub fn with_sizes(mut self, sizes: Sizes) -> Self {
+    pub(crate) fn with_sizes(mut self, sizes: Sizes) -> Self {
         self.sizes = sizes;
         self
     }
 
-    pub fn structure(&self) -> PlateStructure {
+    pub(crate) fn structure(&self) -> PlateStructure {
         let mut structure = PlateStructure::new("test plate", self.rows, self.columns);
         let channels: Arc<[Channel]> =
             CHANNELS[..self.sizes.c as usize].iter().map(|name| Channel::named(*name)).collect();
@@ -56,7 +56,7 @@ impl Grid {
     }
 
     /// The plate in a memory backend, with every plane for which `is_there`.
-    pub fn plate_with(
+    pub(crate) fn plate_with(
         &self,
         is_there: impl Fn(WellPosition, u32, PlaneIndex) -> bool,
     ) -> (Arc<MemoryBackend>, Plate) {
@@ -81,7 +81,7 @@ impl Grid {
     }
 
     /// The plate as if its planes had these states, whatever `memory` has.
-    pub fn declared(
+    pub(crate) fn declared(
         &self,
         memory: &MemoryBackend,
         state: impl Fn(WellPosition, PlaneIndex) -> PlaneState,
@@ -95,14 +95,14 @@ impl Grid {
         Plate::open(Arc::new(backend), VirtualPath::parse("/source").unwrap()).unwrap()
     }
 
-    pub fn plate(&self) -> (Arc<MemoryBackend>, Plate) {
+    pub(crate) fn plate(&self) -> (Arc<MemoryBackend>, Plate) {
         self.plate_with(|_, _, _| true)
     }
 }
 
 /// Squares of 4 x 4 pixels on a dark ground, in DAPI: as many as [`n_objects`] says, all in
 /// section 1; other channels have a value of their own everywhere.
-pub fn plane(well: WellPosition, field: u32, index: PlaneIndex, sizes: Sizes) -> Plane {
+pub(crate) fn plane(well: WellPosition, field: u32, index: PlaneIndex, sizes: Sizes) -> Plane {
     let n = n_objects(well, field);
     let brightness = if index.z == 1 || sizes.z == 1 { 1000 } else { 20 };
     let pixels = Array2::from_shape_fn((sizes.y as usize, sizes.x as usize), |(y, x)| {
@@ -118,11 +118,11 @@ pub fn plane(well: WellPosition, field: u32, index: PlaneIndex, sizes: Sizes) ->
 }
 
 /// How many objects a field has.
-pub fn n_objects(well: WellPosition, field: u32) -> usize {
+pub(crate) fn n_objects(well: WellPosition, field: u32) -> usize {
     (1 + (well.row * 3 + well.column * 2 + field) % 15) as usize
 }
 
-pub fn well(text: &str) -> WellPosition {
+pub(crate) fn well(text: &str) -> WellPosition {
     text.parse().unwrap()
 }
 

@@ -35,6 +35,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Pipeline> {
         report.end("the report")?;
     }
     table.end("a pipeline")?;
+    builder.document = text.to_owned();
     builder.build()
 }
 
