@@ -41,15 +41,17 @@ pub(crate) fn decode(folder: &Path, codec: &str) -> Result<Round> {
         },
         _ => bail!("no ceiling for codec {codec}"),
     };
-    let strips = files_of(folder)?.iter().map(|path| strips_of(path)).collect::<Result<Vec<_>>>()?;
+    let strips =
+        files_of(folder)?.iter().map(|path| strips_of(path)).collect::<Result<Vec<_>>>()?;
     Ok(Box::new(move || {
-        let one_file = |output: &mut Vec<u8>, (strips, strip_bytes): &(Vec<Vec<u8>>, usize)| -> Result<u64> {
-            output.resize(*strip_bytes, 0);
-            for strip in strips {
-                decode_one(strip, output)?;
-            }
-            Ok((strips.len() * strip_bytes) as u64)
-        };
+        let one_file =
+            |output: &mut Vec<u8>, (strips, strip_bytes): &(Vec<Vec<u8>>, usize)| -> Result<u64> {
+                output.resize(*strip_bytes, 0);
+                for strip in strips {
+                    decode_one(strip, output)?;
+                }
+                Ok((strips.len() * strip_bytes) as u64)
+            };
         strips.par_iter().map_init(Vec::new, |output, file| one_file(output, file)).sum()
     }))
 }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use polystore::{FileManager, OpenOptions, Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt, VirtualPath};
+use polystore::{
+    FileManager, OpenOptions, Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt,
+    VirtualPath,
+};
 
 use crate::Round;
 
@@ -28,7 +31,9 @@ fn all_requests(plate: &Plate) -> Vec<(PlaneRequest, u32)> {
     let images = plate.structure().images().enumerate();
     images
         .flat_map(|(number, (_, image))| {
-            let request = move |c| (plate.request(image, PlaneIndex::new(0, c, 0)), number as u32 * CHANNELS + c);
+            let request = move |c| {
+                (plate.request(image, PlaneIndex::new(0, c, 0)), number as u32 * CHANNELS + c)
+            };
             (0..CHANNELS).map(request)
         })
         .collect()
@@ -37,7 +42,10 @@ fn all_requests(plate: &Plate) -> Vec<(PlaneRequest, u32)> {
 /// Bytes of a plane whose watermark is right.
 fn check(plane: &Plane, ordinal: u32) -> Result<u64> {
     let pixels = plane.as_slice::<u16>()?;
-    let found = pixels.first().zip(pixels.get(1)).map(|(&low, &high)| u32::from(low) | u32::from(high) << 16);
+    let found = pixels
+        .first()
+        .zip(pixels.get(1))
+        .map(|(&low, &high)| u32::from(low) | u32::from(high) << 16);
     if found != Some(ordinal) {
         bail!("plane {ordinal} has the watermark of plane {found:?}");
     }
@@ -50,16 +58,17 @@ pub(crate) fn read_all(path: &Path, map: bool) -> Result<Round> {
     Ok(Box::new(move || {
         let total = AtomicU64::new(0);
         let failure = Mutex::new(None);
-        plate.backend().read_planes(&requests, &|position, answer| {
-            match answer.map_err(anyhow::Error::from).and_then(|plane| check(&plane, ordinals[position])) {
-                Ok(n_bytes) => {
-                    total.fetch_add(n_bytes, Ordering::Relaxed);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    ControlFlow::Break(())
-                }
+        plate.backend().read_planes(&requests, &|position, answer| match answer
+            .map_err(anyhow::Error::from)
+            .and_then(|plane| check(&plane, ordinals[position]))
+        {
+            Ok(n_bytes) => {
+                total.fetch_add(n_bytes, Ordering::Relaxed);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                ControlFlow::Break(())
             }
         });
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -73,9 +82,13 @@ pub(crate) fn read_random(path: &Path, map: bool, count: usize) -> Result<Round>
     let plate = open_plate(path, map, true)?;
     let requests = all_requests(&plate);
     // A fixed multiplicative walk: the same planes in every round, in no order.
-    let chosen: Vec<usize> = (1..=count).map(|step| step.wrapping_mul(2_654_435_761) % requests.len()).collect();
+    let chosen: Vec<usize> =
+        (1..=count).map(|step| step.wrapping_mul(2_654_435_761) % requests.len()).collect();
     Ok(Box::new(move || {
-        chosen.iter().map(|&at| check(&plate.backend().read_plane(&requests[at].0)?, requests[at].1)).sum()
+        chosen
+            .iter()
+            .map(|&at| check(&plate.backend().read_plane(&requests[at].0)?, requests[at].1))
+            .sum()
     }))
 }
 
@@ -83,7 +96,11 @@ pub(crate) fn open(path: PathBuf, no_cache: bool) -> Result<Round> {
     Ok(Box::new(move || {
         let plate = open_plate(&path, false, !no_cache)?;
         let by_planes = plate.structure().microscope == "imagexpress";
-        Ok(if by_planes { plate.inventory().counts().present } else { plate.structure().n_images() as u64 })
+        Ok(if by_planes {
+            plate.inventory()?.counts().present
+        } else {
+            plate.structure().n_images() as u64
+        })
     }))
 }
 
@@ -104,7 +121,15 @@ pub(crate) fn convert(path: &Path, out: PathBuf, codec: &str, levels: u32) -> Re
         let target = ZarrBackend::create(&out, options.clone())?;
         let never = AtomicBool::new(false);
         let root = VirtualPath::root();
-        let report = convert(&plate, &target, &root, TargetLayout::Zarr, &ConvertOptions::default(), &never, &|_| {})?;
+        let report = convert(
+            &plate,
+            &target,
+            &root,
+            TargetLayout::Zarr,
+            &ConvertOptions::default(),
+            &never,
+            &|_| {},
+        )?;
         if !report.is_complete() {
             bail!("{} planes failed", report.failed.len());
         }

@@ -9,11 +9,30 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let mut err = std::io::stderr().lock();
     // Nothing can be done when even standard error is closed.
-    let _ = writeln!(err, "error: {error}");
-    for cause in error.chain().skip(1) {
-        let _ = writeln!(err, "  because: {cause}");
+    let mut hints = Vec::new();
+    for (depth, cause) in error.chain().enumerate() {
+        let lead = if depth == 0 { "error: " } else { "  because: " };
+        let text = match cause.downcast_ref::<polystore::Error>() {
+            Some(error) => plain(error, &mut hints),
+            None => cause.to_string(),
+        };
+        let _ = writeln!(err, "{lead}{text}");
+    }
+    for hint in hints {
+        let _ = writeln!(err, "  hint: {hint}");
     }
     ExitCode::from(code(error))
+}
+
+/// Path and message; the hint goes to the end, and the backend is left out where the path
+/// says it.
+fn plain(error: &polystore::Error, hints: &mut Vec<String>) -> String {
+    hints.extend(error.hint().map(str::to_owned));
+    match (error.path(), error.backend()) {
+        (Some(path), _) if !path.is_empty() => format!("{path}: {}", error.message()),
+        (_, Some(backend)) => format!("{backend}: {}", error.message()),
+        _ => error.message().to_owned(),
+    }
 }
 
 /// A reader such as `head` that has seen enough is no failure.

@@ -31,6 +31,8 @@ pub fn write_file(
     let folder = path.parent().ok_or_else(|| {
         Error::invalid_input("the root of the file system is not a file").with_path(path.display())
     })?;
+    // A bare name is in the current folder.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     fs::create_dir_all(folder)
         .map_err(|error| Error::io(error, "create the folder", folder.display()))?;
     let temporary = Temporary::create(path)?;

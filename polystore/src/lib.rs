@@ -61,6 +61,8 @@ pub mod memory;
 pub mod microscope;
 pub mod model;
 pub mod natural;
+#[cfg(feature = "zarr")]
+pub mod ngff;
 mod path;
 mod pixel_type;
 mod plane;
@@ -75,6 +77,8 @@ pub mod suggest;
 pub mod wrap;
 #[cfg(feature = "disk")]
 mod xml;
+#[cfg(feature = "zarr")]
+pub mod zarr;
 
 pub use backend::{
     BackendSpec, Capabilities, Entry, EntryKind, Opener, PlaneRequest, PlaneSink, SpecLayer,

@@ -10,6 +10,8 @@ pub(crate) fn built_in_openers() -> BTreeMap<String, Opener> {
         ("memory", crate::memory::open),
         #[cfg(feature = "disk")]
         ("disk", crate::disk::open_spec),
+        #[cfg(feature = "zarr")]
+        ("zarr", crate::zarr::open_spec),
     ];
     openers.iter().map(|&(scheme, opener)| (scheme.to_owned(), opener)).collect()
 }
@@ -32,6 +34,8 @@ pub(crate) fn creator(scheme: &str) -> Option<Opener> {
         ("memory", crate::memory::open),
         #[cfg(feature = "disk")]
         ("disk", crate::disk::create_from_spec),
+        #[cfg(feature = "zarr")]
+        ("zarr", crate::zarr::create_from_spec),
     ];
     creators.iter().find(|(known, _)| *known == scheme).map(|(_, creator)| *creator)
 }

@@ -160,8 +160,15 @@ impl<'a> XmlReader<'a> {
     /// Passes over the rest of the innermost open element and returns its text, the text of
     /// elements inside it included, with white space trimmed.
     pub(crate) fn text(&mut self) -> Result<String> {
-        let depth = self.depth;
         let mut text = String::new();
+        self.text_into(&mut text)?;
+        Ok(text)
+    }
+
+    /// As [`XmlReader::text`], into a text that is used again.
+    pub(crate) fn text_into(&mut self, text: &mut String) -> Result<()> {
+        let depth = self.depth;
+        text.clear();
         while self.depth >= depth {
             match self.next()? {
                 Node::Text(piece) => text.push_str(&piece),
@@ -169,7 +176,10 @@ impl<'a> XmlReader<'a> {
                 Node::Open(_) | Node::Close => {}
             }
         }
-        Ok(text.trim().to_owned())
+        text.truncate(text.trim_end().len());
+        let blank = text.len() - text.trim_start().len();
+        text.drain(..blank);
+        Ok(())
     }
 
     /// Passes over the rest of the innermost open element.

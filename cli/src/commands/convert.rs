@@ -95,7 +95,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
 fn target_spec(args: &Args, to: To) -> BackendSpec {
     let out = args.out.display().to_string();
     let mut spec = match to {
-        To::Zarr => BackendSpec::new("zarr", out).with_option("ngff", &args.ngff),
+        To::Zarr => BackendSpec::new("zarr", out).with_option("version", &args.ngff),
         To::OmeTiff | To::Tiff => BackendSpec::new("disk", out),
     };
     let codec = if to == To::Zarr { "codec" } else { "compression" };
@@ -103,10 +103,10 @@ fn target_spec(args: &Args, to: To) -> BackendSpec {
         spec = spec.with_option(codec, name);
     }
     if let (Some(levels), To::Zarr) = (args.levels, to) {
-        spec = spec.with_option("levels", levels.to_string());
+        spec = spec.with_option("n_levels", levels.to_string());
     }
     if args.shard {
-        spec = spec.with_option("shard", "image");
+        spec = spec.with_option("sharding", "image");
     }
     spec
 }

@@ -12,6 +12,7 @@ mod microscopes;
 mod plate;
 mod show;
 mod tree;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Cp(cp::Args),
     /// Turn any plate into OME-Zarr, OME-TIFF or one TIFF per plane
     Convert(convert::Args),
+    /// Check OME-Zarr metadata and stores against the specification
+    Validate(validate::Args),
     /// List the plate layouts that are read
     Microscopes(microscopes::Args),
     /// Measure how fast this machine opens and reads a plate
@@ -57,6 +60,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Command::Show(args) => show::run(global, args),
         Command::Cp(args) => cp::run(global, args),
         Command::Convert(args) => convert::run(global, args),
+        Command::Validate(args) => validate::run(global, args),
         Command::Microscopes(args) => microscopes::run(global, args),
         Command::Bench(args) => bench::run(global, args),
         Command::Completions(args) => completions::run(args),

@@ -141,7 +141,7 @@ fn measure_form(
     columns.whole("bbox_max_y_px", shapes.iter().map(|shape| shape.bottom.into()));
     columns.whole("bbox_max_x_px", shapes.iter().map(|shape| shape.right.into()));
     columns.float("equivalent_diameter_px", shapes.iter().map(Shape::equivalent_diameter));
-    columns.float("perimeter_px", perimeters(View::of(plane)?, objects)?.into_iter());
+    columns.float("perimeter_px", perimeters(View::of(plane)?, objects).into_iter());
     let ellipses: Vec<_> = shapes.iter().map(Shape::ellipse).collect();
     columns.float("major_axis_px", ellipses.iter().map(|ellipse| ellipse.major));
     columns.float("minor_axis_px", ellipses.iter().map(|ellipse| ellipse.minor));

@@ -11,10 +11,12 @@ use crate::{
     function::{Function, Operation, Parameter, ParameterKind, Settings},
     image::{
         cut,
-        histogram::{Binned, range},
+        histogram::{Binned, Histogram},
+        ordered::Ordered,
         percentile::percentiles,
         raster::{Raster, View},
-        thresholds,
+        sums,
+        thresholds::{self, Tally},
     },
 };
 
@@ -107,19 +109,41 @@ impl Method {
     }
 }
 
-/// Integers are counted first; the threshold settles to half a value, or of floats to a
-/// ten-millionth of their range.
+/// The threshold settles to half a value, or of floats to a ten-millionth of their range.
 fn li<T: Binned>(pixels: &[T]) -> Option<f64> {
-    let (first, last) = range(pixels)?;
-    let range = last.to_f64() - first.to_f64();
+    let (first, last) = T::range(pixels)?;
+    let (first, range) = (first.to_f64(), last.to_f64() - first.to_f64());
     if range == 0.0 {
-        return Some(first.to_f64());
+        return Some(first);
     }
-    if T::PIXEL_TYPE.is_integer() {
+    // The logarithms of the method need values that start at 0.
+    let threshold = if T::PIXEL_TYPE.is_integer() {
         let histogram = T::histogram(pixels)?;
-        let counts = histogram.counts.iter().map(|&count| f64::from(count));
-        return thresholds::li(histogram.centers.iter().copied().zip(counts), 0.5);
+        let up_to = |limit: f64| counted_up_to(&histogram, first, limit);
+        thresholds::li(up_to(f64::INFINITY), up_to, 0.5)
+    } else {
+        let up_to = |limit: f64| summed_up_to(pixels, first, limit);
+        thresholds::li(up_to(f64::INFINITY), up_to, 1e-7 * range)
+    };
+    Some(threshold + first)
+}
+
+fn counted_up_to(histogram: &Histogram, first: f64, limit: f64) -> Tally {
+    let bins = histogram.centers.iter().zip(&histogram.counts);
+    let values = bins.map(|(center, &count)| (center - first, f64::from(count)));
+    let below = values.take_while(|&(value, _)| value <= limit);
+    below.fold(Tally::default(), |tally, (value, count)| Tally {
+        n: tally.n + count,
+        sum: tally.sum + value * count,
+    })
+}
+
+fn summed_up_to<T: Ordered>(pixels: &[T], first: f64, limit: f64) -> Tally {
+    let is_below = |value: f64| value <= limit && value.is_finite();
+    let or_zero = |value: f64, counted: f64| if is_below(value) { counted } else { 0.0 };
+    let value = |pixel: T| pixel.to_f64() - first;
+    Tally {
+        n: sums::sum(pixels, |pixel| or_zero(value(pixel), 1.0)),
+        sum: sums::sum(pixels, |pixel| or_zero(value(pixel), value(pixel))),
     }
-    let finite = pixels.iter().filter(|pixel| pixel.is_finite());
-    thresholds::li(finite.map(|pixel| (pixel.to_f64(), 1.0)), 1e-7 * range)
 }

@@ -4,11 +4,9 @@ use super::{
     objects::Objects,
     ordered::Ordered,
     raster::{Pooled, View},
+    sums,
 };
 use crate::Result;
-
-/// Sums are kept side by side, always in the same way.
-const LANES: usize = 8;
 
 /// Statistics of the finite pixels of an object; NaN (and a sum of 0) when it has none.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,12 +55,12 @@ fn summarise<T: Ordered>(values: &mut [T]) -> Intensity {
     let n_finite = finite_first(values);
     let values = &mut values[..n_finite];
     let n = n_finite as f64;
-    let sum = sum(values, |value| value);
+    let sum = sums::sum(values, T::to_f64);
     let mean = sum / n;
     let extremes = values.iter().fold((T::HIGHEST, T::LOWEST), |(low, high), &value| {
         (value.lesser(low), value.greater(high))
     });
-    let squares = self::sum(values, |value| (value - mean) * (value - mean));
+    let squares = sums::sum(values, |value| (value.to_f64() - mean).powi(2));
     let or_nan = |value: f64| if n_finite == 0 { f64::NAN } else { value };
     Intensity {
         mean,
@@ -84,18 +82,6 @@ fn finite_first<T: Ordered>(values: &mut [T]) -> usize {
         }
     }
     n_finite
-}
-
-fn sum<T: Ordered>(values: &[T], term: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let blocks = values.chunks_exact(LANES);
-    let rest: f64 = blocks.remainder().iter().map(|value| term(value.to_f64())).sum();
-    for block in blocks {
-        for (lane, value) in lanes.iter_mut().zip(block) {
-            *lane += term(value.to_f64());
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
 }
 
 /// The middle value, or the mean of the two middle ones. Changes the order of the values.

@@ -26,4 +26,5 @@ pub(crate) mod separable;
 pub(crate) mod shape;
 pub(crate) mod sharpness;
 pub(crate) mod split;
+pub(crate) mod sums;
 pub(crate) mod thresholds;

@@ -47,26 +47,31 @@ impl<'a, T: Ordered> Sorted<'a, T> {
         let last = self.n_pixels - 1;
         let position = last as f64 * (percent / 100.0);
         let below = (position as u64).min(last);
-        let low = self.at(below)?.to_f64();
-        let high = self.at((below + 1).min(last))?.to_f64();
+        let mut cache = None;
+        let low = self.at(below, &mut cache)?.to_f64();
+        let high = self.at((below + 1).min(last), &mut cache)?.to_f64();
         Ok(interpolate(low, high, position - below as f64))
     }
 
-    /// The value at `position` of the sorted pixels.
-    fn at(&self, position: u64) -> Result<T> {
+    /// The value at `position` of the sorted pixels. Neighbours mostly share all digits but
+    /// the last, so the counts of the last digit are kept.
+    fn at(&self, position: u64, cache: &mut Option<Digit>) -> Result<T> {
         let (digit, mut rest) = bin_of(self.first_digit.as_slice(), position);
         let mut prefix = digit as u64;
         for level in (0..T::DIGITS - 1).rev() {
-            let counts = self.count_next_digit(prefix, 16 * level)?;
-            let (digit, within) = bin_of(counts.as_slice(), rest);
-            prefix = prefix << 16 | digit as u64;
+            let known = cache.take().filter(|digit| (digit.prefix, digit.level) == (prefix, level));
+            let digit = known.map_or_else(|| self.count_next_digit(prefix, level), Ok)?;
+            let (bin, within) = bin_of(digit.counts.as_slice(), rest);
+            prefix = prefix << 16 | bin as u64;
             rest = within;
+            *cache = Some(digit);
         }
         Ok(T::from_rank(prefix))
     }
 
-    /// Counts the digit at `shift` of the pixels whose digits above it are `prefix`.
-    fn count_next_digit(&self, prefix: u64, shift: u32) -> Result<Pooled<u32>> {
+    /// Counts the digit of `level` of the pixels whose digits above it are `prefix`.
+    fn count_next_digit(&self, prefix: u64, level: u32) -> Result<Digit> {
+        let shift = 16 * level;
         let mut counts = Pooled::filled(BINS, 0u32)?;
         let bins = counts.as_mut_slice();
         for &pixel in self.pixels {
@@ -75,8 +80,15 @@ impl<'a, T: Ordered> Sorted<'a, T> {
                 bins[(rank >> shift) as u16 as usize] += 1;
             }
         }
-        Ok(counts)
+        Ok(Digit { prefix, level, counts })
     }
+}
+
+/// Counts of one digit, 0 being the last, of the ranks that start with `prefix`.
+struct Digit {
+    prefix: u64,
+    level: u32,
+    counts: Pooled<u32>,
 }
 
 /// Counts finite pixels by the top 16 bits of their rank. Neighbours are often equal and an

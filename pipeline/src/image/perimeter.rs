@@ -1,23 +1,27 @@
 //! Perimeters by the estimator of Benkrid and Crookes (Queen's University of Belfast), as
 //! scikit-image's `perimeter` computes it: border pixels weighted by where their
-//! neighbours on the border lie. One pass finds border pixels, a second visits only them.
+//! neighbours on the border lie. One pass with three rows at hand.
 
 use std::f64::consts::SQRT_2;
 
 use super::{
     objects::{ObjectRun, Objects},
-    raster::{Raster, View},
+    raster::View,
 };
-use crate::Result;
 
 /// The length of the border of each object in px.
-pub(crate) fn perimeters(labels: View<'_, u32>, objects: &Objects) -> Result<Vec<f64>> {
-    let border = Border { labels, is_border: mark_border(labels)? };
+pub(crate) fn perimeters(labels: View<'_, u32>, objects: &Objects) -> Vec<f64> {
     let mut steps = vec![Steps::default(); objects.len()];
-    for run in &objects.runs {
-        border.visit(run, &mut steps[run.object as usize]);
+    let mut border = Border::new(labels);
+    let mut runs = objects.runs.as_slice();
+    for y in 0..labels.height() {
+        border.advance_to(y);
+        let n_runs = runs.iter().take_while(|run| run.y as usize == y).count();
+        let (here, below) = runs.split_at(n_runs);
+        here.iter().for_each(|run| border.visit(run, &mut steps[run.object as usize]));
+        runs = below;
     }
-    Ok(steps.iter().map(Steps::length).collect())
+    steps.iter().map(Steps::length).collect()
 }
 
 /// How many border pixels continue the border by each length.
@@ -47,74 +51,64 @@ impl Steps {
     }
 }
 
+/// The labels of border pixels, 0 for all others, of a row and the rows above and below.
 struct Border<'a> {
     labels: View<'a, u32>,
-    /// 1 for pixels of an object that have another value, or the edge, beside them.
-    is_border: Raster<u8>,
+    /// With a column of 0 at either end.
+    rows: [Vec<u32>; 3],
 }
 
-impl Border<'_> {
-    fn visit(&self, run: &ObjectRun, steps: &mut Steps) {
-        let marks = self.is_border.view().row(run.y as usize);
-        for x in run.columns() {
-            if marks[x] != 0 {
-                let count = |offsets: &[(isize, isize); 4]| self.count(run.y as usize, x, offsets);
-                steps.add(
-                    count(&[(-1, 0), (0, -1), (0, 1), (1, 0)]),
-                    count(&[(-1, -1), (-1, 1), (1, -1), (1, 1)]),
-                );
+impl<'a> Border<'a> {
+    fn new(labels: View<'a, u32>) -> Self {
+        let empty = || vec![0; labels.width() + 2];
+        let mut border = Self { labels, rows: [empty(), empty(), empty()] };
+        border.mark_below(0);
+        border
+    }
+
+    fn advance_to(&mut self, y: usize) {
+        self.rows.rotate_left(1);
+        self.mark_below(y + 1);
+    }
+
+    /// Puts the border pixels of row `y` into the last of the three rows.
+    fn mark_below(&mut self, y: usize) {
+        let labels = self.labels;
+        let target = &mut self.rows[2];
+        target.fill(0);
+        if y < labels.height() {
+            let inner = &mut target[1..=labels.width()];
+            inner.copy_from_slice(labels.row(y));
+            if y > 0 && y + 1 < labels.height() && inner.len() > 2 {
+                clear_inside(labels.row(y - 1), labels.row(y), labels.row(y + 1), inner);
             }
         }
     }
 
-    /// How many of the neighbours are border pixels of the same object.
-    fn count(&self, y: usize, x: usize, offsets: &[(isize, isize); 4]) -> u32 {
-        let (height, width) = (self.labels.height(), self.labels.width());
-        let own = self.labels.pixels[y * width + x];
-        let is_same = |&(dy, dx): &(isize, isize)| {
-            let (y, x) = (y.wrapping_add_signed(dy), x.wrapping_add_signed(dx));
-            let at = y.wrapping_mul(width).wrapping_add(x);
-            y < height
-                && x < width
-                && self.labels.pixels[at] == own
-                && self.is_border.view().pixels[at] != 0
-        };
-        offsets.iter().filter(|offset| is_same(offset)).count() as u32
-    }
-}
-
-fn mark_border(labels: View<'_, u32>) -> Result<Raster<u8>> {
-    let mut marks = Raster::unset(labels.shape)?;
-    let last = labels.height().saturating_sub(1);
-    for (y, target) in marks.rows_mut().enumerate() {
-        let row = labels.row(y);
-        if y == 0 || y == last || row.len() < 3 {
-            mark_objects(row, target);
-        } else {
-            mark_row(labels.row(y - 1), row, labels.row(y + 1), target);
+    fn visit(&self, run: &ObjectRun, steps: &mut Steps) {
+        let columns = run.start as usize..run.end as usize + 2;
+        let [above, row, below] = self.rows.each_ref().map(|row| row[columns.clone()].windows(3));
+        for ((above, row), below) in above.zip(row).zip(below) {
+            if row[1] != 0 {
+                let count =
+                    |others: [u32; 4]| others.map(|other| u32::from(other == row[1])).iter().sum();
+                let n_beside = count([above[1], row[0], row[2], below[1]]);
+                steps.add(n_beside, count([above[0], above[2], below[0], below[2]]));
+            }
         }
     }
-    Ok(marks)
 }
 
-/// Along the edge of the image every pixel of an object is on its border.
-fn mark_objects(row: &[u32], target: &mut [u8]) {
-    for (mark, &label) in target.iter_mut().zip(row) {
-        *mark = u8::from(label != 0);
-    }
-}
-
-fn mark_row(above: &[u32], row: &[u32], below: &[u32], target: &mut [u8]) {
+/// Sets pixels to 0 that have the same label on all four sides; not those of the first and
+/// last column, which are always on the border.
+fn clear_inside(above: &[u32], row: &[u32], below: &[u32], target: &mut [u32]) {
     let last = row.len() - 1;
-    mark_objects(row, target);
     let sides = row.iter().zip(&row[2..]);
     let vertical = above[1..last].iter().zip(&below[1..last]);
-    let neighbours = sides.zip(vertical).zip(&row[1..last]);
-    for (mark, (((&left, &right), (&above, &below)), &own)) in
-        target[1..last].iter_mut().zip(neighbours)
-    {
-        let differences = (left ^ own) | (right ^ own) | (above ^ own) | (below ^ own);
-        *mark &= u8::from(differences != 0);
+    let neighbours = sides.zip(vertical);
+    for (own, ((&left, &right), (&above, &below))) in target[1..last].iter_mut().zip(neighbours) {
+        let differences = (left ^ *own) | (right ^ *own) | (above ^ *own) | (below ^ *own);
+        *own = if differences == 0 { 0 } else { *own };
     }
 }
 
@@ -126,7 +120,7 @@ mod tests {
 
     fn of(width: u32, pixels: &[u32]) -> Vec<f64> {
         let labels = View { shape: PlaneShape::new(pixels.len() as u32 / width, width), pixels };
-        perimeters(labels, &Objects::of(labels)).unwrap()
+        perimeters(labels, &Objects::of(labels))
     }
 
     #[test]

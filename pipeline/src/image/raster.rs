@@ -10,11 +10,16 @@ use polystore::{
 
 use crate::{Error, Result};
 
-/// Values in memory that comes from the shared pool and goes back to it: touched pages are
-/// several times faster to write than fresh ones.
-pub(crate) struct Pooled<T> {
-    bytes: PooledBuffer,
-    element: PhantomData<T>,
+/// Memory from here on comes from the shared pool; less is not worth asking it.
+const MIN_POOLED_BYTES: usize = 64 << 10;
+
+/// Values in memory that, when it is large, comes from the shared pool and goes back to it:
+/// pages touched before are several times faster to write than fresh ones.
+pub(crate) enum Pooled<T> {
+    /// From the pool.
+    Large(PooledBuffer, PhantomData<T>),
+    /// Allocated.
+    Small(Vec<T>),
 }
 
 impl<T: Element> Pooled<T> {
@@ -24,7 +29,11 @@ impl<T: Element> Pooled<T> {
             .checked_mul(size_of::<T>())
             .filter(|&n_bytes| n_bytes < isize::MAX as usize / 2)
             .ok_or_else(|| Error::function(format!("{len} values do not fit into memory")))?;
-        Ok(Self { bytes: BufferPool::global().take(n_bytes, 0), element: PhantomData })
+        Ok(if n_bytes < MIN_POOLED_BYTES {
+            Self::Small(vec![T::default(); len])
+        } else {
+            Self::Large(BufferPool::global().take(n_bytes, 0), PhantomData)
+        })
     }
 
     /// `len` values of `value`.
@@ -35,11 +44,17 @@ impl<T: Element> Pooled<T> {
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
-        cast_slice(&self.bytes)
+        match self {
+            Self::Large(bytes, _) => cast_slice(bytes),
+            Self::Small(values) => values,
+        }
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        cast_slice_mut(&mut self.bytes)
+        match self {
+            Self::Large(bytes, _) => cast_slice_mut(bytes),
+            Self::Small(values) => values,
+        }
     }
 }
 
@@ -89,7 +104,10 @@ impl<T: Element> Raster<T> {
 
     /// The finished plane; the pixels are not copied.
     pub(crate) fn into_plane(self) -> Result<Plane> {
-        Ok(Plane::new(T::PIXEL_TYPE, self.shape, self.pixels.bytes.freeze())?)
+        Ok(match self.pixels {
+            Pooled::Large(bytes, _) => Plane::new(T::PIXEL_TYPE, self.shape, bytes.freeze())?,
+            Pooled::Small(values) => Plane::from_vec(self.shape, values)?,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use polystore::Element;
 
-use super::raster::View;
+use super::{raster::View, sums::sum_pairs};
 
 /// The energy of differences between pixels two apart, along both axes (after Brenner et
 /// al., J. Histochem. Cytochem. 24, 1976). Larger is sharper, among images of one scene.
@@ -16,9 +16,8 @@ pub(crate) fn sharpness<T: Element>(image: View<'_, T>) -> f64 {
 }
 
 fn energy<T: Element>(pixels: &[T], others: &[T]) -> f64 {
-    let squares = pixels.iter().zip(others).map(|(pixel, other)| {
+    sum_pairs(pixels, others, |pixel, other| {
         let difference = pixel.to_f64() - other.to_f64();
-        difference * difference
-    });
-    squares.filter(|square| !square.is_nan()).sum()
+        if difference.is_nan() { 0.0 } else { difference * difference }
+    })
 }

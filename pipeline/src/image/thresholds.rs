@@ -27,6 +27,7 @@ pub(crate) fn otsu(histogram: &Histogram) -> f64 {
 }
 
 /// The pixels up to a bin: how many, and their mean.
+#[derive(Clone, Copy)]
 struct Class {
     n_pixels: f64,
     mean: f64,
@@ -36,12 +37,16 @@ struct Class {
 /// values of single-precision images: ties are broken by rounding, so it must be the same.
 fn classes(histogram: &Histogram, bins: impl Iterator<Item = usize>) -> Vec<Class> {
     let round = rounding(histogram);
-    let (mut n_pixels, mut total) = (0.0, 0.0);
+    let mut total = 0.0;
+    let mut class = Class { n_pixels: 0.0, mean: 0.0 };
     let grow = bins.map(|bin| {
         let count = single(f64::from(histogram.counts[bin]));
-        n_pixels = single(n_pixels + count);
-        total = round(total + round(count * histogram.centers[bin]));
-        Class { n_pixels, mean: round(total / n_pixels) }
+        if count > 0.0 {
+            total = round(total + round(count * histogram.centers[bin]));
+            class.n_pixels = single(class.n_pixels + count);
+            class.mean = round(total / class.n_pixels);
+        }
+        class
     });
     grow.collect()
 }
@@ -87,34 +92,36 @@ pub(crate) fn triangle(histogram: &Histogram) -> f64 {
     centers[bin(best.0)]
 }
 
+/// Values summed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) n: f64,
+    pub(crate) sum: f64,
+}
+
+impl Tally {
+    fn mean(self) -> f64 {
+        self.sum / self.n
+    }
+}
+
 /// Li's minimum cross-entropy threshold by the iteration of Li and Tam (Pattern Recognition
-/// Letters 19, 1998) from the mean on, until it moves by at most `tolerance`. `values` are
-/// finite numbers with their counts; `None` when there are none.
-pub(crate) fn li(values: impl Iterator<Item = (f64, f64)> + Clone, tolerance: f64) -> Option<f64> {
-    let smallest = values.clone().map(|(value, _)| value).reduce(f64::min)?;
-    // The logarithm needs positive numbers.
-    let positive = values.map(|(value, count)| (value - smallest, count));
-    let mut next = mean(positive.clone())?;
+/// Letters 19, 1998) from the mean on, until it moves by at most `tolerance`. `all` are
+/// values of which the smallest is 0, and `up_to` tells of those that are at most so large.
+pub(crate) fn li(all: Tally, up_to: impl Fn(f64) -> Tally, tolerance: f64) -> f64 {
+    let mut next = all.mean();
     let mut current = f64::NEG_INFINITY;
     while (next - current).abs() > tolerance {
         current = next;
-        let below = mean(positive.clone().filter(|&(value, _)| value <= current));
-        let above = mean(positive.clone().filter(|&(value, _)| value > current));
-        next = match (below, above) {
-            (Some(below), Some(above)) if below > 0.0 => {
-                (below - above) / (below.ln() - above.ln())
-            }
-            _ => break,
-        };
+        let below = up_to(current);
+        let above = Tally { n: all.n - below.n, sum: all.sum - below.sum };
+        if below.sum <= 0.0 || above.n <= 0.0 {
+            break;
+        }
+        let (below, above) = (below.mean(), above.mean());
+        next = (below - above) / (below.ln() - above.ln());
     }
-    Some(next + smallest)
-}
-
-fn mean(values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let add =
-        |(total, n): (f64, f64), (value, count): (f64, f64)| (total + value * count, n + count);
-    let (total, n) = values.fold((0.0, 0.0), add);
-    (n > 0.0).then(|| total / n)
+    next
 }
 
 #[cfg(test)]
@@ -127,7 +134,15 @@ mod tests {
     #[test]
     fn thresholds_lie_between_two_groups() {
         let histogram = u8::histogram(&TWO_GROUPS).unwrap();
-        let li = li(TWO_GROUPS.iter().map(|&value| (f64::from(value), 1.0)), 0.5).unwrap();
+        let up_to = |limit: f64| {
+            let values = TWO_GROUPS.iter().map(|&value| f64::from(value) - 10.0);
+            let below = values.filter(|&value| value <= limit);
+            below.fold(Tally::default(), |tally, value| Tally {
+                n: tally.n + 1.0,
+                sum: tally.sum + value,
+            })
+        };
+        let li = li(up_to(f64::INFINITY), up_to, 0.5) + 10.0;
         for threshold in [otsu(&histogram), li] {
             assert!((12.0..199.0).contains(&threshold), "{threshold}");
         }
@@ -138,7 +153,5 @@ mod tests {
         let histogram = u16::histogram(&[5, 5]).unwrap();
         assert_eq!(otsu(&histogram), 5.0);
         assert_eq!(triangle(&histogram), 5.0);
-        assert_eq!(li([(5.0, 2.0)].into_iter(), 0.5), Some(5.0));
-        assert_eq!(li(std::iter::empty(), 0.5), None);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-/// What a backend can do. Every flag is positive, and says what happens without it.
+/// What a backend can do. Every flag is positive, and says what happens without it; where
+/// that is `Unsupported`, a place that is read-only may answer `PermissionDenied` instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Writes of any kind work. Without: they answer `Unsupported` or `PermissionDenied`.
+    /// Writes of any kind work. Without: `Unsupported`.
     pub write: bool,
     /// Blobs can be read (and written, with `write`). Without: `Unsupported`.
     pub blobs: bool,

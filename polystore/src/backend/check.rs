@@ -1,6 +1,8 @@
 //! Checks of a request against the image that it addresses; the same for every backend.
 
-use crate::{Error, Plane, PlaneRequest, PlaneShape, Region, Result, model::ImageStructure};
+use crate::{
+    Error, ErrorKind, Plane, PlaneRequest, PlaneShape, Region, Result, model::ImageStructure,
+};
 
 impl PlaneRequest {
     /// Checks index, level and region against `image` and returns the shape of the answer.
@@ -9,9 +11,14 @@ impl PlaneRequest {
     /// is checked with the index that the name says.
     ///
     /// # Errors
-    /// `InvalidInput` naming what does not fit.
+    /// `InvalidInput` naming what does not fit; `MissingPlane` for a plane that is absent by
+    /// design.
     pub fn check_read(&self, image: &ImageStructure) -> Result<PlaneShape> {
         self.check_index(image)?;
+        if !image.declares(self.index) {
+            let message = format!("plane {} was never meant to be acquired", self.index);
+            return Err(Error::new(ErrorKind::MissingPlane, message).with_path(&self.path));
+        }
         if self.level >= image.n_levels {
             let message = format!("level {} of an image with {}", self.level, image.n_levels);
             return Err(Error::invalid_input(message).with_path(self));
@@ -34,6 +41,12 @@ impl PlaneRequest {
         let refuse = |message: String| Err(Error::invalid_input(message).with_path(self));
         if self.level != 0 {
             return refuse(format!("level {} cannot be written, only level 0", self.level));
+        }
+        if !image.declares(self.index) {
+            return refuse(format!(
+                "plane {} is absent by design and cannot be written",
+                self.index
+            ));
         }
         let shape = image.sizes.plane_shape();
         let region = self.checked_region(self.region.unwrap_or(shape.full()), shape)?;

@@ -253,10 +253,11 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
         Err(self.unsupported("create directories").with_path(path))
     }
 
-    /// Deletes a blob, an image, or a directory with everything below when `recursive`.
+    /// Deletes a blob, an image with what belongs to it, or a directory with everything below
+    /// when `recursive`.
     ///
-    /// What a plate declares stays declared when images or wells of it are deleted: their
-    /// planes are missing, and can be written again.
+    /// What a plate declares stays declared, and there, when wells or images of it are
+    /// deleted: only their content goes. Their planes are missing, and can be written again.
     ///
     /// # Errors
     /// `NotFound`; `InvalidInput` for a directory that is not empty without `recursive`,

@@ -1,6 +1,6 @@
 //! Runs all cases and says how they ended.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::conformance::{Outcome, Subject, cases};
 
@@ -16,27 +16,43 @@ pub struct Report {
 impl Report {
     /// Whether no case failed, and at least one passed.
     pub fn is_conformant(&self) -> bool {
-        let failed = self.outcomes.iter().any(|(_, end)| matches!(end, Outcome::Failed(_)));
-        !failed && self.n_passed() > 0
+        self.failed().next().is_none() && self.n_passed() > 0
     }
 
     /// Cases that passed.
     pub fn n_passed(&self) -> usize {
         self.outcomes.iter().filter(|(_, end)| *end == Outcome::Passed).count()
     }
+
+    /// Cases that failed, with what was expected and found.
+    pub fn failed(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.outcomes.iter().filter_map(|(name, end)| match end {
+            Outcome::Failed(reason) => Some((*name, reason.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Why cases were not tested, and how many for each reason.
+    pub fn ignored(&self) -> BTreeMap<&str, usize> {
+        let mut reasons = BTreeMap::new();
+        for (_, end) in &self.outcomes {
+            if let Outcome::Ignored(reason) | Outcome::Unavailable(reason) = end {
+                *reasons.entry(reason.as_str()).or_default() += 1;
+            }
+        }
+        reasons
+    }
 }
 
-/// One line per case that did not pass, and a line that counts them.
+/// A line for each case that failed, one for each reason that cases were ignored for, and
+/// one that counts.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, outcome) in &self.outcomes {
-            let (word, reason) = match outcome {
-                Outcome::Passed => continue,
-                Outcome::Ignored(reason) => ("ignored", reason),
-                Outcome::Unavailable(reason) => ("not available", reason),
-                Outcome::Failed(reason) => ("FAILED", reason),
-            };
-            writeln!(f, "{}/{name}: {word}: {reason}", self.subject)?;
+        for (name, reason) in self.failed() {
+            writeln!(f, "{}/{name} FAILED: {reason}", self.subject)?;
+        }
+        for (reason, n) in self.ignored() {
+            writeln!(f, "{}: {n} cases ignored: {reason}", self.subject)?;
         }
         write!(f, "{}: {} of {} cases passed", self.subject, self.n_passed(), self.outcomes.len())
     }

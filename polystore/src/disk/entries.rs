@@ -6,6 +6,7 @@ use std::{
     io,
     ops::Range,
     os::unix::fs::FileExt,
+    path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
@@ -36,11 +37,15 @@ impl DiskBackend {
 
     /// Images, wells and planes of plates that have no file or folder of their own.
     fn stat_virtual(&self, path: &VirtualPath) -> Result<Entry> {
-        if self.declared_image(path, Default::default())?.is_some() {
+        if let Some(declared) = self.declared_image(path, Default::default())?
+            && declared.path == *path
+        {
             return Ok(entry(path.clone(), EntryKind::Image, None));
         }
         let Some((below, plate)) = self.plates.above(path) else { return Err(not_found(path)) };
-        if plate.index().resolve(&below, Default::default()).is_some() {
+        // A plane by its name is there when it is stored, an image when it is declared.
+        if plate.index().ordinal(&below).is_some() || self.locate(path, Default::default()).is_ok()
+        {
             return Ok(entry(path.clone(), EntryKind::Image, None));
         }
         let is_folder = plate.index().below(&below).is_some();
@@ -55,6 +60,9 @@ impl DiskBackend {
     pub(super) fn list_path(&self, dir: &VirtualPath) -> Result<Vec<Entry>> {
         let mut names: BTreeMap<String, Entry> = BTreeMap::new();
         let on_disk = self.list_files(dir, &mut names);
+        if on_disk.is_err() && self.stat_path(dir).is_ok_and(|at| at.kind == EntryKind::Image) {
+            return Err(Error::invalid_input("is an image, not a folder").with_path(dir));
+        }
         let images = self.images_in(dir, on_disk.is_ok(), &mut names)?;
         if !images {
             on_disk?;
@@ -185,19 +193,21 @@ impl DiskBackend {
         }
         let target = self.target(path)?;
         if target.is_dir() {
-            return Err(
-                Error::new(ErrorKind::AlreadyExists, "a folder has this name").with_path(path)
-            );
+            return Err(taken("a folder", path));
+        }
+        if self.declared_image(path, Default::default())?.is_some_and(|found| found.path == *path) {
+            return Err(taken("an image", path));
         }
         atomic::write_bytes(&target, data, mode).map_err(|error| error.with_outer_path(path))
     }
 
     pub(super) fn make_folder(&self, path: &VirtualPath) -> Result<()> {
         let target = self.target(path)?;
+        if self.declared_image(path, Default::default())?.is_some_and(|found| found.path == *path) {
+            return Err(taken("an image", path));
+        }
         fs::create_dir_all(target).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                Error::new(ErrorKind::AlreadyExists, "a file has this name").with_path(path)
-            }
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => taken("a file", path),
             _ => Error::io(error, "create the folder", path),
         })
     }
@@ -254,38 +264,46 @@ impl DiskBackend {
     }
 
     pub(super) fn rename_path(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
-        if from.is_root() || to.is_root() || to.starts_with(from) && to != from {
-            return Err(Error::invalid_input(format!("cannot be moved to {to}")).with_path(from));
+        if from.is_root() {
+            return Err(Error::invalid_input("the root cannot be moved").with_path(from));
         }
         let source = self.target(from)?;
-        let target = self.target(to)?;
         if fs::symlink_metadata(&source).is_err() {
             return Err(not_found(from));
         }
-        if fs::symlink_metadata(&target).is_ok() {
-            return Err(
-                Error::new(ErrorKind::AlreadyExists, "something has this name").with_path(to)
-            );
+        if to.is_root() || fs::symlink_metadata(self.root.join(to)).is_ok() {
+            return Err(taken("something", to));
         }
+        if to.starts_with(from) {
+            return Err(Error::invalid_input(format!("cannot be moved into itself, to {to}"))
+                .with_path(from));
+        }
+        let target = self.target(to)?;
         let fail = |error| Error::io(error, "move", from);
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(fail)?;
-        }
-        rustix::fs::renameat_with(
-            rustix::fs::CWD,
-            &source,
-            rustix::fs::CWD,
-            &target,
-            rustix::fs::RenameFlags::NOREPLACE,
-        )
-        .map_err(|error| match error {
-            rustix::io::Errno::EXIST => {
-                Error::new(ErrorKind::AlreadyExists, "something has this name").with_path(to)
-            }
-            other => fail(other.into()),
+        let folder = |path: &Path| path.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let (left, entered) = (folder(&source), folder(&target));
+        fs::create_dir_all(&entered).map_err(fail)?;
+        rename_new(&source, &target).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => taken("something", to),
+            _ => fail(error),
         })?;
+        atomic::sync_folder(&entered)?;
+        atomic::sync_folder(&left)?;
         self.forget(from);
         Ok(())
+    }
+}
+
+/// Renames without replacing; where the file system cannot promise that, the name was free
+/// a moment ago.
+fn rename_new(source: &Path, target: &Path) -> io::Result<()> {
+    use rustix::{
+        fs::{CWD, RenameFlags, renameat_with},
+        io::Errno,
+    };
+    match renameat_with(CWD, source, CWD, target, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(source, target),
+        result => Ok(result?),
     }
 }
 
@@ -293,8 +311,13 @@ fn entry(path: VirtualPath, kind: EntryKind, size_bytes: Option<u64>) -> Entry {
     Entry { path, kind, size_bytes }
 }
 
+/// The error of a name that something else has.
+pub(super) fn taken(what: &str, path: &VirtualPath) -> Error {
+    Error::new(ErrorKind::AlreadyExists, format!("{what} has this name")).with_path(path)
+}
+
 /// Names of the images that files in `folder` declare.
-fn declarations(folder: &std::path::Path, dir: &VirtualPath) -> Result<Vec<String>> {
+fn declarations(folder: &Path, dir: &VirtualPath) -> Result<Vec<String>> {
     let fail = |error| Error::io(error, "list", dir);
     let mut names = Vec::new();
     for found in fs::read_dir(folder).map_err(fail)? {

@@ -28,10 +28,9 @@ impl DiskBackend {
                 Some((known, names)) if *known == folder => names,
                 _ => &listed.insert((folder.clone(), self.names_in(&folder)?)).1,
             };
-            inventory.images.push(ImageInventory::from_fn(image.sizes, |index| {
+            inventory.images.push(ImageInventory::of_image(image, |index| {
                 let file = declared::plane_file(&path, image, index);
-                let there = file.is_ok_and(|file| names.contains(file.name().unwrap_or("")));
-                if there { PlaneState::Present } else { PlaneState::Missing }
+                file.is_ok_and(|file| names.contains(file.name().unwrap_or("")))
             }));
         }
         Ok(inventory)
@@ -45,14 +44,11 @@ impl DiskBackend {
     ) -> ImageInventory {
         let file = self.root.join(path);
         if !file.exists() {
-            return ImageInventory::uniform(image.sizes, PlaneState::Missing);
+            return ImageInventory::of_image(image, |_| false);
         }
         match self.headers.open(&file) {
             Ok((_, header)) => {
-                ImageInventory::from_fn(image.sizes, |index| match header.locate(index) {
-                    Some(_) => PlaneState::Present,
-                    None => PlaneState::Missing,
-                })
+                ImageInventory::of_image(image, |index| header.locate(index).is_some())
             }
             Err(error) => {
                 notes.push(error.chain());

@@ -65,8 +65,11 @@ impl DiskBackend {
             Ok(file) if file.is_file() => {
                 return Ok(Located { file, address: Address::Index(index), expected: None });
             }
+            Ok(_) => {
+                return Err(Error::invalid_data("is a folder, not an image").with_path(path));
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Err(_) => {}
         }
         if let Some(declared) = self.declared_image(path, index)? {
             return self.locate_declared(&declared);
@@ -131,6 +134,9 @@ impl DiskBackend {
     pub(super) fn locate_declared(&self, declared: &DeclaredImage) -> Result<Located> {
         let DeclaredImage { image, index, path } = declared;
         check_index(path, image, *index)?;
+        if !image.declares(*index) {
+            return Err(missing(path, *index, PlaneState::AbsentByDesign));
+        }
         let container = declared::is_container(path);
         let (file, address) = match container {
             true => (path.clone(), Address::Index(*index)),

@@ -117,6 +117,18 @@ impl DiskBackend {
         self.sources.forget(path);
     }
 
+    /// Refuses to declare an image where a file or folder is that is not the image's own.
+    fn check_free(&self, path: &VirtualPath) -> Result<()> {
+        let own = self.declared_image(path, Default::default())?.is_some();
+        match self.root.existing(path) {
+            Ok(found) if !own => {
+                let what = if found.is_dir() { "a folder" } else { "a file" };
+                Err(entries::taken(what, path))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn named<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| error.with_backend(self.to_string()))
     }
@@ -227,6 +239,9 @@ impl VirtualBackend for DiskBackend {
         structure.check()?;
         let result = path.join(declared::PLATE_FILE).and_then(|file| {
             let target = self.target(&file)?;
+            if self.declared_image(path, Default::default())?.is_some_and(|at| at.path == *path) {
+                return Err(entries::taken("an image", path));
+            }
             let folder = self.root.join(path);
             let same = || Ok(declared::read_plate(&folder)?.as_ref() == Some(structure));
             write::declare(&target, &declared::to_text(structure)?, same)
@@ -240,6 +255,7 @@ impl VirtualBackend for DiskBackend {
         image.check()?;
         let result = declared::image_file(path).and_then(|file| {
             let target = self.target(&file)?;
+            self.check_free(path)?;
             let same =
                 || Ok(declared::read_image(&self.root.join(&file))?.as_ref() == Some(&image));
             write::declare(&target, &declared::to_text(&image)?, same)

@@ -9,12 +9,14 @@ use crate::{
 
 impl RoiStore for DiskBackend {
     fn write_rois(&self, image: &VirtualPath, rois: &[Roi]) -> Result<()> {
+        self.named(self.stat_path(image))?;
         let content = self.named(roi::write_archive(rois))?;
         let path = archive_of(image)?;
         self.named(self.write_file(&path, &content, WriteMode::Overwrite))
     }
 
     fn read_rois(&self, image: &VirtualPath) -> Result<Vec<Roi>> {
+        self.named(self.stat_path(image))?;
         let path = archive_of(image)?;
         match self.read_file(&path, None) {
             Ok(content) => {

@@ -58,10 +58,10 @@ impl Root {
         if self.folder == Path::new("/") {
             return match std::fs::metadata(&joined) {
                 Ok(_) => Ok(joined),
-                Err(error) => Err(Error::io(error, "open", path)),
+                Err(error) => Err(cannot_open(error, path)),
             };
         }
-        let canonical = joined.canonicalize().map_err(|error| Error::io(error, "open", path))?;
+        let canonical = joined.canonicalize().map_err(|error| cannot_open(error, path))?;
         self.check(path, &canonical)?;
         Ok(canonical)
     }
@@ -79,8 +79,14 @@ impl Root {
                 Ok(canonical) if canonical.starts_with(&self.folder) => break,
                 Ok(canonical) => return Err(leaves(path, &canonical, &self.folder)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                    return Err(in_the_way(path));
+                }
                 Err(error) => return Err(Error::io(error, "open", path)),
             }
+        }
+        if parent_is_file(&self.join(&parent)) {
+            return Err(in_the_way(path));
         }
         Ok(joined)
     }
@@ -96,6 +102,24 @@ impl Root {
     pub(crate) fn allows(&self, canonical: &Path) -> bool {
         self.allowed.iter().any(|folder| canonical.starts_with(folder))
     }
+}
+
+/// A path below a file names nothing, as any other that is not there.
+fn cannot_open(error: std::io::Error, path: &VirtualPath) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::NotADirectory => {
+            Error::not_found("a file is in the way").with_path(path).with_source(error)
+        }
+        _ => Error::io(error, "open", path),
+    }
+}
+
+fn in_the_way(path: &VirtualPath) -> Error {
+    Error::new(ErrorKind::AlreadyExists, "a file is in the way of a folder").with_path(path)
+}
+
+fn parent_is_file(parent: &Path) -> bool {
+    std::fs::metadata(parent).is_ok_and(|metadata| !metadata.is_dir())
 }
 
 fn leaves(path: &VirtualPath, target: &Path, folder: &Path) -> Error {

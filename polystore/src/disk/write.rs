@@ -17,14 +17,13 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Result, VirtualPath, WriteMode, atomic,
-    fan_out,
-    model::{ImageStructure, PhysicalSize},
+    fan_out, model::ImageStructure,
 };
 
 /// One file to write.
 enum Job<'a> {
     /// A file of one plane.
-    Single { path: VirtualPath, plane: &'a Plane, physical_size: PhysicalSize },
+    Single { path: VirtualPath, plane: &'a Plane, beside: WritePlane },
     /// Planes of an image that is one file.
     Container { path: VirtualPath, image: ImageStructure, planes: Vec<(PlaneIndex, &'a Plane)> },
 }
@@ -53,9 +52,14 @@ impl DiskBackend {
                     check_fits(request, plane, &declared)?;
                     let DeclaredImage { image, index, path } = declared;
                     if !declared::is_container(&path) {
-                        let physical_size = image.physical_size;
+                        let beside = WritePlane {
+                            compression: self.options.compression,
+                            physical_size: image.physical_size,
+                            n_levels: image.n_levels,
+                            kind: image.kind,
+                        };
                         let path = declared::plane_file(&path, &image, index)?;
-                        jobs.push(Job::Single { path, plane, physical_size });
+                        jobs.push(Job::Single { path, plane, beside });
                         continue;
                     }
                     let at = *containers.entry(path.clone()).or_insert(jobs.len());
@@ -66,35 +70,43 @@ impl DiskBackend {
                         }
                     }
                 }
-                None => jobs.push(single_file(request, plane)?),
+                None => jobs.push(self.single_file(request, plane)?),
             }
         }
         Ok(jobs)
     }
 
+    fn single_file<'a>(&self, request: &PlaneRequest, plane: &'a Plane) -> Result<Job<'a>> {
+        let name = request.path.name().unwrap_or("");
+        if format::format_of(name).is_none() {
+            return Err(Error::not_found("no image was declared here")
+                .with_path(request)
+                .with_hint(
+                    "declare the plate or image first, or name an image file such as a.tif",
+                ));
+        }
+        if request.index != PlaneIndex::default() {
+            return Err(Error::invalid_input("a file of its own holds one plane, with index 0")
+                .with_path(request)
+                .with_hint("declare an image with several planes first"));
+        }
+        let beside = WritePlane { compression: self.options.compression, ..WritePlane::default() };
+        Ok(Job::Single { path: request.path.clone(), plane, beside })
+    }
+
     fn write_job(&self, job: &Job<'_>) -> Result<()> {
         match job {
-            Job::Single { path, plane, physical_size } => {
-                self.write_single(path, plane, *physical_size)
-            }
+            Job::Single { path, plane, beside } => self.write_single(path, plane, beside),
             Job::Container { path, image, planes } => self.write_container(path, image, planes),
         }
     }
 
-    fn write_single(
-        &self,
-        path: &VirtualPath,
-        plane: &Plane,
-        physical_size: PhysicalSize,
-    ) -> Result<()> {
+    fn write_single(&self, path: &VirtualPath, plane: &Plane, beside: &WritePlane) -> Result<()> {
         let target = self.target(path)?;
         let format = format::format_of(path.name().unwrap_or("")).ok_or_else(|| {
             Error::unsupported("is not an image file by its name").with_path(path)
         })?;
-        let options = WritePlane { compression: self.options.compression, physical_size };
-        atomic::write_file(&target, WriteMode::Overwrite, |file| {
-            format.write(file, plane, &options)
-        })
+        atomic::write_file(&target, WriteMode::Overwrite, |file| format.write(file, plane, beside))
     }
 
     /// Writes a file with the planes it has already and the new ones. One writer at a time;
@@ -177,42 +189,9 @@ fn check_whole(request: &PlaneRequest) -> Result<()> {
 }
 
 fn check_fits(request: &PlaneRequest, plane: &Plane, declared: &DeclaredImage) -> Result<()> {
-    let DeclaredImage { image, index, .. } = declared;
-    if !image.sizes.contains(*index) {
-        return Err(Error::invalid_input(format!(
-            "there is no plane {index}; the image has {}",
-            image.sizes
-        ))
-        .with_path(request));
-    }
-    let wanted = (image.pixel_type, image.sizes.plane_shape());
-    if (plane.pixel_type(), plane.shape()) == wanted {
-        return Ok(());
-    }
-    Err(Error::invalid_input(format!(
-        "plane of {} {} does not fit the image, which declares {} {}",
-        plane.shape(),
-        plane.pixel_type(),
-        wanted.1,
-        wanted.0
-    ))
-    .with_path(request))
-}
-
-fn single_file<'a>(request: &PlaneRequest, plane: &'a Plane) -> Result<Job<'a>> {
-    let name = request.path.name().unwrap_or("");
-    if format::format_of(name).is_none() {
-        return Err(Error::not_found("no image was declared here")
-            .with_path(request)
-            .with_hint("declare the plate or image first, or name an image file such as a.tif"));
-    }
-    if request.index != PlaneIndex::default() {
-        return Err(Error::invalid_input("a file of its own holds one plane, with index 0")
-            .with_path(request)
-            .with_hint("declare an image with several planes first"));
-    }
-    let physical_size = PhysicalSize::default();
-    Ok(Job::Single { path: request.path.clone(), plane, physical_size })
+    // A plane that was addressed by its name is checked with the index that the name says.
+    let addressed = PlaneRequest { index: declared.index, ..request.clone() };
+    addressed.check_write(&declared.image, plane).map(|_| ())
 }
 
 /// An advisory lock on a file that is rewritten as a whole.

@@ -23,21 +23,20 @@ impl State {
         structure: &PlateStructure,
     ) -> Result<()> {
         structure.check()?;
-        if let Some(node) = self.root.get(path) {
-            match &node.content {
-                Content::Plate(there) if **there.structure() == *structure => return Ok(()),
-                Content::Plate(_) => return Err(exists("another plate is there")),
-                Content::Directory if node.children.is_empty() => {}
-                _ => return Err(exists("something else is there")),
-            }
+        match self.root.get(path).map(|node| &node.content) {
+            None | Some(Content::Directory) => {}
+            Some(Content::Plate(there)) if **there.structure() == *structure => return Ok(()),
+            Some(Content::Plate(_)) => return Err(exists("another plate is there")),
+            Some(_) => return Err(exists("a file or image is there")),
         }
-        let mut plate = Node::default();
         for (_, image) in structure.images() {
-            plate.put(&image.path, Content::Image(Image::declared(image.clone())))?;
+            self.root.check_is_free(&path.append(&image.path))?;
         }
-        let node = self.root.make_directories(path)?;
-        node.content = Content::Plate(Arc::new(PlateIndex::new(Arc::new(structure.clone()))));
-        node.children = plate.children;
+        let plate = self.root.make_directories(path)?;
+        for (_, image) in structure.images() {
+            plate.put(&image.path, Content::Image(Image::declared(image.clone()).into()))?;
+        }
+        plate.content = Content::Plate(Arc::new(PlateIndex::new(Arc::new(structure.clone()))));
         Ok(())
     }
 
@@ -48,25 +47,18 @@ impl State {
     ) -> Result<()> {
         image.check()?;
         let image = ImageStructure { path: path.clone(), ..image.clone() };
-        match self.locate(path, PlaneIndex::default()) {
-            Ok(located) if located.image != *path => {
-                return Err(exists("a plane of a declared image has this name"));
-            }
-            Ok(located) => {
-                let there = ImageStructure { path: path.clone(), ..located.structure.clone() };
-                let is_gone = located.planes.is_none();
-                if there != image || self.is_undeclared(path) {
-                    return Err(exists("another image is there"));
-                } else if !is_gone {
-                    return Ok(());
-                }
-            }
-            Err(_) if self.root.get(path).is_some() => {
-                return Err(exists("something else is there"));
-            }
-            Err(_) => {}
+        if let Some(Content::Image(there)) = self.root.get(path).map(|node| &node.content) {
+            let declared = ImageStructure { path: path.clone(), ..there.structure.clone() };
+            return match there.declared && declared == image {
+                true => Ok(()),
+                false => Err(exists("another image is there")),
+            };
         }
-        self.root.put(path, Content::Image(Image::declared(image)))
+        self.root.check_is_free(path)?;
+        if self.locate(path, PlaneIndex::default()).is_ok() {
+            return Err(exists("a plane of a declared image has this name"));
+        }
+        self.root.put(path, Content::Image(Image::declared(image).into()))
     }
 
     /// Stores one plane or part of one.
@@ -84,10 +76,6 @@ impl State {
         let region = resolved.check_write(located.structure, plane)?;
         let (path, index, old) = (located.image.clone(), located.index, located.id());
         let shape = located.structure.sizes.plane_shape();
-        if located.planes.is_none() {
-            let again = Image::declared(located.structure.clone());
-            self.root.put(&path, Content::Image(again))?;
-        }
         let id = match (old, region == shape.full()) {
             (old, true) => self.planes.store(old, plane)?,
             (Some(id), false) => self.planes.write_region(id, region, plane)?,
@@ -127,8 +115,8 @@ impl State {
         let mut image = Image::undeclared(structure);
         let id = self.planes.store(old_plane, plane)?;
         image.planes.insert(PlaneIndex::default(), id);
-        self.planes.count_blob(old_bytes, 0)?;
-        self.root.put(path, Content::Image(image))
+        self.planes.release_blob(old_bytes);
+        self.root.put(path, Content::Image(image.into()))
     }
 
     pub(super) fn write_blob(
@@ -170,15 +158,28 @@ impl State {
         if path.is_root() {
             return Err(Error::invalid_input("the root cannot be deleted"));
         }
-        match self.root.get(path) {
-            Some(node) if !node.children.is_empty() && !recursive => {
-                return Err(Error::invalid_input("is not empty")
-                    .with_hint("delete recursively to delete what is in it too"));
-            }
-            Some(_) => {}
-            None => return self.delete_plane(path),
+        let Some(node) = self.root.get(path) else { return self.delete_plane(path) };
+        if node.is_directory() && !node.children.is_empty() && !recursive {
+            return Err(Error::invalid_input("is not empty")
+                .with_hint("delete recursively to delete what is in it too"));
         }
-        let taken = self.root.take(path).ok_or_else(|| nothing(path))?;
+        let mut taken = Vec::new();
+        match self.declaring_plate(path) {
+            Some((plate, below)) => self.node_mut(path)?.strip(&plate, &below, &mut taken),
+            None => taken.extend(self.root.take(path)),
+        }
+        taken.iter().for_each(|node| self.release(node));
+        Ok(())
+    }
+
+    /// The plate that declares `path` as a well or an image, and the way from it to `path`.
+    fn declaring_plate(&self, path: &VirtualPath) -> Option<(Arc<PlateIndex>, VirtualPath)> {
+        let (_, plate, below) = self.root.plate_above(path)?;
+        (!below.is_root() && plate.declares(&below)).then(|| (Arc::clone(plate), below))
+    }
+
+    /// Gives back the bytes of everything at and below a node that was taken out.
+    fn release(&mut self, taken: &Node) {
         let mut planes = Vec::new();
         let mut blob_bytes = 0;
         taken.visit(&mut |node| match &node.content {
@@ -187,14 +188,14 @@ impl State {
             _ => {}
         });
         planes.into_iter().for_each(|id| self.planes.remove(id));
-        self.planes.count_blob(blob_bytes, 0)
+        self.planes.release_blob(blob_bytes);
     }
 
     /// Deletes one plane of a declared image by its name.
     fn delete_plane(&mut self, path: &VirtualPath) -> Result<()> {
         let located = self.locate(path, PlaneIndex::default())?;
         let (image, index) = (located.image.clone(), located.index);
-        let id = located.id().filter(|_| image != *path).ok_or_else(|| nothing(path))?;
+        let id = located.id().ok_or_else(|| nothing(path))?;
         self.planes.remove(id);
         if let Content::Image(image) = &mut self.node_mut(&image)?.content {
             image.planes.remove(&index);
@@ -213,16 +214,14 @@ impl State {
         if to.starts_with(from) {
             return Err(Error::invalid_input(format!("cannot be moved into itself, to {to}")));
         }
+        if self.declaring_plate(from).is_some() {
+            return Err(Error::unsupported("a plate declares its wells and images where they are"));
+        }
         self.root.make_room(to).map_err(|error| error.with_path(to))?;
         let taken = self.root.take(from).ok_or_else(|| nothing(from))?;
         let name = to.name().unwrap_or_default();
         self.root.make_room(to)?.children.insert(name.into(), taken);
         Ok(())
-    }
-
-    fn is_undeclared(&self, path: &VirtualPath) -> bool {
-        let content = self.root.get(path).map(|node| &node.content);
-        matches!(content, Some(Content::Image(image)) if !image.declared)
     }
 }
 

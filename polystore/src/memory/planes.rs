@@ -217,6 +217,11 @@ impl PlaneStore {
         Ok(())
     }
 
+    /// Counts blobs of `n_bytes` that are no longer there.
+    pub(super) fn release_blob(&mut self, n_bytes: u64) {
+        self.blob_bytes -= n_bytes;
+    }
+
     /// Puts pixels into a new slot, in memory where they fit, else into the spill file.
     fn place(
         &mut self,

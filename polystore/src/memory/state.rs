@@ -10,7 +10,7 @@ use crate::{
         planes::{Found, PlaneId, PlaneStore},
         tree::{Content, Image, Node},
     },
-    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlaneState, PlateIndex, Sizes},
+    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlateIndex, Sizes},
 };
 
 /// Everything in a memory store.
@@ -24,14 +24,13 @@ pub(super) struct Located<'a> {
     /// Where the image is.
     pub(super) image: VirtualPath,
     pub(super) structure: &'a ImageStructure,
-    /// `None` when the image is declared by a plate but was deleted.
-    pub(super) planes: Option<&'a HashMap<PlaneIndex, PlaneId>>,
+    pub(super) planes: &'a HashMap<PlaneIndex, PlaneId>,
     pub(super) index: PlaneIndex,
 }
 
 impl Located<'_> {
     pub(super) fn id(&self) -> Option<PlaneId> {
-        self.planes?.get(&self.index).copied()
+        self.planes.get(&self.index).copied()
     }
 }
 
@@ -94,16 +93,12 @@ impl State {
     }
 
     fn image_inventory(&self, path: &VirtualPath, declared: &ImageStructure) -> ImageInventory {
-        let mut states = ImageInventory::uniform(declared.sizes, PlaneState::Missing);
         let Some(Content::Image(image)) = self.root.get(path).map(|node| &node.content) else {
-            return states;
+            return ImageInventory::of_image(declared, |_| false);
         };
-        for (&index, &id) in &image.planes {
-            if self.planes.is_complete(id) {
-                states.set(index, PlaneState::Present);
-            }
-        }
-        states
+        ImageInventory::of_image(declared, |index| {
+            image.planes.get(&index).is_some_and(|&id| self.planes.is_complete(id))
+        })
     }
 
     pub(super) fn describe(&self, path: &VirtualPath) -> Result<ImageStructure> {
@@ -147,27 +142,27 @@ impl State {
 
     /// Finds what `path` addresses: an image, or a plane by its name in a declared plate.
     pub(super) fn locate(&self, path: &VirtualPath, index: PlaneIndex) -> Result<Located<'_>> {
-        if let Some(node) = self.root.get(path) {
-            return match &node.content {
-                Content::Image(Image { structure, planes, .. }) => {
-                    Ok(Located { image: path.clone(), structure, planes: Some(planes), index })
-                }
-                _ => Err(Error::invalid_data("is not an image").with_path(path)),
-            };
+        match self.root.get(path).map(|node| &node.content) {
+            Some(Content::Image(image)) => Ok(located(path.clone(), image, index)),
+            Some(_) => Err(Error::invalid_data("is not an image").with_path(path)),
+            None => self.locate_by_name(path, index).ok_or_else(|| nothing(path)),
         }
-        let by_plate = || {
-            let (plate_path, plate, below) = self.root.plate_above(path)?;
-            let (ordinal, index) = plate.resolve(&below, index)?;
-            let (_, structure) = plate.image(ordinal)?;
-            let image = plate_path.append(&structure.path);
-            let planes = match self.root.get(&image).map(|node| &node.content) {
-                Some(Content::Image(image)) => Some(&image.planes),
-                _ => None,
-            };
-            Some(Located { image, structure, planes, index })
-        };
-        by_plate().ok_or_else(|| nothing(path))
     }
+
+    fn locate_by_name(&self, path: &VirtualPath, index: PlaneIndex) -> Option<Located<'_>> {
+        let (plate_path, plate, below) = self.root.plate_above(path)?;
+        let (ordinal, index) = plate.resolve(&below, index)?;
+        let (_, structure) = plate.image(ordinal)?;
+        let at = plate_path.append(&structure.path);
+        match &self.root.get(&at)?.content {
+            Content::Image(image) => Some(located(at, image, index)),
+            _ => None,
+        }
+    }
+}
+
+fn located(path: VirtualPath, image: &Image, index: PlaneIndex) -> Located<'_> {
+    Located { image: path, structure: &image.structure, planes: &image.planes, index }
 }
 
 pub(super) fn nothing(path: &VirtualPath) -> Error {

@@ -31,7 +31,7 @@ pub(super) enum Content {
     /// A directory that was declared a plate.
     Plate(Arc<PlateIndex>),
     Blob(Bytes),
-    Image(Image),
+    Image(Box<Image>),
 }
 
 /// An image and the planes of it that were written.
@@ -119,6 +119,40 @@ impl Node {
     /// Takes the node at `path` out of the tree.
     pub(super) fn take(&mut self, path: &VirtualPath) -> Option<Self> {
         self.get_mut(&path.parent()?)?.children.remove(path.name()?)
+    }
+
+    /// Checks that nothing is at `path` and that something could be put there.
+    pub(super) fn check_is_free(&self, path: &VirtualPath) -> Result<()> {
+        let mut node = self;
+        for part in path.parts() {
+            node.check_has_room()?;
+            match node.children.get(part) {
+                Some(child) => node = child,
+                None => return Ok(()),
+            }
+        }
+        let message = format!("something else is at {path}");
+        Err(Error::new(ErrorKind::AlreadyExists, message))
+    }
+
+    /// Takes everything out of this node but what `plate` declares; `path` is the way from
+    /// the plate to it. Planes come out as images of their own.
+    pub(super) fn strip(&mut self, plate: &PlateIndex, path: &VirtualPath, taken: &mut Vec<Self>) {
+        self.attached = Attached::default();
+        if let Content::Image(image) = &mut self.content {
+            let mut stripped = Image::declared(image.structure.clone());
+            std::mem::swap(&mut stripped, image);
+            taken.push(Self { content: Content::Image(stripped.into()), ..Self::default() });
+        }
+        for (name, mut child) in std::mem::take(&mut self.children) {
+            match path.join(&name) {
+                Ok(below) if plate.declares(&below) => {
+                    child.strip(plate, &below, taken);
+                    self.children.insert(name, child);
+                }
+                _ => taken.push(child),
+            }
+        }
     }
 
     /// Visits this node and all below.

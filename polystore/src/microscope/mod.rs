@@ -6,10 +6,15 @@
 
 pub mod builder;
 mod folder;
+mod harmony;
 mod imagexpress;
+mod lookup;
+#[cfg(test)]
+mod measure;
 mod names;
 #[cfg(test)]
 pub(crate) mod testing;
+mod time;
 
 use std::{
     fmt,
@@ -17,11 +22,12 @@ use std::{
 };
 
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
+pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
 pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
 
 use crate::{
     Error, Result,
-    model::{DeclaredPlate, NamingScheme},
+    model::{DeclaredPlate, NamingScheme, PlaneSet, PlaneState},
 };
 
 /// How sure a reader is that a folder is of its kind.
@@ -58,7 +64,7 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The readers of this crate, the surest first; a new one is one file and one line here.
-static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress];
+pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();
@@ -108,8 +114,28 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
     };
     let mut plate = reader.read(folder)?;
     plate.inventory.notes.extend_from_slice(folder.notes());
+    declare_absent(&mut plate);
     plate.structure.check()?;
     Ok(plate)
+}
+
+/// Says in each image which planes are absent by design, so that what is made from the
+/// structure (a conversion, a derived plate) knows it too. Equal sets are shared.
+fn declare_absent(plate: &mut DeclaredPlate) {
+    let mut last = PlaneSet::EMPTY;
+    let images = plate.structure.wells.iter_mut().flat_map(|well| &mut well.fields);
+    for (image, states) in images.zip(&plate.inventory.images) {
+        if !states.has(PlaneState::AbsentByDesign) {
+            continue;
+        }
+        let absent = PlaneSet::from_fn(image.sizes, |index| {
+            states.state(index) == PlaneState::AbsentByDesign
+        });
+        if absent != last {
+            last = absent;
+        }
+        image.absent = last.clone();
+    }
 }
 
 /// The surest reader of `folder`; the first registered among equals.

@@ -27,7 +27,14 @@ pub(crate) fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Optio
 
 /// Folder (without a trailing `/`; empty at the top) and name of a file.
 pub(crate) fn split(file: &str) -> (&str, &str) {
-    file.rsplit_once('/').unwrap_or(("", file))
+    rsplit(file, b'/').unwrap_or(("", file))
+}
+
+/// `text` before and after the last `separator`, an ASCII byte. Parts of names are short:
+/// looking at one byte after the other is faster than a searcher.
+pub(crate) fn rsplit(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let at = text.as_bytes().iter().rposition(|&byte| byte == separator)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// The name of a file without its folder.

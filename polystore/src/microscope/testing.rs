@@ -33,6 +33,12 @@ impl TestFolder {
         }
     }
 
+    /// The folder under another name.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// Adds a file with content.
     pub(crate) fn with(mut self, file: &str, content: impl Into<Bytes>) -> Self {
         if !self.files.iter().any(|known| &**known == file) {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath};
+use crate::{Error, PixelType, PlaneIndex, PlaneShape, Result, VirtualPath, model::PlaneSet};
 
 /// Most planes of one image: what an inventory of one byte per plane may take.
 const MAX_PLANES: u64 = 1 << 28;
@@ -229,6 +229,10 @@ pub struct ImageStructure {
     pub n_levels: u32,
     /// What the values mean.
     pub kind: ImageKind,
+    /// Planes that the sizes span but that were never meant to be: ragged z, a channel that
+    /// an acquisition lacks. They are absent by design, not missing.
+    #[serde(default)]
+    pub absent: PlaneSet,
 }
 
 impl ImageStructure {
@@ -248,7 +252,18 @@ impl ImageStructure {
             position: None,
             n_levels: 1,
             kind: ImageKind::Intensity,
+            absent: PlaneSet::EMPTY,
         }
+    }
+
+    /// Whether the image declares a plane at `index`: inside its sizes and not absent by design.
+    pub fn declares(&self, index: PlaneIndex) -> bool {
+        self.sizes.contains(index) && !self.absent.contains(self.sizes, index)
+    }
+
+    /// The planes that the image declares, in `t, c, z` order.
+    pub fn declared_indices(&self) -> impl Iterator<Item = PlaneIndex> + '_ {
+        self.sizes.indices().filter(|&index| !self.absent.contains(self.sizes, index))
     }
 
     /// The name of channel `c`, or `channel N` (from 1) when it has none.
@@ -311,6 +326,12 @@ impl ImageStructure {
                 sizes.c,
                 self.channels.len()
             ))
+            .with_path(&self.path));
+        }
+        if !self.absent.fits(sizes) {
+            return Err(Error::invalid_input(
+                "image declares planes absent that its sizes do not have",
+            )
             .with_path(&self.path));
         }
         if self.n_levels == 0 {

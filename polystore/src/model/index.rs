@@ -68,6 +68,11 @@ impl PlateIndex {
         self.folders.get_or_init(|| self.list_folders()).get(folder).map(Vec::as_slice)
     }
 
+    /// Whether `path` (relative to the plate) is an image of the plate or a folder of one.
+    pub fn declares(&self, path: &VirtualPath) -> bool {
+        self.ordinal(path).is_some() || self.below(path).is_some()
+    }
+
     fn list_folders(&self) -> HashMap<VirtualPath, Vec<Below>> {
         let mut folders: HashMap<VirtualPath, Vec<Below>> = HashMap::new();
         for (ordinal, (_, image)) in self.structure.images().enumerate() {
@@ -149,6 +154,8 @@ mod tests {
         let well = index.below(&path("/A02")).unwrap();
         assert_eq!(well, [Below { path: path("/A02/A02_s001"), image: Some(1) }]);
         assert!(index.below(&path("/A02/A02_s001")).is_none());
+        assert!(index.declares(&path("/A02")) && index.declares(&path("/A02/A02_s001")));
+        assert!(!index.declares(&path("/A03")) && !index.declares(&path("/A02/A02_s002")));
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::ops::{Add, AddAssign};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PlaneIndex, model::Sizes};
+use crate::{
+    PlaneIndex,
+    model::{ImageStructure, Sizes},
+};
 
 /// The state of one declared plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,6 +115,16 @@ impl ImageInventory {
         }
     }
 
+    /// The states of a declared image's planes: absent by design where it says so, elsewhere
+    /// present or missing as `is_there` says.
+    pub fn of_image(image: &ImageStructure, mut is_there: impl FnMut(PlaneIndex) -> bool) -> Self {
+        Self::from_fn(image.sizes, |index| match (image.declares(index), is_there(index)) {
+            (false, _) => PlaneState::AbsentByDesign,
+            (true, true) => PlaneState::Present,
+            (true, false) => PlaneState::Missing,
+        })
+    }
+
     /// The state of a plane; a plane outside the image is absent by design.
     pub fn state(&self, index: PlaneIndex) -> PlaneState {
         match (self.sizes.ordinal(index), self.uniform) {
@@ -135,6 +148,21 @@ impl ImageInventory {
         }
         if let Some(slot) = self.states.get_mut(ordinal) {
             *slot = state;
+        }
+    }
+
+    /// Whether any plane is in `state`.
+    pub fn has(&self, state: PlaneState) -> bool {
+        match self.uniform {
+            Some(uniform) => uniform == state && self.sizes.n_planes() > 0,
+            None => self.states.contains(&state),
+        }
+    }
+
+    /// Makes the planes that `image` declares absent by design so.
+    pub fn set_absent(&mut self, image: &ImageStructure) {
+        for index in image.sizes.indices().filter(|&index| !image.declares(index)) {
+            self.set(index, PlaneState::AbsentByDesign);
         }
     }
 

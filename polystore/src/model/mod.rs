@@ -4,6 +4,7 @@ mod image;
 mod index;
 mod inventory;
 mod naming;
+mod plane_set;
 mod plate;
 mod source;
 
@@ -14,5 +15,6 @@ pub use naming::{
     NamingScheme, OPENHCS_NAMING, OpenHcsNaming, POLYSTORE_NAMING, PlaneName, PolystoreNaming,
     naming_scheme, register_naming,
 };
+pub use plane_set::PlaneSet;
 pub use plate::{Acquisition, FieldKey, PlateStructure, WellStructure};
 pub use source::{DeclaredPlate, ImageSources, PlaneSource, SourceMap};

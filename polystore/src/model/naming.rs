@@ -209,9 +209,18 @@ type Registry = RwLock<BTreeMap<&'static str, &'static dyn NamingScheme>>;
 fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| {
-        let built_in: [&'static dyn NamingScheme; 2] = [&POLYSTORE_NAMING, &OPENHCS_NAMING];
-        RwLock::new(built_in.into_iter().map(|scheme| (scheme.name(), scheme)).collect())
+        let of_model: [&'static dyn NamingScheme; 2] = [&POLYSTORE_NAMING, &OPENHCS_NAMING];
+        let built_in = of_model.into_iter().chain(of_microscopes());
+        RwLock::new(built_in.map(|scheme| (scheme.name(), scheme)).collect())
     })
+}
+
+/// The schemes of the microscope readers that this crate was built with.
+fn of_microscopes() -> impl Iterator<Item = &'static dyn NamingScheme> {
+    #[cfg(feature = "disk")]
+    return crate::microscope::BUILT_IN.iter().map(|microscope| microscope.naming());
+    #[cfg(not(feature = "disk"))]
+    std::iter::empty()
 }
 
 /// The scheme registered under `name`.

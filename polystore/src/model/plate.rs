@@ -1,6 +1,6 @@
 //! Plates, wells and acquisitions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -221,11 +221,17 @@ impl PlateStructure {
         if self.acquisitions.is_empty() {
             return Err(Error::invalid_input("plate has no acquisition; declare at least one"));
         }
-        let mut paths = BTreeSet::new();
+        let mut paths = HashSet::with_capacity(self.n_images());
         for well in &self.wells {
             self.check_well(well)?;
             for image in &well.fields {
                 image.check()?;
+                if image.path.is_root() {
+                    return Err(Error::invalid_input(format!(
+                        "an image of well {} has the path of the plate itself",
+                        well.position
+                    )));
+                }
                 if !paths.insert(&image.path) {
                     return Err(Error::invalid_input(format!(
                         "two images share the path; well {}",

@@ -27,7 +27,8 @@ pub struct LimitOptions {
     /// Calls at a time; a batch is one call.
     pub max_calls: Option<NonZeroUsize>,
     /// Bytes of planes that are being read or written at a time. A larger batch is read in
-    /// parts; a plane that is larger on its own goes alone.
+    /// parts; a plane that is larger on its own goes alone. Sizes are known by describing
+    /// each image of a batch once.
     pub max_bytes: Option<NonZeroU64>,
 }
 
@@ -153,7 +154,10 @@ impl Hook for Limit {
         requests: &[PlaneRequest],
         sink: &PlaneSink<'_>,
     ) {
-        let sizes = self.sizes(inner, requests);
+        let sizes = {
+            let _permit = self.enter(0);
+            self.sizes(inner, requests)
+        };
         let stopped = AtomicBool::new(false);
         let mut first = 0;
         while first < requests.len() && !stopped.load(Ordering::Relaxed) {

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod bad_input;
 mod disk_files;

@@ -29,6 +29,11 @@ pub(super) const CASES: &[Case] = &[
         run: plate_over_a_file,
     },
     Case {
+        name: "plate/in_a_directory_with_files",
+        needs: &[Need::CreatePlates, Need::WriteBlobs],
+        run: plate_beside_files,
+    },
+    Case {
         name: "plate/bad_structure_is_invalid_input",
         needs: &[Need::CreatePlates],
         run: bad_structure,
@@ -102,6 +107,17 @@ fn plate_over_a_file(cx: &Context<'_>) -> CaseResult {
     let answer = cx.backend().create_plate(&path, &structure);
     fails("a plate over a file", answer, ErrorKind::AlreadyExists)?;
     same("the file", cx.backend().read_text(&path)?, "in the way".to_owned())
+}
+
+fn plate_beside_files(cx: &Context<'_>) -> CaseResult {
+    let name = cx.subject().plate_name("plate");
+    let notes = cx.put_blob(&format!("{name}/notes.txt"), "kept")?;
+    let plate = cx.plate()?;
+    let (request, plane) = plate.first()?;
+    same("a plane", cx.backend().read_plane(&request)?, plane)?;
+    same("a file beside it", cx.backend().read_text(&notes)?, "kept".to_owned())?;
+    let below = cx.put_blob(&format!("{name}/results/table.csv"), "a,b")?;
+    same("a file written later", cx.backend().read_text(&below)?, "a,b".to_owned())
 }
 
 fn bad_structure(cx: &Context<'_>) -> CaseResult {

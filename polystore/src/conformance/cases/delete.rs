@@ -30,6 +30,11 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Delete, Need::CreatePlates],
         run: an_image_of_a_plate,
     },
+    Case {
+        name: "delete/a_well_of_a_plate_stays_declared",
+        needs: &[Need::Delete, Need::CreatePlates],
+        run: a_well_of_a_plate,
+    },
     Case { name: "delete/a_plate", needs: &[Need::Delete, Need::CreatePlates], run: a_plate },
 ];
 
@@ -107,12 +112,33 @@ fn an_image_of_a_plate(cx: &Context<'_>) -> CaseResult {
     let inventory = cx.backend().inventory(&plate.path)?;
     same("state", inventory.state(0, request.index), PlaneState::Missing)?;
     same("state of the next", inventory.state(1, request.index), PlaneState::Present)?;
+    holds(cx.backend().exists(&request.path)?, "an image that a plate declares is there")?;
     let images = cx.backend().plate(&plate.path)?.n_images();
     same("images declared", images, plate.structure.n_images())?;
     cx.backend().write_plane(request.clone(), plane.clone())?;
     same("a plane written again", cx.backend().read_plane(&request)?, plane)?;
     let inventory = cx.backend().inventory(&plate.path)?;
     same("state", inventory.state(0, request.index), PlaneState::Present)
+}
+
+fn a_well_of_a_plate(cx: &Context<'_>) -> CaseResult {
+    let plate = cx.plate()?;
+    let (request, plane) = plate.first()?;
+    let well = request.path.parent().unwrap_or_else(|| plate.path.clone());
+    if well == plate.path {
+        return Ok(());
+    }
+    fails(
+        "without saying recursively",
+        cx.backend().delete(&well, false),
+        ErrorKind::InvalidInput,
+    )?;
+    cx.backend().delete(&well, true)?;
+    let counts = cx.backend().inventory(&plate.path)?.counts();
+    same("planes of the other well", counts.present, 23)?;
+    fails("a plane of the well", cx.backend().read_plane(&request), ErrorKind::MissingPlane)?;
+    cx.backend().write_plane(request.clone(), plane.clone())?;
+    same("a plane written again", cx.backend().read_plane(&request)?, plane)
 }
 
 fn a_plate(cx: &Context<'_>) -> CaseResult {

@@ -9,7 +9,7 @@ use crate::{
         expect::{fails, holds, same},
         fixture,
     },
-    model::{Acquisition, ImageStructure, PlaneState, PlateStructure, Sizes},
+    model::{Acquisition, ImageStructure, PlaneSet, PlaneState, PlateStructure, Sizes},
     pixel_type::PixelType,
 };
 
@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "plate/a_directory_is_no_plate", needs: &[Need::Blobs], run: not_a_plate },
     Case { name: "plate/several_acquisitions", needs: &[Need::CreatePlates], run: acquisitions },
     Case { name: "plate/ragged_and_absent", needs: &[Need::CreatePlates], run: ragged },
+    Case { name: "plate/absent_by_design", needs: &[Need::CreatePlates], run: absent },
     Case { name: "plate/1536_wells", needs: &[Need::CreatePlates], run: wells_1536 },
     Case { name: "plate/inventory_follows_writes", needs: &[Need::CreatePlates], run: follows },
 ];
@@ -181,6 +182,31 @@ fn ragged(cx: &Context<'_>) -> CaseResult {
         fails("a plane that its image does not have", answer, ErrorKind::InvalidInput)?;
     }
     Ok(())
+}
+
+fn absent(cx: &Context<'_>) -> CaseResult {
+    let mut structure = PlateStructure::new("ragged", 1, 1);
+    let well = WellPosition::new(0, 0);
+    let path = PlateStructure::canonical_image_path(well, None, 0);
+    let sizes = Sizes::new(1, 2, 3, 3, 3);
+    let absent = PlaneSet::from_fn(sizes, |index| index.c == 1 && index.z > 0);
+    let image = ImageStructure { absent, ..ImageStructure::new(path, PixelType::U8, sizes) };
+    structure.add_image(well, image)?;
+    let plate = cx.declare_plate(&structure)?;
+    let image = &plate.structure.wells[0].fields[0];
+    let pixels = fixture::pixels(PixelType::U8, sizes.plane_shape(), 1);
+    let present = PlaneIndex::new(0, 0, 1);
+    cx.backend().write_plane(plate.request(image, present), pixels.clone())?;
+    let counts = cx.backend().inventory(&plate.path)?.counts();
+    same("counts", (counts.present, counts.missing, counts.absent_by_design), (1, 3, 2))?;
+    let never = plate.request(image, PlaneIndex::new(0, 1, 2));
+    let answer = cx.backend().read_plane(&never);
+    fails("a plane that was never meant to be", answer, ErrorKind::MissingPlane)?;
+    let answer = cx.backend().write_plane(never, pixels);
+    fails("writing it", answer, ErrorKind::InvalidInput)?;
+    let found = cx.backend().plate(&plate.path)?;
+    let kept = found.images().map(|(_, image)| image.absent.clone()).collect::<Vec<_>>();
+    same("what is absent by design", kept, vec![image.absent.clone()])
 }
 
 fn wells_1536(cx: &Context<'_>) -> CaseResult {

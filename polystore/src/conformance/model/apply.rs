@@ -32,15 +32,22 @@ impl<'a> Player<'a> {
 
     /// Whether the contract says what `operation` answers. Regions are only written into
     /// planes that are there, for how finely a backend knows what is missing is its own
-    /// affair; and of two faults of a request, any may be told.
+    /// affair; and of two faults of one call, any may be told.
     pub(super) fn makes_sense(&self, operation: &Operation) -> bool {
         match operation {
             Operation::WriteRegion { name, index, .. } => self.is_stored(name, *index),
             Operation::ReadPlane { name, index, region, level } => {
                 region.is_none() && *level == 0 || self.is_stored(name, *index)
             }
+            Operation::Rename { from, to } => {
+                self.exists(from) || !self.exists(to) && !to.starts_with(from)
+            }
             _ => true,
         }
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.path(name).and_then(|path| self.cx.backend().exists(&path)).unwrap_or(false)
     }
 
     fn is_stored(&self, name: &str, index: PlaneIndex) -> bool {

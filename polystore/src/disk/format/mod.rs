@@ -16,7 +16,7 @@ use crate::{
     Error, Plane, PlaneIndex, Region, Result,
     disk::tiff::{FileIdentity, TiffCompression},
     microscope::ImageFileInfo,
-    model::{ImageStructure, PhysicalSize},
+    model::{ImageKind, ImageStructure, PhysicalSize},
 };
 
 /// A format of image files.
@@ -41,6 +41,9 @@ impl<W: Write + Seek> Output for W {}
 pub(crate) struct WritePlane {
     pub(crate) compression: TiffCompression,
     pub(crate) physical_size: PhysicalSize,
+    /// Levels of the pyramid, the full size included, where the format has them.
+    pub(crate) n_levels: u32,
+    pub(crate) kind: ImageKind,
 }
 
 /// The checked header of one file; holds no file open.

@@ -38,7 +38,8 @@ impl FileFormat for Tiff {
         let settings = WriteOptions {
             compression: options.compression,
             physical_size: options.physical_size,
-            n_levels: 1,
+            n_levels: options.n_levels,
+            kind: options.kind,
             ..WriteOptions::default()
         };
         let mut out = std::io::BufWriter::new(out);

@@ -50,7 +50,7 @@ pub(super) fn assemble(
         declared: declared_at(&facts, &entries, &keys, &extents, &channels),
         described: channels.describe(&facts, pixels.n_samples).into(),
         absent: vec![Vec::new(); extents.len() * channels.n()],
-        files: Files::new(folder.files()),
+        files: Files::new(folder.files(), &entries),
         clashes: Capped::new(MAX_CLASHES),
         inventory: Vec::with_capacity(keys.len()),
         sources: Vec::with_capacity(keys.len()),
@@ -131,7 +131,7 @@ struct Assembly<'a> {
     pixels: Pixels,
     /// Wells that lack a channel, by acquisition and channel.
     absent: Vec<Vec<WellPosition>>,
-    files: Files<'a>,
+    files: Files,
     clashes: Capped,
     wells: Vec<WellStructure>,
     inventory: Vec<ImageInventory>,
@@ -202,6 +202,7 @@ impl Assembly<'_> {
             pixel_type: self.pixels.pixel_type,
             sizes: self.sizes(extent),
             kind: crate::model::ImageKind::Intensity,
+            absent: crate::model::PlaneSet::EMPTY,
         }
     }
 

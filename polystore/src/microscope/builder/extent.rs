@@ -11,6 +11,8 @@ use crate::{
 /// Channels of the plate by the number that the source gives them.
 pub(super) struct Channels {
     numbers: Vec<u32>,
+    /// Positions by number, for small numbers.
+    positions: Vec<u32>,
 }
 
 impl Channels {
@@ -23,7 +25,14 @@ impl Channels {
                 last = Some(entry.c);
             }
         }
-        Self { numbers: numbers.into_iter().collect() }
+        let numbers: Vec<u32> = numbers.into_iter().collect();
+        let mut positions = Vec::new();
+        for (position, &number) in (0u32..).zip(&numbers).take_while(|(_, number)| **number < 4096)
+        {
+            positions.resize(number as usize + 1, position);
+            positions[number as usize] = position;
+        }
+        Self { numbers, positions }
     }
 
     pub(super) fn len(&self) -> u32 {
@@ -36,7 +45,10 @@ impl Channels {
 
     /// The position of channel number `number`.
     pub(super) fn position(&self, number: u32) -> u32 {
-        self.numbers.binary_search(&number).unwrap_or(0) as u32
+        match self.positions.get(number as usize) {
+            Some(&position) => position,
+            None => self.numbers.binary_search(&number).unwrap_or(0) as u32,
+        }
     }
 
     /// The number, from 1, of the channel at `position`.

@@ -35,29 +35,39 @@ impl ByImage {
     }
 }
 
-/// The files that are used, numbered in the order of their use.
-pub(super) struct Files<'a> {
-    listed: &'a [Box<str>],
+/// The files that are used, in the order of the listing.
+pub(super) struct Files {
+    /// Numbers among the used files, by place in the listing.
     numbers: Vec<u32>,
     used: Vec<Box<str>>,
 }
 
-impl<'a> Files<'a> {
+impl Files {
     const UNUSED: u32 = u32::MAX;
 
-    pub(super) fn new(listed: &'a [Box<str>]) -> Self {
-        Self { listed, numbers: vec![Self::UNUSED; listed.len()], used: Vec::new() }
+    /// Goes through the listing in its own order, which is the order of its memory.
+    pub(super) fn new(listed: &[Box<str>], entries: &[Entry]) -> Self {
+        let mut numbers = vec![Self::UNUSED; listed.len()];
+        for source in entries.iter().filter_map(|entry| entry.source) {
+            if let Some(number) = numbers.get_mut(source.file as usize) {
+                *number = 0;
+            }
+        }
+        let mut used = Vec::with_capacity(listed.len());
+        for (number, name) in numbers.iter_mut().zip(listed) {
+            if *number != Self::UNUSED {
+                *number = used.len() as u32;
+                used.push(name.clone());
+            }
+        }
+        Self { numbers, used }
     }
 
     /// `source`, which names a file by its place in the listing, with the file's number
     /// among those that are used.
-    pub(super) fn number(&mut self, source: PlaneSource) -> PlaneSource {
-        let Some(number) = self.numbers.get_mut(source.file as usize) else { return source };
-        if *number == Self::UNUSED {
-            *number = self.used.len() as u32;
-            self.used.push(self.listed[source.file as usize].clone());
-        }
-        PlaneSource { file: *number, ..source }
+    pub(super) fn number(&self, source: PlaneSource) -> PlaneSource {
+        let number = self.numbers.get(source.file as usize).copied();
+        PlaneSource { file: number.unwrap_or(Self::UNUSED), ..source }
     }
 
     /// The name of a numbered source.
@@ -86,7 +96,7 @@ pub(super) struct Clash {
 
 impl Clash {
     /// The clash in words.
-    pub(super) fn tell(self, key: ImageKey, index: PlaneIndex, files: &Files<'_>) -> String {
+    pub(super) fn tell(self, key: ImageKey, index: PlaneIndex, files: &Files) -> String {
         let name = |source: PlaneSource| match source.page {
             0 => files.name(source).to_owned(),
             page => format!("{} page {}", files.name(source), u64::from(page) + 1),

@@ -2,7 +2,7 @@
 
 use crate::{
     WellPosition,
-    microscope::names::{image_stem, leading_number, strip_suffix_ignore_case},
+    microscope::names::{image_stem, leading_number, rsplit, strip_suffix_ignore_case},
     model::{NamingScheme, PlaneName},
 };
 
@@ -50,17 +50,25 @@ pub(super) fn parse(file_name: &str) -> Option<Name<'_>> {
         None => (stem, false),
     };
     // Vendors write tags in lower case and wells in upper case. Names that went through a
-    // system without case are read when nothing else fits.
-    let (prefix, well, parts) = parse_stem(stem, false).or_else(|| parse_stem(stem, true))?;
+    // system without case are read when nothing else fits; `a01` is a well then.
+    let (prefix, well, parts) = parse_stem(stem, is_tag)
+        .or_else(|| parse_stem(stem, |tag| is_tag(tag) && tag != b'a'))
+        .or_else(|| {
+            parse_stem(stem, |tag| is_tag(tag.to_ascii_lowercase()) && !matches!(tag, b'a' | b'A'))
+        })?;
     Some(Name { prefix, well, parts, is_thumbnail })
 }
 
-fn parse_stem(stem: &str, any_case: bool) -> Option<(&str, WellPosition, Parts)> {
+fn is_tag(byte: u8) -> bool {
+    matches!(byte, b's' | b'w' | b'z' | b't' | b'a')
+}
+
+fn parse_stem(stem: &str, is_tag: impl Fn(u8) -> bool) -> Option<(&str, WellPosition, Parts)> {
     let mut parts = Parts::default();
     let mut rest = stem;
     loop {
-        let (before, token) = rest.rsplit_once('_').unwrap_or(("", rest));
-        match part(token, any_case) {
+        let (before, token) = rsplit(rest, b'_').unwrap_or(("", rest));
+        match part(token, &is_tag) {
             Some((tag, value)) if !before.is_empty() => {
                 let slot = parts.slot(tag)?;
                 if slot.is_some() {
@@ -70,6 +78,14 @@ fn parse_stem(stem: &str, any_case: bool) -> Option<(&str, WellPosition, Parts)>
                 rest = before;
             }
             _ => {
+                // A site without anything before it is no well in lower case.
+                let is_tag = token
+                    .as_bytes()
+                    .first()
+                    .is_some_and(|byte| matches!(byte, b's' | b'w' | b'z' | b't'));
+                if is_tag {
+                    return None;
+                }
                 let is_bare = parts == Parts::default();
                 return Some((before, well(token, is_bare)?, parts));
             }
@@ -78,13 +94,9 @@ fn parse_stem(stem: &str, any_case: bool) -> Option<(&str, WellPosition, Parts)>
 }
 
 /// A part such as `s12`: its tag in lower case and its number, which is 0 for z only.
-fn part(token: &str, any_case: bool) -> Option<(u8, u32)> {
-    let tag = *token.as_bytes().first()?;
-    let is_tag = if any_case { tag.is_ascii_alphabetic() } else { tag.is_ascii_lowercase() };
+fn part(token: &str, is_tag: impl Fn(u8) -> bool) -> Option<(u8, u32)> {
+    let tag = *token.as_bytes().first().filter(|tag| is_tag(**tag))?;
     let tag = tag.to_ascii_lowercase();
-    if !is_tag || !matches!(tag, b's' | b'w' | b'z' | b't' | b'a') {
-        return None;
-    }
     let (value, rest) = leading_number(&token[1..])?;
     (rest.is_empty() && (value > 0 || matches!(tag, b'z' | b't'))).then_some((tag, value))
 }
@@ -246,6 +258,8 @@ mod tests {
             ("MyPlate_B03_T25.TIF", "MyPlate_B03|T25"),
             ("MyPlate_W12_s1_w2.TIF", "MyPlate|W12 s1 w2"),
             ("B03_a2_s1_w1.tif", "|B03 a2 s1 w1"),
+            ("plate_a01_s1_w1.tif", "plate|A01 s1 w1"),
+            ("plate_a12_a02_s1.tif", "plate_a12|A02 s1"),
             ("s_C001.tif", "-"),
             ("image_x1.tif", "-"),
             ("A01_s1_s2.tif", "-"),

@@ -1,0 +1,192 @@
+//! Which chunks of an array are stored: known from listings alone, no file is opened.
+
+use super::{
+    array::ArrayInfo,
+    tally::Tally,
+    walk::{Node, Walk},
+};
+use crate::ngff::{ChunkCounts, StoreEntryKind, json::show, rules};
+
+/// Most chunk positions that are kept to find the first one that is absent.
+const MAX_KEPT: usize = 4_000_000;
+
+/// Looks for the chunks of the array in `node`. Answers how many there are.
+pub(super) fn check(walk: &Walk<'_>, node: &Node, array: &ArrayInfo, tally: &Tally) -> ChunkCounts {
+    let grid = array.grid();
+    let expected = grid.iter().fold(1u64, |product, size| product.saturating_mul(*size));
+    let counts = ChunkCounts { expected, ..ChunkCounts::default() };
+    let mut search = Search { walk, tally, grid, counts, present: Vec::new() };
+    search.array(node, array);
+    search.finish(node, array)
+}
+
+struct Search<'a> {
+    walk: &'a Walk<'a>,
+    tally: &'a Tally,
+    grid: Vec<u64>,
+    counts: ChunkCounts,
+    /// Row-major numbers of the chunks that are there.
+    present: Vec<u64>,
+}
+
+/// Whether a name belongs into the folder of an array without being a chunk.
+fn is_metadata(name: &str) -> bool {
+    matches!(name, ".zarray" | ".zattrs" | "zarr.json" | ".DS_Store" | "Thumbs.db")
+}
+
+impl Search<'_> {
+    fn array(&mut self, node: &Node, array: &ArrayInfo) {
+        let encoding = array.encoding;
+        match (encoding.separator, encoding.has_prefix) {
+            ('/', false) => self.nested(node, &mut Vec::new(), true),
+            ('/', true) => self.below_prefix(node),
+            (_, has_prefix) => self.flat(node, if has_prefix { "c." } else { "" }),
+        }
+    }
+
+    /// Keys such as `c/0/1/2`.
+    fn below_prefix(&mut self, node: &Node) {
+        for (name, kind) in node.entries() {
+            if name == "c" && kind == StoreEntryKind::Directory {
+                if let Some(folder) = self.walk.list(node.key(name), self.tally) {
+                    self.nested(&folder, &mut Vec::new(), false);
+                }
+            } else if !is_metadata(name) {
+                self.stray(&node.key(name));
+            }
+        }
+    }
+
+    /// Keys such as `0/1/2`: one folder for each dimension but the last.
+    fn nested(&mut self, node: &Node, position: &mut Vec<u64>, is_array: bool) {
+        let Some(size) = self.grid.get(position.len()).copied() else { return };
+        let is_last = position.len() + 1 == self.grid.len();
+        for (name, kind) in node.entries() {
+            if is_array && is_metadata(name) {
+                continue;
+            }
+            let Some(index) = parse_index(name) else {
+                self.stray(&node.key(name));
+                continue;
+            };
+            if index >= size {
+                self.outside(&node.key(name));
+                continue;
+            }
+            position.push(index);
+            match kind {
+                StoreEntryKind::File { size } if is_last => {
+                    self.chunk(position, size, || node.key(name))
+                }
+                StoreEntryKind::Directory if !is_last => {
+                    if let Some(folder) = self.walk.list(node.key(name), self.tally) {
+                        self.nested(&folder, position, false);
+                    }
+                }
+                StoreEntryKind::Unusable(_) => {}
+                _ => self.stray(&node.key(name)),
+            }
+            position.pop();
+        }
+    }
+
+    /// Keys such as `0.1.2`, all in one folder.
+    fn flat(&mut self, node: &Node, prefix: &str) {
+        for (name, kind) in node.entries() {
+            if is_metadata(name) {
+                continue;
+            }
+            let position = name.strip_prefix(prefix).and_then(|rest| self.parse_flat(rest));
+            match (position, kind) {
+                (Some(position), StoreEntryKind::File { size }) => {
+                    let is_inside = position.iter().zip(&self.grid).all(|(at, size)| at < size);
+                    if is_inside {
+                        self.chunk(&position, size, || node.key(name));
+                    } else {
+                        self.outside(&node.key(name));
+                    }
+                }
+                (_, StoreEntryKind::Unusable(_)) => {}
+                _ => self.stray(&node.key(name)),
+            }
+        }
+    }
+
+    fn parse_flat(&self, name: &str) -> Option<Vec<u64>> {
+        let position: Option<Vec<_>> = name.split('.').map(parse_index).collect();
+        position.filter(|position| position.len() == self.grid.len())
+    }
+
+    fn chunk(&mut self, position: &[u64], size: u64, key: impl Fn() -> String) {
+        self.counts.present += 1;
+        if size == 0 {
+            self.counts.empty += 1;
+            self.tally.report_file(rules::CHUNKS_EMPTY_FILE, &key(), || "zero bytes".to_owned());
+        }
+        if self.present.len() < MAX_KEPT {
+            self.present.push(self.number(position));
+        }
+    }
+
+    /// The row-major number of a chunk; wraps for grids that nothing can fill.
+    fn number(&self, position: &[u64]) -> u64 {
+        let steps = position.iter().zip(&self.grid);
+        steps.fold(0u64, |number, (at, size)| number.wrapping_mul(*size).wrapping_add(*at))
+    }
+
+    fn outside(&mut self, key: &str) {
+        self.counts.outside += 1;
+        let grid = &self.grid;
+        self.tally.report_file(rules::CHUNKS_OUTSIDE, key, || {
+            format!("outside the grid of {} chunks", joined(grid, " x "))
+        });
+    }
+
+    fn stray(&self, key: &str) {
+        self.tally.report_file(rules::ARRAY_STRAY_FILE, key, || "not a chunk".to_owned());
+    }
+
+    fn finish(mut self, node: &Node, array: &ArrayInfo) -> ChunkCounts {
+        self.counts.absent = self.counts.expected.saturating_sub(self.counts.present);
+        let counts = self.counts;
+        if counts.absent > 0 {
+            let first = self.first_absent();
+            self.tally.report_file(rules::CHUNKS_ABSENT, &node.dir, || {
+                let first = first.map_or(String::new(), |at| format!(", the first at {at}"));
+                format!(
+                    "{} of {} chunks are absent{first}; they read as {}",
+                    counts.absent,
+                    counts.expected,
+                    show(&array.fill_value)
+                )
+            });
+        }
+        counts
+    }
+
+    fn first_absent(&mut self) -> Option<String> {
+        if self.present.len() as u64 != self.counts.present {
+            return None;
+        }
+        self.present.sort_unstable();
+        let gap = self.present.iter().zip(0u64..).find(|(number, at)| *number != at);
+        let mut rest = gap.map_or(self.present.len() as u64, |(_, at)| at);
+        let mut position = vec![0; self.grid.len()];
+        for (at, size) in position.iter_mut().zip(&self.grid).rev() {
+            *at = rest % size;
+            rest /= size;
+        }
+        Some(joined(&position, "/"))
+    }
+}
+
+/// A number as chunk keys spell it: no sign, no leading zeros.
+fn parse_index(text: &str) -> Option<u64> {
+    let is_plain = text == "0" || !text.starts_with('0');
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain && is_digits { text.parse().ok() } else { None }
+}
+
+fn joined(numbers: &[u64], separator: &str) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(separator)
+}

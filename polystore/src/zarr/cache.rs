@@ -1,0 +1,173 @@
+//! Structures of plates in the structure cache, without what like images repeat.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    NgffVersion, ZarrBackend,
+    metadata::attributes_file,
+    plate::OpenPlate,
+    store::{Found, Store, join, split},
+};
+use crate::{
+    Result, VirtualPath, WellPosition,
+    model::{ImageStructure, PlateStructure, StagePosition, WellStructure},
+    structure_cache::Dependency,
+};
+
+/// Part of the key: changes with the layout of what is cached.
+const FORMAT: &str = "zarr-1";
+
+/// An opened plate as it is cached.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CachedPlate {
+    version: String,
+    notes: Vec<String>,
+    /// Without wells.
+    plate: PlateStructure,
+    /// Row, column and number of images of each well.
+    wells: Vec<(u32, u32, u32)>,
+    /// Images that differ in more than their names and places.
+    kinds: Vec<ImageStructure>,
+    images: Vec<CachedImage>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CachedImage {
+    kind: u32,
+    path: VirtualPath,
+    name: String,
+    field: u32,
+    acquisition: u32,
+    position: Option<StagePosition>,
+}
+
+impl CachedPlate {
+    pub(super) fn of(plate: &OpenPlate) -> Self {
+        let structure = plate.structure();
+        let mut kinds: Vec<ImageStructure> = Vec::new();
+        let mut images = Vec::with_capacity(structure.n_images());
+        let mut last = 0;
+        for (_, image) in structure.images() {
+            let kind = ImageStructure {
+                path: VirtualPath::root(),
+                name: String::new(),
+                field: 0,
+                acquisition: 0,
+                position: None,
+                ..image.clone()
+            };
+            if kinds.get(last) != Some(&kind) {
+                last = kinds.iter().position(|known| *known == kind).unwrap_or(kinds.len());
+                if last == kinds.len() {
+                    kinds.push(kind);
+                }
+            }
+            images.push(CachedImage {
+                kind: last as u32,
+                path: image.path.clone(),
+                name: image.name.clone(),
+                field: image.field,
+                acquisition: image.acquisition,
+                position: image.position,
+            });
+        }
+        let wells = structure
+            .wells
+            .iter()
+            .map(|well| (well.position.row, well.position.column, well.fields.len() as u32));
+        Self {
+            version: plate.version.to_string(),
+            notes: plate.notes.clone(),
+            plate: PlateStructure { wells: Vec::new(), ..(**structure).clone() },
+            wells: wells.collect(),
+            kinds,
+            images,
+        }
+    }
+
+    /// The plate again; `None` when the parts do not fit together.
+    pub(super) fn into_plate(self, name: &str) -> Option<OpenPlate> {
+        let version: NgffVersion = self.version.parse().ok()?;
+        let mut structure = self.plate;
+        let mut images = self.images.into_iter();
+        for (row, column, n_images) in self.wells {
+            let mut well = WellStructure::new(WellPosition::new(row, column));
+            for _ in 0..n_images {
+                let image = images.next()?;
+                well.fields.push(ImageStructure {
+                    path: image.path,
+                    name: image.name,
+                    field: image.field,
+                    acquisition: image.acquisition,
+                    position: image.position,
+                    ..self.kinds.get(image.kind as usize)?.clone()
+                });
+            }
+            structure.wells.push(well);
+        }
+        structure.check().ok()?;
+        Some(OpenPlate::of_structure(name.to_owned(), version, structure.into(), self.notes))
+    }
+}
+
+impl ZarrBackend {
+    /// The plate at `path` from the cache, if it is there and nothing changed.
+    pub(super) fn cached_plate(&self, path: &VirtualPath) -> Option<OpenPlate> {
+        let cached: CachedPlate = self.options.cache.as_ref()?.load(&self.cache_key(path))?;
+        cached.into_plate(path.relative())
+    }
+
+    /// Caches an opened plate; a cache that cannot be written is no reason to fail.
+    pub(super) fn cache_plate(&self, path: &VirtualPath, plate: &OpenPlate) {
+        let Some(cache) = &self.options.cache else { return };
+        let stored = dependencies(&self.store, path.relative(), plate).and_then(|dependencies| {
+            cache.store(&self.cache_key(path), &dependencies, &CachedPlate::of(plate))
+        });
+        if let Err(error) = stored {
+            tracing::debug!(error = %error.chain(), "structure was not cached");
+        }
+    }
+
+    /// Removes the plate at `path` from the cache: an image of it turned out to be another.
+    pub(super) fn uncache_plate(&self, path: &VirtualPath) {
+        if let Some(cache) = &self.options.cache {
+            let _ = std::fs::remove_file(cache.entry_path(&self.cache_key(path)));
+        }
+    }
+
+    fn cache_key(&self, path: &VirtualPath) -> String {
+        format!("{FORMAT}|{}|{path}", self.location().display())
+    }
+}
+
+/// What a plate's structure was made from: the lists of the plate and its wells, and the
+/// folders that rows and wells are. Images have too many files to look at each; they are
+/// compared with the structure when they are read.
+fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Vec<Dependency>> {
+    let root = store.location();
+    if let Store::Archive(_) = store {
+        return Ok(vec![Dependency::of(root)?]);
+    }
+    let file = attributes_file(plate.version);
+    let mut names = vec![join(name, file)];
+    let mut row = String::new();
+    for well in &plate.structure().wells {
+        let Some(first) = well.fields.first() else {
+            // A well without images may get some: its row and the plate are looked at.
+            names.push(name.to_owned());
+            continue;
+        };
+        let folder = join(name, split(first.path.relative()).0);
+        let above = split(&folder).0;
+        if above != row {
+            row = above.to_owned();
+            names.push(row.clone());
+        }
+        names.push(join(&folder, file));
+        names.push(folder);
+    }
+    let is_there =
+        |name: &String| store.look(name).is_ok_and(|found: Option<Found>| found.is_some());
+    names.dedup();
+    names.iter().filter(|name| is_there(name)).map(|name| Dependency::of(root.join(name))).collect()
+}

@@ -1,0 +1,12 @@
+//! `image-label`: what says that an image holds object numbers.
+
+use serde_json::{Value, json};
+
+use crate::zarr::NgffVersion;
+
+/// The `image-label` of a label image; `source` is the way to the image it belongs to.
+pub(in super::super) fn image_label(version: NgffVersion, source: Option<&str>) -> Value {
+    let version = (version == NgffVersion::V04).then(|| json!(version.as_str()));
+    let source = source.map(|image| json!({ "image": image }));
+    Value::Object(super::map([("version", version), ("source", source)]))
+}

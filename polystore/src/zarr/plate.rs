@@ -1,0 +1,424 @@
+//! Opens plates: every well and image is read once, in parallel.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use super::{
+    NgffVersion,
+    image::{Arrays, Described, Layout, OpenImage, as_data, describe},
+    metadata::{Grid, Node, PlateExtra, WellEntry, WellImage, open_node},
+    openhcs,
+    store::{Store, join},
+};
+use crate::{
+    Error, ErrorKind, Result, VirtualPath, WellPosition, fan_out,
+    model::{Acquisition, Channel, ImageStructure, PlateIndex, PlateStructure, WellStructure},
+};
+
+/// An opened plate.
+#[derive(Debug)]
+pub(super) struct OpenPlate {
+    pub(super) index: PlateIndex,
+    /// The plate's directory in the store.
+    name: String,
+    pub(super) version: NgffVersion,
+    images: Vec<ImageSlot>,
+    /// Remarks for people, found when it was opened.
+    pub(super) notes: Vec<String>,
+}
+
+/// How an image of a plate is reached.
+#[derive(Debug)]
+struct ImageSlot {
+    /// `None`: it is not known yet. An error: its metadata cannot be read.
+    layout: Option<Result<Arc<Layout>>>,
+    opened: OnceLock<Arc<OpenImage>>,
+}
+
+/// What a plate is made of, while it is read.
+struct FoundImage {
+    path: VirtualPath,
+    acquisition: Option<u32>,
+    described: Result<Described>,
+}
+
+impl OpenPlate {
+    /// Opens the plate in the directory `name`.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing is there, `InvalidData` when it is no plate or does not hold
+    /// together.
+    pub(super) fn open(store: &Store, name: &str, threads: NonZeroUsize) -> Result<Self> {
+        let (version, group) = match open_node(store, name, NgffVersion::default())? {
+            Some(Node::Group(version, group)) => (version, *group),
+            Some(Node::Array(_)) => return Err(no_plate("is an array, no plate")),
+            None if store.look(name)?.is_none() => return Err(Error::not_found("nothing is here")),
+            None => return Err(no_plate("is no plate; it has no NGFF metadata")),
+        };
+        let Some(plate) = group.plate else {
+            return Err(no_plate("is no plate; its NGFF metadata describe something else"));
+        };
+        let grid = plate.check()?;
+        let extra = group.extra.and_then(|extra| extra.plate);
+        let wells = read_wells(store, name, version, &grid.wells, threads);
+        let mut building = Building::new(store, name, version, grid, extra);
+        for (entry, images) in wells {
+            building.add_well(&entry, images);
+        }
+        building.finish()
+    }
+
+    /// A plate whose structure is known; its images are read when they are needed.
+    pub(super) fn of_structure(
+        name: String,
+        version: NgffVersion,
+        structure: Arc<PlateStructure>,
+        notes: Vec<String>,
+    ) -> Self {
+        let n_images = structure.n_images();
+        let slot = || ImageSlot { layout: None, opened: OnceLock::new() };
+        let images = std::iter::repeat_with(slot).take(n_images).collect();
+        Self { index: PlateIndex::new(structure), name, version, images, notes }
+    }
+
+    pub(super) fn structure(&self) -> &Arc<PlateStructure> {
+        self.index.structure()
+    }
+
+    /// The image number `ordinal` of the plate, which is at `path` in the backend.
+    ///
+    /// # Errors
+    /// `InvalidData` when its metadata are damaged; `MissingPlane` when they are absent;
+    /// `Conflict` when it is another than the structure says, which was cached.
+    pub(super) fn image(
+        &self,
+        store: &Store,
+        path: &VirtualPath,
+        ordinal: usize,
+    ) -> Result<Arc<OpenImage>> {
+        let unknown = || Error::internal("image is not of this plate").with_path(path);
+        let slot = self.images.get(ordinal).ok_or_else(unknown)?;
+        if let Some(opened) = slot.opened.get() {
+            return Ok(Arc::clone(opened));
+        }
+        let (_, structure) = self.index.image(ordinal).ok_or_else(unknown)?;
+        let name = join(&self.name, structure.path.relative());
+        let path = path.append(&structure.path);
+        let layout = match &slot.layout {
+            Some(Ok(layout)) => Arc::clone(layout),
+            Some(Err(error)) => return Err(error.duplicate()),
+            None => self.layout_now(store, &name, structure)?,
+        };
+        let structure = ImageStructure { path, ..structure.clone() };
+        let opened = Arc::new(OpenImage::new(name, structure, layout));
+        Ok(Arc::clone(slot.opened.get_or_init(|| opened)))
+    }
+
+    /// The layout of an image that is known from the cache only.
+    fn layout_now(
+        &self,
+        store: &Store,
+        name: &str,
+        expected: &ImageStructure,
+    ) -> Result<Arc<Layout>> {
+        let there = OpenImage::open(store, name, expected.path.clone(), self.version)?;
+        let there = there.ok_or_else(|| absent(name))?;
+        let found = &there.structure;
+        let key = |image: &ImageStructure| (image.sizes, image.pixel_type, image.n_levels);
+        if key(found) == key(expected) {
+            return Ok(there.layout);
+        }
+        Err(Error::new(ErrorKind::Conflict, "image is another than was cached").with_path(name))
+    }
+}
+
+fn no_plate(message: &'static str) -> Error {
+    Error::invalid_data(message)
+}
+
+fn absent(name: &str) -> Error {
+    Error::new(ErrorKind::MissingPlane, "image is declared by its well, but it was never stored")
+        .with_path(name)
+}
+
+type FoundWell = (WellEntry, Result<Vec<FoundImage>>);
+
+fn read_wells(
+    store: &Store,
+    plate: &str,
+    version: NgffVersion,
+    entries: &[WellEntry],
+    threads: NonZeroUsize,
+) -> Vec<FoundWell> {
+    let arrays = Arrays::default();
+    let slots: Vec<OnceLock<Result<Vec<FoundImage>>>> =
+        entries.iter().map(|_| OnceLock::new()).collect();
+    fan_out::for_each(threads, entries.len(), |number| {
+        let name = join(plate, entries[number].path.relative());
+        let _ = slots[number].set(read_well(store, &name, version, &arrays));
+        ControlFlow::Continue(())
+    });
+    let unread = || Err(Error::internal("well was not read"));
+    let wells = entries.iter().cloned();
+    wells.zip(slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(unread))).collect()
+}
+
+fn read_well(
+    store: &Store,
+    name: &str,
+    version: NgffVersion,
+    arrays: &Arrays,
+) -> Result<Vec<FoundImage>> {
+    let images = match open_node(store, name, version)? {
+        Some(Node::Group(_, group)) => group.well.map_or(Ok(Vec::new()), |well| well.check()),
+        Some(Node::Array(_)) => Err(Error::invalid_data("is an array, no well")),
+        None => Err(Error::not_found("well is listed by the plate, but it is not there")),
+    };
+    let images = images.map_err(|error| error.with_path(name))?;
+    Ok(images.into_iter().map(|image| read_image(store, name, image, version, arrays)).collect())
+}
+
+fn read_image(
+    store: &Store,
+    well: &str,
+    image: WellImage,
+    version: NgffVersion,
+    arrays: &Arrays,
+) -> FoundImage {
+    let name = join(well, image.path.relative());
+    let described = match open_node(store, &name, version) {
+        Ok(Some(Node::Group(version, group))) => describe(store, &name, version, *group, arrays),
+        Ok(Some(Node::Array(_))) => Err(Error::invalid_data("is an array, no image")),
+        Ok(None) => Err(absent(&name)),
+        Err(error) => Err(error),
+    };
+    let described = described.map_err(|error| error.with_path(name));
+    FoundImage { path: image.path, acquisition: image.acquisition, described }
+}
+
+/// A plate that is being put together.
+struct Building<'a> {
+    store: &'a Store,
+    name: &'a str,
+    version: NgffVersion,
+    structure: PlateStructure,
+    slots: Vec<ImageSlot>,
+    /// Position in the plate's list by number.
+    acquisitions: HashMap<u32, u32>,
+    lists_acquisitions: bool,
+    notes: Vec<String>,
+    /// The last image that was read: what those that cannot be read are taken to be like.
+    like: Option<ImageStructure>,
+    /// Images that cannot be read, by their place, waiting for one that can.
+    unread: Vec<(WellPosition, ImageStructure)>,
+    channels: Arc<[Channel]>,
+}
+
+impl<'a> Building<'a> {
+    fn new(
+        store: &'a Store,
+        name: &'a str,
+        version: NgffVersion,
+        grid: Grid,
+        extra: Option<PlateExtra>,
+    ) -> Self {
+        let PlateExtra { microscope, naming, id } = extra.unwrap_or_default();
+        let or = |text: String, default: String| if text.is_empty() { default } else { text };
+        let title = grid.name.unwrap_or_else(|| {
+            let folder = store.location().join(name);
+            folder.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        });
+        let numbers = grid.acquisitions.iter().zip(0u32..);
+        let acquisitions = numbers.map(|(acquisition, at)| (acquisition.id, at)).collect();
+        let structure = PlateStructure {
+            id,
+            acquisitions: grid.acquisitions,
+            microscope: or(microscope, format!("ngff-{version}")),
+            naming: or(naming, "polystore".to_owned()),
+            ..PlateStructure::new(title, grid.n_rows, grid.n_columns)
+        };
+        let lists_acquisitions = structure.acquisitions != [Acquisition::default()];
+        Self {
+            store,
+            name,
+            version,
+            structure,
+            slots: Vec::new(),
+            acquisitions,
+            lists_acquisitions,
+            notes: Vec::new(),
+            like: None,
+            unread: Vec::new(),
+            channels: Arc::from([]),
+        }
+    }
+
+    /// Adds a well. Wells come in order.
+    fn add_well(&mut self, entry: &WellEntry, images: Result<Vec<FoundImage>>) {
+        let mut well = WellStructure::new(entry.position);
+        let images = images.unwrap_or_else(|error| {
+            self.notes.push(error.chain());
+            Vec::new()
+        });
+        let mut fields: Vec<(ImageStructure, ImageSlot)> = Vec::with_capacity(images.len());
+        let mut n_fields: HashMap<u32, u32> = HashMap::new();
+        for image in images {
+            let acquisition = self.acquisition(image.acquisition);
+            let next = n_fields.entry(acquisition).or_default();
+            let path = entry.path.append(&image.path);
+            let own_field = image.described.as_ref().ok().and_then(|found| found.extra.field);
+            let (mut structure, layout) = self.take_image(entry.position, path, image.described);
+            structure.acquisition = acquisition;
+            structure.field = own_field.unwrap_or(*next);
+            *next += 1;
+            fields.push((structure, ImageSlot { layout: Some(layout), opened: OnceLock::new() }));
+        }
+        fields.sort_by_key(|(image, _)| (image.acquisition, image.field));
+        number_again(&mut fields);
+        for (structure, slot) in fields {
+            well.fields.push(structure);
+            self.slots.push(slot);
+        }
+        self.structure.wells.push(well);
+    }
+
+    /// The position of the acquisition with number `id` in the plate's list, which it joins
+    /// if it is not there.
+    fn acquisition(&mut self, id: Option<u32>) -> u32 {
+        let Some(id) = id else { return 0 };
+        if !self.lists_acquisitions && self.structure.acquisitions == [Acquisition::default()] {
+            // The plate lists none: the first that a well names is the first.
+            self.structure.acquisitions[0].id = id;
+            self.acquisitions = HashMap::from([(id, 0)]);
+        }
+        if let Some(&at) = self.acquisitions.get(&id) {
+            return at;
+        }
+        let at = u32::try_from(self.structure.acquisitions.len()).unwrap_or(u32::MAX);
+        self.structure.acquisitions.push(Acquisition { id, ..Acquisition::default() });
+        self.acquisitions.insert(id, at);
+        if self.lists_acquisitions {
+            self.notes.push(format!("acquisition {id} is named by a well, but not by the plate"));
+        }
+        at
+    }
+
+    fn take_image(
+        &mut self,
+        position: WellPosition,
+        path: VirtualPath,
+        described: Result<Described>,
+    ) -> (ImageStructure, Result<Arc<Layout>>) {
+        match described {
+            Ok(mut described) => {
+                if described.channels == self.channels {
+                    described.channels = Arc::clone(&self.channels);
+                } else {
+                    self.channels = Arc::clone(&described.channels);
+                }
+                let structure = described.structure(path);
+                if self.like.is_none() {
+                    self.like = Some(structure.clone());
+                }
+                (structure, Ok(described.layout))
+            }
+            Err(error) => {
+                self.notes.push(error.chain());
+                let sizes = crate::model::Sizes::new(1, 1, 1, 1, 1);
+                let blank = ImageStructure::new(path, crate::PixelType::U16, sizes);
+                self.unread.push((position, blank.clone()));
+                (blank, Err(error))
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<OpenPlate> {
+        self.liken_unread();
+        openhcs::refine(self.store, self.name, &mut self.structure);
+        self.structure.check().map_err(as_data)?;
+        Ok(OpenPlate {
+            index: PlateIndex::new(Arc::new(self.structure)),
+            name: self.name.to_owned(),
+            version: self.version,
+            images: self.slots,
+            notes: self.notes,
+        })
+    }
+
+    /// Images that cannot be read are declared like one that can, so that their planes are
+    /// known to be missing or damaged.
+    fn liken_unread(&mut self) {
+        let Some(like) = &self.like else { return };
+        for (position, blank) in &self.unread {
+            let well = self.structure.well_mut(*position);
+            let Some(image) = well.fields.iter_mut().find(|image| image.path == blank.path) else {
+                continue;
+            };
+            *image = ImageStructure {
+                path: blank.path.clone(),
+                name: blank.name.clone(),
+                field: image.field,
+                acquisition: image.acquisition,
+                position: None,
+                ..like.clone()
+            };
+        }
+    }
+}
+
+/// Numbers the fields of a well by their order where their own numbers clash.
+fn number_again(fields: &mut [(ImageStructure, ImageSlot)]) {
+    let key = |image: &ImageStructure| (image.acquisition, image.field);
+    if fields.windows(2).all(|pair| key(&pair[0].0) < key(&pair[1].0)) {
+        return;
+    }
+    let mut next: HashMap<u32, u32> = HashMap::new();
+    for (image, _) in fields {
+        let number = next.entry(image.acquisition).or_default();
+        image.field = *number;
+        *number += 1;
+    }
+}
+
+/// The opened plates of a backend by path.
+#[derive(Debug, Default)]
+pub(super) struct Plates(Mutex<HashMap<VirtualPath, Arc<OpenPlate>>>);
+
+impl Plates {
+    pub(super) fn get(&self, path: &VirtualPath) -> Option<Arc<OpenPlate>> {
+        self.lock().get(path).cloned()
+    }
+
+    /// Keeps an opened plate; the one that was there first wins.
+    pub(super) fn keep(&self, path: &VirtualPath, plate: OpenPlate) -> Arc<OpenPlate> {
+        Arc::clone(self.lock().entry(path.clone()).or_insert_with(|| Arc::new(plate)))
+    }
+
+    /// The innermost opened plate at or above `path`, where it is, and `path` relative to it.
+    pub(super) fn above(
+        &self,
+        path: &VirtualPath,
+    ) -> Option<(VirtualPath, VirtualPath, Arc<OpenPlate>)> {
+        let plates = self.lock();
+        if plates.is_empty() {
+            return None;
+        }
+        path.ancestors().find_map(|above| {
+            let plate = plates.get(&above)?;
+            Some((above.clone(), path.strip_prefix(&above)?, Arc::clone(plate)))
+        })
+    }
+
+    /// Forgets the plates at, below and above `path`.
+    pub(super) fn forget(&self, path: &VirtualPath) {
+        self.lock().retain(|plate, _| !plate.starts_with(path) && !path.starts_with(plate));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<VirtualPath, Arc<OpenPlate>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,429 @@
+//! Writes planes with their pyramids, each file in one step.
+//!
+//! A plane that has several files (tiles, levels) is complete when its first tile of full
+//! size is there, which is published last, and removed first when the plane is replaced. So
+//! a writer that is killed leaves the old plane, the new one, or a missing one.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use super::{
+    ZarrBackend,
+    array::Array,
+    chunks::{ChunkFile, Chunks, assemble_shard},
+    codec::Stored,
+    image::OpenImage,
+    store::{Directory, Staged, split},
+    window::{ChunkPixels, Grid, Tile},
+};
+use crate::{
+    Error, Plane, PlaneIndex, PlaneRequest, Result, WriteMode, buffer::BufferPool, fan_out,
+    pyramid::downsample,
+};
+
+/// A plane on its way, with its pyramid.
+struct Writing {
+    index: PlaneIndex,
+    /// By level.
+    planes: Vec<Plane>,
+}
+
+/// Planes that are written together: one, or all of an image whose files hold several.
+struct Job {
+    image: Arc<OpenImage>,
+    planes: Vec<(PlaneIndex, Plane)>,
+}
+
+/// Directories to sync when a batch is done.
+type Touched = Mutex<Vec<String>>;
+
+impl ZarrBackend {
+    pub(super) fn write_batch(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
+        let directory = self.writer()?;
+        let jobs = self.plan_writes(planes)?;
+        let threads = self.options.io_concurrency;
+        let within =
+            NonZeroUsize::new(threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
+        let touched = Touched::default();
+        let written =
+            for_each(threads, &jobs, |job| self.write_job(directory, job, within, &touched));
+        let touched = touched.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if self.is_synced() {
+            directory.sync_all(touched)?;
+        }
+        written
+    }
+
+    fn plan_writes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<Vec<Job>> {
+        let mut jobs: Vec<Job> = Vec::with_capacity(planes.len());
+        let mut shared: HashMap<usize, usize> = HashMap::new();
+        let mut alone: HashMap<(usize, PlaneIndex), usize> = HashMap::new();
+        for (request, plane) in planes {
+            let located = self.locate(&request.path, request.index).map_err(|error| {
+                error.with_path(request).with_hint("declare the plate or image first")
+            })?;
+            let (image, index) = (located.image, located.index);
+            let resolved = PlaneRequest { index, ..request.clone() };
+            let region = resolved.check_write(&image.structure, plane)?;
+            if region.shape() != image.structure.sizes.plane_shape() {
+                return Err(Error::unsupported(
+                    "OME-Zarr is written plane by plane, not in regions",
+                )
+                .with_path(request)
+                .with_hint("write the whole plane"));
+            }
+            check_writable(&image).map_err(|error| error.with_path(request))?;
+            let entry = (index, plane.clone());
+            let key = Arc::as_ptr(&image) as usize;
+            if self.has_own_files(&image)? {
+                // Of a plane that is there twice, the last counts.
+                let number = *alone.entry((key, index)).or_insert(jobs.len());
+                match jobs.get_mut(number) {
+                    Some(job) => job.planes = vec![entry],
+                    None => jobs.push(Job { image, planes: vec![entry] }),
+                }
+                continue;
+            }
+            let number = *shared.entry(key).or_insert(jobs.len());
+            match jobs.get_mut(number) {
+                Some(job) => job.planes.push(entry),
+                None => jobs.push(Job { image, planes: vec![entry] }),
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Whether no file of the image holds more than one plane.
+    fn has_own_files(&self, image: &OpenImage) -> Result<bool> {
+        for level in 0..image.structure.n_levels {
+            if !image.grid(image.array(&self.store, level)?).is_one_plane_per_file() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_job(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        within: NonZeroUsize,
+        touched: &Touched,
+    ) -> Result<()> {
+        let mut writing = Vec::with_capacity(job.planes.len());
+        for (index, plane) in &job.planes {
+            let planes = pyramid(plane, &job.image)?;
+            writing.push(Writing { index: *index, planes });
+        }
+        match &*writing {
+            [plane] if self.has_own_files(&job.image)? => {
+                self.write_plane(directory, &job.image, plane, within, touched)
+            }
+            planes => self.write_together(directory, &job.image, planes, touched),
+        }
+    }
+
+    /// Writes a plane whose files hold nothing else.
+    fn write_plane(
+        &self,
+        directory: &Directory,
+        image: &OpenImage,
+        plane: &Writing,
+        within: NonZeroUsize,
+        touched: &Touched,
+    ) -> Result<()> {
+        let mut files = Vec::new();
+        for (level, pixels) in (0..).zip(&plane.planes) {
+            let grid = image.grid(image.array(&self.store, level)?);
+            for (place, tiles) in tiles_by_file(&grid, plane.index, pixels) {
+                files.push((level, place, tiles));
+            }
+        }
+        let staged: Vec<OnceLock<(String, Staged<'_>)>> =
+            files.iter().map(|_| OnceLock::new()).collect();
+        for_each(within, &(0..files.len()).collect::<Vec<_>>(), |&number| {
+            let (level, place, tiles) = &files[number];
+            let grid = image.grid(image.array(&self.store, *level)?);
+            let folder = image.folder(*level);
+            let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+            let updates = updates_of(tiles, &grid, &[plane], *level);
+            let content = file_content(&grid, None, &updates)?;
+            let name = chunks.file_name(place);
+            let file = directory
+                .stage(&content, self.is_synced())
+                .map_err(|error| error.with_path(&name))?;
+            let _ = staged[number].set((name, file));
+            Ok(())
+        })?;
+        let mut staged = staged.into_iter().map(OnceLock::into_inner).collect::<Option<Vec<_>>>();
+        let staged = staged.as_mut().ok_or_else(|| Error::internal("a file was not written"))?;
+        publish_last_first(directory, staged, touched)
+    }
+
+    /// Writes planes into files that hold others too: each is read, changed and replaced
+    /// under a lock.
+    fn write_together(
+        &self,
+        directory: &Directory,
+        image: &OpenImage,
+        planes: &[Writing],
+        touched: &Touched,
+    ) -> Result<()> {
+        for level in (0..image.structure.n_levels).rev() {
+            let grid = image.grid(image.array(&self.store, level)?);
+            let folder = image.folder(level);
+            let chunks = Chunks { store: &self.store, folder: &folder, grid: &grid };
+            let mut files: BTreeMap<Vec<u64>, Vec<Tile>> = BTreeMap::new();
+            for plane in planes {
+                let pixels = &plane.planes[level as usize];
+                for (place, tiles) in tiles_by_file(&grid, plane.index, pixels) {
+                    let known = files.entry(place).or_default();
+                    for tile in tiles {
+                        if !known.contains(&tile) {
+                            known.push(tile);
+                        }
+                    }
+                }
+            }
+            let all: Vec<&Writing> = planes.iter().collect();
+            for (place, tiles) in files {
+                let name = chunks.file_name(&place);
+                let _lock = directory.lock(split(&name).0)?;
+                let existing = chunks.open(&place)?;
+                let updates = updates_of(&tiles, &grid, &all, level);
+                let content = file_content(&grid, existing, &updates)
+                    .map_err(|error| error.with_path(&name))?;
+                let staged = directory.stage(&content, self.is_synced())?;
+                let mut touched = touched.lock().unwrap_or_else(PoisonError::into_inner);
+                staged.publish(&name, WriteMode::Overwrite, &mut touched)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The plane at every level of its image.
+fn pyramid(plane: &Plane, image: &OpenImage) -> Result<Vec<Plane>> {
+    let mut planes = vec![plane.clone()];
+    for level in 1..image.structure.n_levels as usize {
+        let next = downsample(&planes[level - 1], image.structure.kind)?;
+        planes.push(next);
+    }
+    Ok(planes)
+}
+
+/// Gives staged files their names, the first one last; when it replaces another, that one
+/// goes first.
+fn publish_last_first(
+    directory: &Directory,
+    staged: &mut Vec<(String, Staged<'_>)>,
+    touched: &Touched,
+) -> Result<()> {
+    let mut directories = Vec::new();
+    if staged.len() > 1
+        && let Some((first, _)) = staged.first()
+    {
+        directory.remove_file(first)?;
+    }
+    while let Some((name, file)) = staged.pop() {
+        file.publish(&name, WriteMode::Overwrite, &mut directories)?;
+    }
+    touched.lock().unwrap_or_else(PoisonError::into_inner).append(&mut directories);
+    Ok(())
+}
+
+/// The tiles of a plane by the place of their file.
+fn tiles_by_file(grid: &Grid<'_>, index: PlaneIndex, plane: &Plane) -> Vec<(Vec<u64>, Vec<Tile>)> {
+    let mut files: Vec<(Vec<u64>, Vec<Tile>)> = Vec::new();
+    let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
+    for tile in grid.rows(index, plane.shape().full()).concat() {
+        let place = grid.file_place(&tile.place);
+        let at = *known.entry(place.clone()).or_insert(files.len());
+        match files.get_mut(at) {
+            Some((_, tiles)) => tiles.push(tile),
+            None => files.push((place, vec![tile])),
+        }
+    }
+    files
+}
+
+/// A chunk to write, with the planes that give it new pixels.
+struct Update<'a> {
+    tile: &'a Tile,
+    planes: Vec<(PlaneIndex, &'a Plane)>,
+}
+
+fn updates_of<'a>(
+    tiles: &'a [Tile],
+    grid: &Grid<'_>,
+    planes: &[&'a Writing],
+    level: u32,
+) -> Vec<Update<'a>> {
+    let of_tile = |tile: &'a Tile| {
+        let is_in = |plane: &&&Writing| {
+            let place = grid.place(plane.index);
+            grid.axes.plane_dims().all(|dim| place[dim] == tile.place[dim])
+        };
+        let planes = planes.iter().filter(is_in);
+        let planes = planes.map(|plane| (plane.index, &plane.planes[level as usize])).collect();
+        Update { tile, planes }
+    };
+    tiles.iter().map(of_tile).collect()
+}
+
+/// The new content of a file of which `existing` is the old one.
+fn file_content<'a>(
+    grid: &Grid<'_>,
+    existing: Option<ChunkFile<'_>>,
+    updates: &[Update<'a>],
+) -> Result<Stored<'a>> {
+    let array = grid.array;
+    let Some(shard) = array.shard else {
+        let update = updates.first().ok_or_else(|| Error::internal("a file of no chunk"))?;
+        return chunk_content(grid, existing.as_ref(), update);
+    };
+    let n_chunks: u64 = (0..array.n_dims()).map(|dim| array.chunks_per_file(dim)).product();
+    let mut chunks: Vec<Option<Content<'_>>> = Vec::with_capacity(n_chunks as usize);
+    for position in 0..n_chunks as usize {
+        let old = existing.as_ref().map_or(Ok(None), |file| file.stored(position))?;
+        chunks.push(old.map(Content::Old));
+    }
+    for update in updates {
+        let content = chunk_content(grid, existing.as_ref(), update)?;
+        let position = grid.position_in_file(&update.tile.place);
+        if let Some(slot) = chunks.get_mut(position) {
+            *slot = Some(Content::New(content));
+        }
+    }
+    let file = assemble_shard(&chunks, shard)?;
+    Ok(Stored::Encoded(super::codec::Encoded::Owned(file)))
+}
+
+/// A chunk of a shard that is put together.
+enum Content<'a> {
+    Old(crate::buffer::PooledBuffer),
+    New(Stored<'a>),
+}
+
+impl std::ops::Deref for Content<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Old(bytes) => bytes,
+            Self::New(stored) => stored,
+        }
+    }
+}
+
+/// The stored bytes of a chunk with new pixels in it.
+fn chunk_content<'a>(
+    grid: &Grid<'_>,
+    existing: Option<&ChunkFile<'_>>,
+    update: &Update<'a>,
+) -> Result<Stored<'a>> {
+    let array = grid.array;
+    let pixel_bytes = array.data_type.size_bytes();
+    if let [(_, plane)] = &*update.planes
+        && is_whole_plane(grid, update.tile, plane)
+    {
+        return array.chain.encode(plane.bytes(), pixel_bytes);
+    }
+    let mut chunk = match base(grid, existing, update)? {
+        Some(base) => base,
+        None => {
+            let mut blank = BufferPool::global().take(array.chunk_bytes(), 0);
+            blank.fill(0);
+            super::codec::Decoded::Pooled(blank)
+        }
+    };
+    for (index, plane) in &update.planes {
+        let layout = ChunkPixels::of(grid, *index, pixel_bytes);
+        layout.scatter(plane.bytes(), plane.shape().full(), &mut chunk, update.tile.region);
+    }
+    array.data_type.swap(&mut chunk);
+    let stored = array.chain.encode(&chunk, pixel_bytes)?;
+    Ok(Stored::Encoded(match stored {
+        Stored::Encoded(encoded) => encoded,
+        Stored::Borrowed(bytes) => super::codec::Encoded::Owned(bytes.to_vec()),
+    }))
+}
+
+/// What of a chunk stays as it is: nothing when all of its planes are new.
+fn base(
+    grid: &Grid<'_>,
+    existing: Option<&ChunkFile<'_>>,
+    update: &Update<'_>,
+) -> Result<Option<super::codec::Decoded>> {
+    let planes_inside = |dim: usize| {
+        let first = update.tile.place[dim] * grid.array.chunk_shape[dim];
+        grid.array.chunk_shape[dim].min(grid.array.shape[dim] - first)
+    };
+    let n_planes: u64 = grid.axes.plane_dims().map(planes_inside).product();
+    let mut given: Vec<PlaneIndex> = update.planes.iter().map(|(index, _)| *index).collect();
+    given.sort_unstable();
+    given.dedup();
+    if given.len() as u64 == n_planes {
+        return Ok(None);
+    }
+    let position = grid.position_in_file(&update.tile.place);
+    let there = existing.map_or(Ok(None), |file| file.read(position))?;
+    if there.is_some() {
+        return Ok(there);
+    }
+    Err(Error::unsupported(format!(
+        "chunks of this array hold {n_planes} planes each; with only {} of them written, \
+         the others would read as black",
+        given.len()
+    ))
+    .with_hint("write all planes of a chunk in one batch"))
+}
+
+/// Whether the bytes of a plane are those of the chunk, in its order.
+fn is_whole_plane(grid: &Grid<'_>, tile: &Tile, plane: &Plane) -> bool {
+    let array: &Array = grid.array;
+    let shape = plane.shape();
+    let extent = (array.chunk_shape[grid.axes.y], array.chunk_shape[grid.axes.x]);
+    let strides = array.strides();
+    grid.is_one_plane_per_chunk()
+        && tile.region == shape.full()
+        && extent == (u64::from(shape.height), u64::from(shape.width))
+        && strides[grid.axes.x] == 1
+        && strides[grid.axes.y] == shape.width as usize
+        && array.data_type.is_native()
+}
+
+/// Checks that pixels written to an image can be read back as they were.
+fn check_writable(image: &OpenImage) -> Result<()> {
+    let layout = &image.layout;
+    if !layout.array.data_type.is_pixel_type() {
+        return Err(Error::unsupported("arrays of this number type are only read"));
+    }
+    if layout.levels.len() > layout.n_levels as usize {
+        return Err(Error::unsupported(format!(
+            "the image has {} levels, which are not all halves of one another: they would \
+             not fit what is written",
+            layout.levels.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Runs `work` over all items on a few threads and returns the first failure.
+fn for_each<T: Sync>(
+    threads: NonZeroUsize,
+    items: &[T],
+    work: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
+    let failure = Mutex::new(None);
+    fan_out::for_each(threads, items.len(), |number| {
+        let Err(error) = work(&items[number]) else { return ControlFlow::Continue(()) };
+        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        ControlFlow::Break(())
+    });
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
