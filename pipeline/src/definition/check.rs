@@ -136,7 +136,7 @@ impl StepCheck<'_> {
             let message = "chains by channel need planes that are separate by channel";
             return Err(Error::pipeline(&origin, message));
         }
-        self.check_save(draft.save.as_deref(), &origin)?;
+        self.check_save(draft.save.as_deref(), output, &origin)?;
         let calls = |chain: Vec<Resolved>| chain.into_iter().map(|(_, call, _)| call).collect();
         let work = match draft.per_channel.is_empty() {
             true => Work::Chain(
@@ -171,11 +171,15 @@ impl StepCheck<'_> {
         }
     }
 
-    fn check_save(&self, save: Option<&str>, origin: &Origin) -> Result<()> {
+    /// Results of one kind need names of their own; labels may be called like their table.
+    fn check_save(&self, save: Option<&str>, output: ValueKind, origin: &Origin) -> Result<()> {
         let Some(save) = save else { return Ok(()) };
         check_file_name(save, "a name to save under", origin)?;
+        let is_image = |kind| matches!(kind, ValueKind::Image | ValueKind::Labels);
         let same = |step: &&Step| {
-            step.save.as_deref().is_some_and(|other| other.eq_ignore_ascii_case(save))
+            let is_same_kind = step.output == output || (is_image(step.output) && is_image(output));
+            is_same_kind
+                && step.save.as_deref().is_some_and(|other| other.eq_ignore_ascii_case(save))
         };
         match self.before.iter().find(same) {
             None => Ok(()),

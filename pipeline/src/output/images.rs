@@ -55,12 +55,6 @@ impl StoredImages {
             .ok_or_else(|| Error::pipeline("plan", "an image set is missing"))
     }
 
-    /// Backend and path of the plate of a set; for labels, that of their images.
-    pub(crate) fn plate(&self, set: u32) -> Result<(&Arc<dyn VirtualBackend>, &VirtualPath)> {
-        let set = self.set(set)?;
-        Ok((&set.backend, &set.plate))
-    }
-
     /// Backend and path of the image of unit number `unit` in a set.
     pub(crate) fn image(
         &self,

@@ -14,7 +14,7 @@ mod well_table;
 pub(crate) use images::{StoredImages, plane_hash};
 pub(crate) use manifest::now;
 pub use manifest::{RunManifest, RunState, UnitEntry, UnitState};
-pub use plate_table::{PlateRow, PlateTable};
+pub use plate_table::{PlateRow, PlateTable, Spread};
 pub(crate) use record::{CONTENT, OutputHash, RecordTable, UnitRecord, work_key};
 pub use store::{ImagePlace, ResultStore};
 pub(crate) use well_table::{FieldState, WellResults};

@@ -44,11 +44,32 @@ pub struct PlateRow {
     /// Numbers by column, in the order in which they are made.
     #[serde(skip)]
     pub values: Vec<(String, f64)>,
+    /// How the numbers in columns of the well's tables are spread.
+    #[serde(skip)]
+    spreads: Vec<(String, Spread)>,
+}
+
+/// How numbers are spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Spread {
+    /// How many there are; at least one.
+    pub n: usize,
+    /// The 5th percentile.
+    pub low: f64,
+    /// The 25th percentile.
+    pub lower: f64,
+    /// The median.
+    pub median: f64,
+    /// The 75th percentile.
+    pub upper: f64,
+    /// The 95th percentile.
+    pub high: f64,
 }
 
 impl PlateRow {
     pub(crate) fn new(well: WellPosition, n_fields: u64) -> Self {
-        Self { well, n_fields, n_done: 0, n_partial: 0, values: Vec::new() }
+        Self { well, n_fields, n_done: 0, n_partial: 0, values: Vec::new(), spreads: Vec::new() }
     }
 
     /// Whether all that was to be done is done.
@@ -62,6 +83,11 @@ impl PlateRow {
         found.map(|(_, value)| *value).filter(|value| !value.is_nan())
     }
 
+    /// How the numbers of a column of a saved table are spread, such as `cells_area_px`.
+    pub fn spread(&self, column: &str) -> Option<Spread> {
+        self.spreads.iter().find(|(name, _)| name == column).map(|(_, spread)| *spread)
+    }
+
     /// Adds the statistics of the well's table called `name`.
     pub(crate) fn add_table(&mut self, name: &str, table: &Table) {
         self.values.push((format!("{name}_count"), table.n_rows() as f64));
@@ -73,10 +99,14 @@ impl PlateRow {
                 |what: &str, value| self.values.push((format!("{name}_{column}_{what}"), value));
             match values {
                 ColumnValues::Integer(_) | ColumnValues::Float(_) => {
-                    let statistics = Statistics::of(values);
-                    add("mean", statistics.mean);
-                    add("median", statistics.median);
-                    add("std", statistics.standard_deviation);
+                    let numbers = sorted(values);
+                    let (mean, standard_deviation) = mean_and_deviation(&numbers);
+                    let spread = spread(&numbers);
+                    add("mean", mean);
+                    add("median", spread.map_or(f64::NAN, |spread| spread.median));
+                    add("std", standard_deviation);
+                    let name = format!("{name}_{column}");
+                    self.spreads.extend(spread.map(|spread| (name, spread)));
                 }
                 ColumnValues::Bool(values) => {
                     let n_true = values.iter().filter(|value| **value).count();
@@ -93,41 +123,37 @@ fn is_place(column: &str) -> bool {
     column == "label" || column.starts_with("centroid_") || column.starts_with("bbox_")
 }
 
-struct Statistics {
-    mean: f64,
-    median: f64,
-    standard_deviation: f64,
+/// The numbers that there are, in order.
+fn sorted(values: &ColumnValues) -> Vec<f64> {
+    let mut numbers: Vec<f64> = (0..values.len())
+        .filter_map(|row| match values.get(row) {
+            Some(Cell::Integer(value)) => Some(value as f64),
+            Some(Cell::Float(value)) if !value.is_nan() => Some(value),
+            _ => None,
+        })
+        .collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers
 }
 
-impl Statistics {
-    fn of(values: &ColumnValues) -> Self {
-        let mut numbers: Vec<f64> = (0..values.len())
-            .filter_map(|row| match values.get(row) {
-                Some(Cell::Integer(value)) => Some(value as f64),
-                Some(Cell::Float(value)) if !value.is_nan() => Some(value),
-                _ => None,
-            })
-            .collect();
-        let n = numbers.len() as f64;
-        let mean = numbers.iter().sum::<f64>() / n;
-        let squares: f64 = numbers.iter().map(|value| (value - mean).powi(2)).sum();
-        let standard_deviation = if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { f64::NAN };
-        Self { mean, median: median(&mut numbers), standard_deviation }
-    }
+fn mean_and_deviation(numbers: &[f64]) -> (f64, f64) {
+    let n = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / n;
+    let squares: f64 = numbers.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { f64::NAN })
 }
 
-fn median(numbers: &mut [f64]) -> f64 {
-    if numbers.is_empty() {
-        return f64::NAN;
-    }
-    let middle = numbers.len() / 2;
-    let is_even = numbers.len().is_multiple_of(2);
-    let (below, upper, _) = numbers.select_nth_unstable_by(middle, f64::total_cmp);
-    let upper = *upper;
-    match below.iter().copied().max_by(f64::total_cmp) {
-        Some(lower) if is_even => lower + (upper - lower) / 2.0,
-        _ => upper,
-    }
+/// Percentiles, interpolated as numpy's.
+fn spread(sorted: &[f64]) -> Option<Spread> {
+    let last = sorted.len().checked_sub(1)?;
+    let at = |part: f64| {
+        let place = part * last as f64;
+        let (below, above) = (sorted[place as usize], sorted[(place as usize + 1).min(last)]);
+        // Infinities have no place between them.
+        if below == above { below } else { below + (above - below) * place.fract() }
+    };
+    let (low, lower, median, upper, high) = (at(0.05), at(0.25), at(0.5), at(0.75), at(0.95));
+    Some(Spread { n: sorted.len(), low, lower, median, upper, high })
 }
 
 impl PlateTable {

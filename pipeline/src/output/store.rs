@@ -1,10 +1,13 @@
 //! Where results go.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use polystore::{
     ErrorKind, VirtualBackend, VirtualBackendExt, VirtualPath, WellPosition, WriteMode,
-    bytes::Bytes, convert::TargetLayout,
+    bytes::Bytes,
+    convert::TargetLayout,
+    disk::DiskBackend,
+    zarr::{ZarrBackend, ZarrOptions},
 };
 
 use crate::Result;
@@ -16,7 +19,7 @@ use crate::Result;
 /// | `report.html` | the results on one page, for people |
 /// | `results/plate.csv`, `.json` | a row per well |
 /// | `results/TABLE/A01.csv`, `.json` | a row per object of one well |
-/// | `images/NAME` | images and labels that steps save, as a plate |
+/// | `images/NAME.zarr` | images and labels that steps save, as a plate |
 /// | `rois/NAME/A01_s001` | outlines, where images are not stored with them |
 /// | `plots/heatmap-COLUMN.svg`, `.png` | heatmaps of the plate |
 /// | `run.json` | what was done, from what, by what |
@@ -52,6 +55,25 @@ impl ResultStore {
             let path = below.join("images")?.join(name)?;
             Ok(ImagePlace { backend: Arc::clone(&images), path, layout: TargetLayout::Planes })
         })
+    }
+
+    /// Everything in the folder at `path` of this computer, which is made if it is not there;
+    /// images as OME-Zarr plates, `images/NAME.zarr`.
+    ///
+    /// # Errors
+    /// As the file system answers; `PermissionDenied` inside a microscope's plate.
+    pub fn on_disk(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        std::fs::create_dir_all(path).map_err(|error| {
+            polystore::Error::io(error, "create the folder for results", path.display())
+        })?;
+        let files = Arc::new(DiskBackend::open(path)?);
+        let folder = path.join("images");
+        Ok(Self::new(files, VirtualPath::root()).with_images(move |name| {
+            let place = folder.join(format!("{name}.zarr"));
+            let backend = Arc::new(ZarrBackend::create(&place, ZarrOptions::default())?);
+            Ok(ImagePlace { backend, path: VirtualPath::root(), layout: TargetLayout::Zarr })
+        }))
     }
 
     /// Files below `root` of `files`; images have no place yet.

@@ -24,9 +24,10 @@ use polystore::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+pub(crate) use summary::Bytes;
 pub use summary::{PlanSummary, StepSummary};
 
-use crate::{Error, Pipeline, Result, ValueKind, definition::hex, function::PlaneKind};
+use crate::{Error, Pipeline, Result, definition::hex, function::PlaneKind};
 
 /// Changes when plans of another version mean something else.
 pub const PLAN_FORMAT: u32 = 1;
@@ -278,14 +279,6 @@ impl ExecutionPlan {
     fn computed_hash(&self) -> Result<String> {
         let unhashed = Self { hash: String::new(), ..self.clone() };
         Ok(hex(&Sha256::digest(unhashed.to_json()?)))
-    }
-
-    /// The kind of what a write stores.
-    pub(crate) fn kind_of(&self, write: &Write) -> ValueKind {
-        self.pipeline
-            .steps()
-            .get(write.step as usize)
-            .map_or(ValueKind::Table, |step| step.output())
     }
 }
 

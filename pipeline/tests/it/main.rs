@@ -7,5 +7,6 @@ mod documents;
 mod execute;
 mod faults;
 mod plates;
+mod real;
 mod resume;
 mod runs;
