@@ -118,8 +118,9 @@ pub enum WriteMode {
 /// * Synchronous and batch-first. A batch is answered in any order through the sink, so a
 ///   local backend fans out over rayon and a network backend keeps requests in flight.
 /// * Reading a declared plane that was never stored is `MissingPlane`, never zeros; so is
-///   reading one that was stored only in part. What was stored of it can be read as a
-///   region (where the backend stores tiles, at least whole tiles).
+///   reading one that is absent by design, or that was stored only in part. What was
+///   stored of it can be read as a region (where the backend stores tiles, at least whole
+///   tiles).
 /// * A path that is not there is `NotFound`, below a file too. What is there but no image,
 ///   asked for as one, is `InvalidData` (a file of a foreign kind may be `Unsupported`). A
 ///   region, level or index outside the image is `InvalidInput`. Of several faults in one

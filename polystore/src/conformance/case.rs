@@ -145,3 +145,63 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{MemoryBackend, Result, VirtualPath, conformance::Failure, wrap};
+
+    /// Memory that cannot be written through, with one known exception.
+    struct ReadOnlyMemory {
+        is_running: bool,
+    }
+
+    impl Subject for ReadOnlyMemory {
+        fn name(&self) -> &str {
+            "readonly"
+        }
+
+        fn available(&self) -> Result<(), String> {
+            if self.is_running { Ok(()) } else { Err("is not running".to_owned()) }
+        }
+
+        fn open(&self) -> Result<Place> {
+            let memory = Arc::new(MemoryBackend::new());
+            let backend = Arc::new(wrap::readonly(Arc::clone(&memory) as _));
+            Ok(Place::filled_by(memory, backend, VirtualPath::root()))
+        }
+
+        fn exceptions(&self) -> Vec<(&'static str, &'static str)> {
+            vec![("test/known", "known not to hold")]
+        }
+    }
+
+    const RUNNING: ReadOnlyMemory = ReadOnlyMemory { is_running: true };
+
+    fn case(name: &'static str, run: fn(&Context<'_>) -> CaseResult) -> Case {
+        Case { name, needs: &[Need::Plate], run }
+    }
+
+    #[test]
+    fn ends_are_told_apart() {
+        let ends = |run| case("test/any", run).run(&RUNNING);
+        assert_eq!(ends(|_| Ok(())), Outcome::Passed);
+        assert_eq!(ends(|_| Err(Failure::new("no"))), Outcome::Failed("no".to_owned()));
+        let panicked = ends(|_| panic!("out of {}", "order"));
+        assert_eq!(panicked, Outcome::Failed("panicked: out of order".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_tested_is_never_passed() {
+        let known = case("test/known", |_| Err(Failure::new("no")));
+        assert_eq!(known.run(&RUNNING), Outcome::Ignored("known not to hold".to_owned()));
+        let absent = ReadOnlyMemory { is_running: false };
+        let outcome = case("test/any", |_| Ok(())).run(&absent);
+        assert_eq!(outcome, Outcome::Unavailable("is not running".to_owned()));
+        let needy = Case { needs: &[Need::Plate, Need::Delete], ..case("test/any", |_| Ok(())) };
+        let reason = "the backend cannot delete".to_owned();
+        assert_eq!(needy.run(&RUNNING), Outcome::Ignored(reason));
+    }
+}

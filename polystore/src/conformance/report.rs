@@ -63,3 +63,26 @@ pub fn run_all(subject: &dyn Subject) -> Report {
     let outcomes = cases().map(|case| (case.name, case.run(subject))).collect();
     Report { subject: subject.name().to_owned(), outcomes }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_failures_and_groups_reasons() {
+        let ignored = || Outcome::Ignored("the backend cannot rename".to_owned());
+        let mut report = Report {
+            subject: "x".to_owned(),
+            outcomes: vec![("a/b", Outcome::Passed), ("a/c", ignored()), ("a/d", ignored())],
+        };
+        assert!(report.is_conformant());
+        report.outcomes.push(("a/e", Outcome::Failed("expected 1, found 2".to_owned())));
+        assert!(!report.is_conformant());
+        let expected = "x/a/e FAILED: expected 1, found 2\n\
+            x: 2 cases ignored: the backend cannot rename\n\
+            x: 1 of 4 cases passed";
+        assert_eq!(report.to_string(), expected);
+        report.outcomes = vec![("a/c", ignored())];
+        assert!(!report.is_conformant(), "nothing was tested");
+    }
+}

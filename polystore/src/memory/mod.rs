@@ -170,7 +170,9 @@ impl fmt::Debug for MemoryBackend {
 mod tests {
     use super::*;
     use crate::{
-        ErrorKind, Plane, PlaneIndex, PlaneRequest, PlaneShape, VirtualBackendExt, VirtualPath,
+        ErrorKind, PixelType, Plane, PlaneIndex, PlaneRequest, PlaneShape, VirtualBackendExt,
+        VirtualPath, WellPosition,
+        model::{ImageStructure, PlateStructure, Sizes},
         open_spec,
     };
 
@@ -223,5 +225,33 @@ mod tests {
             backend.delete(&request(n).path, false).unwrap();
         }
         assert_eq!((backend.used_bytes(), backend.spilled_bytes()), (200, 0));
+    }
+
+    #[test]
+    fn what_is_below_a_deleted_well_gives_its_bytes_back() {
+        let backend = MemoryBackend::new();
+        let path = VirtualPath::parse("/plate").unwrap();
+        let mut structure = PlateStructure::new("p", 1, 1);
+        let at = VirtualPath::parse("/A01/A01_s001").unwrap();
+        let image = ImageStructure::new(at.clone(), PixelType::U8, Sizes::new(1, 1, 2, 8, 8));
+        structure.add_image(WellPosition::new(0, 0), image.clone()).unwrap();
+        backend.create_plate(&path, &structure).unwrap();
+        let image_path = path.append(&at);
+        let labels = image_path.join("labels/cells").unwrap();
+        backend.create_image(&labels, &image).unwrap();
+        let pixels = Plane::from_vec(PlaneShape::new(8, 8), vec![1u8; 64]).unwrap();
+        for target in [&image_path, &labels] {
+            let request = PlaneRequest::new(target.clone(), PlaneIndex::default());
+            backend.write_plane(request, pixels.clone()).unwrap();
+        }
+        backend.write_text(&path.join("A01/notes.txt").unwrap(), "12345").unwrap();
+        assert_eq!(backend.used_bytes(), 64 + 64 + 5);
+        assert_eq!(backend.list(&path.join("A01").unwrap()).unwrap().len(), 2);
+        backend.delete(&path.join("A01").unwrap(), true).unwrap();
+        assert_eq!(backend.used_bytes(), 0);
+        assert!(backend.exists(&image_path).unwrap());
+        assert!(!backend.exists(&labels).unwrap());
+        let error = backend.rename(&image_path, &path.join("x").unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

@@ -5,6 +5,7 @@
 //! declares, what of it is there, and which page of which file each plane is.
 
 pub mod builder;
+mod cellvoyager;
 mod folder;
 mod harmony;
 mod imagexpress;
@@ -12,6 +13,7 @@ mod lookup;
 #[cfg(test)]
 mod measure;
 mod names;
+pub mod stage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
@@ -21,6 +23,7 @@ use std::{
     sync::{OnceLock, PoisonError, RwLock},
 };
 
+pub use cellvoyager::{CELLVOYAGER_NAMING, CellVoyager, CellVoyagerNaming};
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
 pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
 pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
@@ -64,7 +67,7 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The readers of this crate, the surest first; a new one is one file and one line here.
-pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony];
+pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony, &CellVoyager];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();

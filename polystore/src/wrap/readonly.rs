@@ -57,3 +57,39 @@ pub(crate) fn from_layer(
     layer.check_options(&[])?;
     Ok(Arc::new(Hooked::new(inner, ReadOnly)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        MemoryBackend, VirtualBackendExt, VirtualPath, WriteMode,
+        backend::{Annotation, AnnotationValue},
+        open_spec,
+        wrap::readonly,
+    };
+
+    #[test]
+    fn every_change_is_denied_and_the_spec_stays_read_only() {
+        let inner = MemoryBackend::new();
+        let path = VirtualPath::parse("/a.txt").unwrap();
+        inner.write_text(&path, "kept").unwrap();
+        let backend = readonly(Arc::new(inner));
+        let again = open_spec(&backend.spec()).unwrap();
+        let tag = AnnotationValue::Tag("x".to_owned());
+        let note = Annotation { namespace: "n".to_owned(), value: tag };
+        for backend in [&backend as &dyn VirtualBackend, &*again] {
+            let denied = [
+                backend.write_blob(&path, "new".into(), WriteMode::Overwrite),
+                backend.create_directory(&path),
+                backend.delete(&path, true),
+                backend.rename(&path, &VirtualPath::root()),
+                backend.as_annotations().unwrap().annotate(&path, &note),
+            ];
+            for answer in denied {
+                assert_eq!(answer.unwrap_err().kind(), ErrorKind::PermissionDenied);
+            }
+            assert_eq!(backend.read_text(&path).unwrap(), "kept");
+            assert_eq!(backend.as_annotations().unwrap().annotations(&path).unwrap(), []);
+        }
+    }
+}

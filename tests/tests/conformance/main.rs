@@ -15,7 +15,7 @@ use polystore::conformance::{Outcome, Subject, cases, model_based};
 
 /// Random sequences per subject, and operations in each.
 const MODEL_SEEDS: [u64; 4] = [1, 2, 3, 4];
-const MODEL_OPERATIONS: usize = 400;
+const MODEL_OPERATIONS: usize = 250;
 
 fn main() -> ExitCode {
     let trials = subjects::subjects().into_iter().flat_map(trials_of).collect();

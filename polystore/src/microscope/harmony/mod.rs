@@ -17,6 +17,7 @@ use super::{
     builder::{Capped, PlateBuilder, PlateFacts, RawPlane, Rule, list_wells},
     lookup::FileLookup,
     names::{by_names, file_name, image_stem, split},
+    stage,
 };
 use crate::{
     Error, PlaneShape, Result, WellPosition,
@@ -241,15 +242,7 @@ fn section_distance(images: &[ImageRecord]) -> Option<f64> {
             stacks.entry(key).or_default().insert(image.plane, z_um);
         }
     }
-    let mut distances = Vec::new();
-    for stack in stacks.values() {
-        for ((plane, z), (next_plane, next_z)) in stack.iter().zip(stack.iter().skip(1)) {
-            distances.push((next_z - z).abs() / f64::from(next_plane - plane));
-        }
-    }
-    distances.retain(|&distance| distance > 0.0);
-    distances.sort_by(f64::total_cmp);
-    distances.get(distances.len() / 2).copied()
+    stage::median_step(stacks.values())
 }
 
 /// A measurement without an index, by the names of its files.
