@@ -61,6 +61,24 @@ impl Error {
         Self::Function { message: message.into() }
     }
 
+    /// The same fault in the pipeline at another place; other errors stay as they are.
+    #[must_use]
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        if let Self::Pipeline { origin, .. } = &mut self {
+            *origin = place.to_string();
+        }
+        self
+    }
+
+    /// The same fault in the pipeline, found at this place of the plate.
+    #[must_use]
+    pub(crate) fn on(mut self, unit: &str) -> Self {
+        if let Self::Pipeline { message, .. } = &mut self {
+            message.push_str(&format!(" ({unit})"));
+        }
+        self
+    }
+
     /// Says what to do about a fault in the pipeline; other errors keep their own hints.
     #[must_use]
     pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
@@ -68,6 +86,18 @@ impl Error {
             *hint = advice.into();
         }
         self
+    }
+
+    /// The whole chain of causes on one line, joined by `": "`.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
     }
 
     /// The kind of failure, as the filesystem below classifies its own.

@@ -5,7 +5,7 @@ use polystore::{
     backend::{Roi, Table},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, function::PlaneKind};
 
 /// Planes along the axis that a function consumes, `[n, y, x]`; at least one, all of one
 /// shape and pixel type. Cloning shares the pixels.
@@ -68,6 +68,12 @@ impl Stack {
     /// Those of `change`; `Function` when its planes differ in shape or pixel type.
     pub fn map(&self, change: impl FnMut(&Plane) -> Result<Plane>) -> Result<Self> {
         Self::new(self.planes.iter().map(change).collect::<Result<_>>()?)
+    }
+
+    /// What its planes are.
+    pub fn plane_kind(&self) -> PlaneKind {
+        let first = &self.planes[0];
+        PlaneKind { shape: first.shape(), pixel_type: first.pixel_type() }
     }
 
     /// Bytes of pixels.

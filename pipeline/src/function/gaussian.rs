@@ -1,11 +1,11 @@
 //! Gaussian smoothing.
 
-use polystore::{Plane, dispatch};
+use polystore::{PixelType, Plane, dispatch};
 
 use super::per_plane;
 use crate::{
     Result,
-    function::{Function, Operation, Parameter, ParameterKind, Settings},
+    function::{Function, Operation, Parameter, ParameterKind, PlaneKind, Settings},
     image::{
         raster::{Raster, View},
         separable::{Edge, Kernel, convolve},
@@ -45,6 +45,10 @@ impl Function for Gaussian {
 
     fn parameters(&self) -> &'static [Parameter] {
         PARAMETERS
+    }
+
+    fn output_planes(&self, _settings: &Settings, input: PlaneKind) -> PlaneKind {
+        PlaneKind { pixel_type: PixelType::F32, ..input }
     }
 
     fn prepare(&self, settings: &Settings) -> Result<Box<dyn Operation>> {

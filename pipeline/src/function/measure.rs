@@ -28,7 +28,8 @@ use crate::{
 /// pixel centres, axes and orientation of the ellipse with the same second moments,
 /// solidity as the part of the convex hull that is filled, the standard deviation of the
 /// pixels themselves. `area_um2` is there when the size of a pixel is known. Several planes
-/// of intensity (channels) have a set of columns each, numbered from 1. NaN and infinite
+/// of intensity (channels) have a set of columns each, named by channel where that is known
+/// and numbered from 1 otherwise. NaN and infinite
 /// pixels are left out of intensities; an object without others has NaN.
 #[derive(Debug)]
 pub(super) struct Measure;
@@ -75,10 +76,15 @@ impl Operation for MeasureObjects {
         measure_form(&plane, &objects, context.physical_size, &mut columns)?;
         if inputs.get("intensity").is_some() {
             let images = inputs.stack("intensity")?.planes();
+            let channels = inputs.channels("intensity").filter(|names| names.len() == images.len());
             for (at, image) in images.iter().enumerate() {
                 same_shape(&plane, image)?;
-                let number = if images.len() == 1 { String::new() } else { format!("_{}", at + 1) };
-                measure_intensity(image, &objects, &number, &mut columns)?;
+                let which = match channels {
+                    Some(names) => format!("_{}", names[at]),
+                    None if images.len() == 1 => String::new(),
+                    None => format!("_{}", at + 1),
+                };
+                measure_intensity(image, &objects, &which, &mut columns)?;
             }
         }
         Ok(Value::Table(Table { columns: columns.0 }))
@@ -150,12 +156,12 @@ fn measure_form(
 fn measure_intensity(
     image: &Plane,
     objects: &Objects,
-    number: &str,
+    which: &str,
     columns: &mut Columns,
 ) -> Result<()> {
     let measured = dispatch!(image.pixel_type(), T => intensities(View::<T>::of(image)?, objects))?;
     let mut column = |name: &str, value: fn(&Intensity) -> f64| {
-        columns.float(&format!("intensity{number}_{name}"), measured.iter().map(value));
+        columns.float(&format!("intensity{which}_{name}"), measured.iter().map(value));
     };
     column("mean", |intensity| intensity.mean);
     column("sum", |intensity| intensity.sum);
@@ -211,6 +217,21 @@ mod tests {
         let table = measured(array![[1u32, 1]], planes, &Context::default());
         assert_eq!(table.column("intensity_1_mean"), Some(&ColumnValues::Float(vec![5.0])));
         assert_eq!(table.column("intensity_2_max"), Some(&ColumnValues::Float(vec![9.0])));
+    }
+
+    #[test]
+    fn known_channels_name_their_columns() {
+        let labels = Value::Labels(Stack::single(Plane::from_array(array![[1u32, 1]])));
+        let images = Value::Image(Stack::single(Plane::from_array(array![[4u8, 6]])));
+        let names = ["GFP".to_owned()];
+        let inputs = Inputs::new()
+            .with("labels", &labels)
+            .with("intensity", &images)
+            .with_channels("intensity", &names);
+        let Value::Table(table) = MeasureObjects.run(&inputs, &Context::default()).unwrap() else {
+            panic!("measuring gives a table")
+        };
+        assert_eq!(table.column("intensity_GFP_mean"), Some(&ColumnValues::Float(vec![5.0])));
     }
 
     #[test]

@@ -25,8 +25,9 @@ use std::{
     sync::{OnceLock, PoisonError, RwLock},
 };
 
-pub use parameters::{Parameter, ParameterKind, Setting, Settings};
-use polystore::model::PhysicalSize;
+pub use parameters::{Given, Parameter, ParameterKind, Setting, Settings};
+use polystore::{PixelType, PlaneShape, model::PhysicalSize};
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Stack, Value, ValueKind};
 
@@ -70,6 +71,22 @@ impl Input {
     };
 }
 
+/// What the planes of a stack are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlaneKind {
+    /// Height and width in pixels.
+    pub shape: PlaneShape,
+    /// The number type of the pixels.
+    pub pixel_type: PixelType,
+}
+
+impl PlaneKind {
+    /// Bytes of one plane.
+    pub fn n_bytes(self) -> u64 {
+        self.shape.n_pixels().saturating_mul(self.pixel_type.size_bytes() as u64)
+    }
+}
+
 /// A registered function: its description, and the way to a call with checked settings.
 pub trait Function: fmt::Debug + Send + Sync + 'static {
     /// The name to call it by.
@@ -93,9 +110,20 @@ pub trait Function: fmt::Debug + Send + Sync + 'static {
         ValueKind::Image
     }
 
-    /// How much it sees in one call.
+    /// How much it sees in one call. What a [`Scope::Stack`] function gives is one plane.
     fn scope(&self) -> Scope {
         Scope::Plane
+    }
+
+    /// What planes it makes from an input of planes of kind `input`, so that results can be
+    /// declared and memory reckoned before anything runs. Without it, labels are `u32` and
+    /// images stay what they are. Not asked of functions that give tables or outlines.
+    fn output_planes(&self, settings: &Settings, input: PlaneKind) -> PlaneKind {
+        let _ = settings;
+        match self.output() {
+            ValueKind::Labels => PlaneKind { pixel_type: PixelType::U32, ..input },
+            _ => input,
+        }
     }
 
     /// A number that changes when the function's results change; part of the plan's hash.
@@ -123,6 +151,7 @@ pub trait Operation: Send + Sync {
 #[derive(Debug, Default)]
 pub struct Inputs<'a> {
     values: Vec<(&'static str, &'a Value)>,
+    channels: Vec<(&'static str, &'a [String])>,
 }
 
 impl<'a> Inputs<'a> {
@@ -136,6 +165,19 @@ impl<'a> Inputs<'a> {
     pub fn with(mut self, name: &'static str, value: &'a Value) -> Self {
         self.values.push((name, value));
         self
+    }
+
+    /// The same, knowing which channels the planes of the input called `name` are of.
+    #[must_use]
+    pub fn with_channels(mut self, name: &'static str, channels: &'a [String]) -> Self {
+        self.channels.push((name, channels));
+        self
+    }
+
+    /// Names of the channels that the planes of the input called `name` are of, when they
+    /// are of several. No two are the same.
+    pub fn channels(&self, name: &str) -> Option<&'a [String]> {
+        self.channels.iter().find(|(input, _)| *input == name).map(|(_, channels)| *channels)
     }
 
     /// The input called `name`, if it was given.
@@ -214,4 +256,53 @@ pub fn function(name: &str, origin: &str) -> Result<&'static dyn Function> {
         Error::pipeline(origin, format!("there is no function `{name}`"))
             .with_hint(polystore::suggest::hint(name, &names))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use polystore::{Plane, ndarray::Array2};
+
+    use super::*;
+
+    /// A stack of planes that any function takes as an input of this kind.
+    fn input_value(kind: ValueKind, pixel_type: PixelType) -> Value {
+        let plane = |seed: usize| {
+            let pixels = Array2::from_shape_fn((16, 16), |(y, x)| {
+                u16::from((4..9).contains(&y)) * ((x * seed) % 90) as u16
+            });
+            Plane::from_array(pixels).convert(pixel_type)
+        };
+        match kind {
+            ValueKind::Labels => Value::Labels(Stack::single(plane(1).convert(PixelType::U32))),
+            _ => Value::Image(Stack::new(vec![plane(3), plane(7)]).unwrap()),
+        }
+    }
+
+    #[test]
+    fn functions_give_the_planes_that_they_declare() {
+        for function in functions() {
+            let Ok(settings) = Settings::check(&BTreeMap::new(), function.parameters(), "") else {
+                continue;
+            };
+            let operation = function.prepare(&settings).unwrap();
+            for pixel_type in PixelType::ALL {
+                let required = function.inputs().iter().filter(|input| !input.optional);
+                let values: Vec<_> = required
+                    .map(|input| (input.name, input_value(input.kind, pixel_type)))
+                    .collect();
+                let inputs = values
+                    .iter()
+                    .fold(Inputs::new(), |inputs, (name, value)| inputs.with(name, value));
+                let result = operation.run(&inputs, &Context::default()).unwrap();
+                assert_eq!(result.kind(), function.output(), "{}", function.name());
+                let Some(stack) = result.stack() else { continue };
+                let given = values[0].1.stack().unwrap();
+                let declared = function.output_planes(&settings, given.plane_kind());
+                assert_eq!(stack.plane_kind(), declared, "{} of {pixel_type}", function.name());
+                if function.scope() == Scope::Stack {
+                    assert_eq!(stack.planes().len(), 1, "{}", function.name());
+                }
+            }
+        }
+    }
 }

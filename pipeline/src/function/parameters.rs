@@ -31,6 +31,45 @@ impl fmt::Display for Setting {
     }
 }
 
+impl From<bool> for Setting {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i32> for Setting {
+    fn from(value: i32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<i64> for Setting {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<f64> for Setting {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<&str> for Setting {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+/// A value as it was given, and where it stands, for messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    /// The value.
+    pub value: Setting,
+    /// File, line and column, or the step.
+    pub origin: String,
+}
+
 /// What values a parameter takes, and its default.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -87,23 +126,28 @@ pub struct Settings(BTreeMap<String, Setting>);
 
 impl Settings {
     /// Checks what was `given` against `schema` and fills in defaults. `origin` says where
-    /// in the pipeline it stands, for messages.
+    /// in the pipeline the function is called, for messages.
     ///
     /// # Errors
     /// `Pipeline` naming the parameter: unknown (with the nearest names), of the wrong type,
     /// out of range, or missing.
     pub fn check(
-        given: &BTreeMap<String, Setting>,
+        given: &BTreeMap<String, Given>,
         schema: &[Parameter],
         origin: &str,
     ) -> Result<Self> {
         let names: Vec<_> = schema.iter().map(|parameter| parameter.name).collect();
-        if let Some(unknown) = given.keys().find(|name| !names.contains(&name.as_str())) {
-            return Err(Error::pipeline(origin, format!("there is no parameter `{unknown}`"))
+        let is_unknown = |name: &str| !names.contains(&name);
+        if let Some((unknown, given)) = given.iter().find(|(name, _)| is_unknown(name)) {
+            let message = format!("there is no parameter `{unknown}`");
+            return Err(Error::pipeline(&given.origin, message)
                 .with_hint(polystore::suggest::hint(unknown, &names)));
         }
         let checked = schema.iter().map(|parameter| {
-            let value = parameter.resolve(given.get(parameter.name), origin)?;
+            let value = match given.get(parameter.name) {
+                Some(given) => parameter.resolve(&given.value, &given.origin)?,
+                None => parameter.default(origin)?,
+            };
             Ok((parameter.name.to_owned(), value))
         });
         checked.collect::<Result<_>>().map(Self)
@@ -205,8 +249,7 @@ impl Parameter {
         }
     }
 
-    fn resolve(&self, given: Option<&Setting>, origin: &str) -> Result<Setting> {
-        let Some(given) = given else { return self.default(origin) };
+    fn resolve(&self, given: &Setting, origin: &str) -> Result<Setting> {
         let accepted = match (self.kind, given) {
             (ParameterKind::Float { min, max, .. }, Setting::Float(value)) => {
                 (min..=max).contains(value).then(|| given.clone())
@@ -278,7 +321,11 @@ mod tests {
     ];
 
     fn check(given: &[(&str, Setting)]) -> Result<Settings> {
-        let given = given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let origin = || "step `blur`, sigma".to_owned();
+        let given = given.iter().map(|(name, value)| {
+            ((*name).to_owned(), Given { value: value.clone(), origin: origin() })
+        });
+        let given = given.collect();
         Settings::check(&given, SCHEMA, "step `blur`")
     }
 

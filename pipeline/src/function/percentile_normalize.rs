@@ -1,11 +1,11 @@
 //! Intensities stretched between two percentiles of the plane.
 
-use polystore::{Plane, dispatch};
+use polystore::{PixelType, Plane, dispatch};
 
 use super::per_plane;
 use crate::{
     Error, Result,
-    function::{Function, Operation, Parameter, ParameterKind, Settings},
+    function::{Function, Operation, Parameter, ParameterKind, PlaneKind, Settings},
     image::{
         ordered::Ordered,
         percentile::percentiles,
@@ -57,6 +57,15 @@ impl Function for PercentileNormalize {
 
     fn parameters(&self) -> &'static [Parameter] {
         PARAMETERS
+    }
+
+    fn output_planes(&self, settings: &Settings, input: PlaneKind) -> PlaneKind {
+        let pixel_type = match settings.text("output") {
+            Ok("uint8") => PixelType::U8,
+            Ok("uint16") => PixelType::U16,
+            _ => PixelType::F32,
+        };
+        PlaneKind { pixel_type, ..input }
     }
 
     fn prepare(&self, settings: &Settings) -> Result<Box<dyn Operation>> {
@@ -128,7 +137,6 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
-    use polystore::PixelType;
     use proptest::prelude::*;
 
     use super::*;
@@ -169,9 +177,10 @@ mod tests {
 
     #[test]
     fn low_must_be_below_high() {
-        let given = [("low", 50.0), ("high", 50.0)];
-        let given =
-            given.map(|(name, value)| (name.to_owned(), crate::function::Setting::Float(value)));
+        let given = ["low", "high"].map(|name| {
+            let origin = "test".to_owned();
+            (name.to_owned(), crate::function::Given { value: 50.0.into(), origin })
+        });
         let settings = Settings::check(&given.into(), PARAMETERS, "test").unwrap();
         assert!(PercentileNormalize.prepare(&settings).is_err());
     }

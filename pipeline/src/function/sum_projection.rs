@@ -1,10 +1,10 @@
 //! The sum along the consumed axis, pixel by pixel.
 
-use polystore::dispatch;
+use polystore::{PixelType, dispatch};
 
 use crate::{
     Result, Stack, Value,
-    function::{Context, Function, Inputs, Operation, Scope, Settings},
+    function::{Context, Function, Inputs, Operation, PlaneKind, Scope, Settings},
     image::projection,
 };
 
@@ -24,6 +24,10 @@ impl Function for SumProjection {
 
     fn scope(&self) -> Scope {
         Scope::Stack
+    }
+
+    fn output_planes(&self, _settings: &Settings, input: PlaneKind) -> PlaneKind {
+        PlaneKind { pixel_type: PixelType::F32, ..input }
     }
 
     fn prepare(&self, _settings: &Settings) -> Result<Box<dyn Operation>> {

@@ -181,6 +181,13 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Reads a batch of planes; every request is answered through `sink` (see [`PlaneSink`]).
     fn read_planes(&self, requests: &[PlaneRequest], sink: &PlaneSink<'_>);
 
+    /// What the stored content of each plane is recognised by without reading it, such as the
+    /// size and the time of change of its file. Changed content gets another answer, and the
+    /// same content may. `None` where this cannot be told; hash the pixels then.
+    fn fingerprints(&self, requests: &[PlaneRequest]) -> Vec<Option<String>> {
+        vec![None; requests.len()]
+    }
+
     /// Declares a plate at `path`: its images can then be written in any order, and those
     /// that were not are missing. Makes the directories above it. Declaring the same plate
     /// again is fine and keeps what was written.

@@ -231,6 +231,10 @@ impl VirtualBackend for DiskBackend {
         self.read_batch(requests, sink);
     }
 
+    fn fingerprints(&self, requests: &[PlaneRequest]) -> Vec<Option<String>> {
+        requests.iter().map(|request| self.fingerprint(request)).collect()
+    }
+
     fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
         structure.check()?;
         let result = path.join(declared::PLATE_FILE).and_then(|file| {

@@ -1,6 +1,6 @@
 //! Reads planes: locates them, opens their files, checks what was declared.
 
-use std::{fs::File, num::NonZeroUsize, path::Path};
+use std::{fs::File, num::NonZeroUsize, os::unix::fs::MetadataExt, path::Path};
 
 use super::{
     DiskBackend,
@@ -62,6 +62,19 @@ impl DiskBackend {
             }
         }
         header.read(file, wanted)
+    }
+
+    /// Name, size and time of change of the file that a plane comes from.
+    pub(super) fn fingerprint(&self, request: &PlaneRequest) -> Option<String> {
+        let located = self.locate(&request.path, request.index).ok()?;
+        let metadata = std::fs::metadata(&located.file).ok()?;
+        let name = located.file.file_name()?.to_string_lossy();
+        Some(format!(
+            "{name} {} bytes {}.{:09}",
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec()
+        ))
     }
 
     /// What the image or plane at `path` is.

@@ -185,6 +185,10 @@ impl VirtualBackend for Cached {
         });
     }
 
+    fn fingerprints(&self, requests: &[PlaneRequest]) -> Vec<Option<String>> {
+        self.inner.fingerprints(requests)
+    }
+
     fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
         self.changing(|| self.inner.create_plate(path, structure))
     }

@@ -136,6 +136,10 @@ impl<H: Hook> VirtualBackend for Hooked<H> {
         }
     }
 
+    fn fingerprints(&self, requests: &[PlaneRequest]) -> Vec<Option<String>> {
+        self.inner.fingerprints(requests)
+    }
+
     fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
         self.call(Operation::CreatePlate, path, |inner| inner.create_plate(path, structure))
     }

@@ -55,6 +55,20 @@ fn every_type_and_compression_round_trips() {
 }
 
 #[test]
+fn a_changed_file_has_another_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = open(folder.path(), TiffCompression::None, false);
+    let file = request("/a.tif");
+    disk.write_plane(file.clone(), any_pattern(PixelType::U8, PlaneShape::new(3, 5), 1)).unwrap();
+    let requests = [file.clone(), request("/none.tif")];
+    let before = disk.fingerprints(&requests);
+    assert!(before[0].is_some() && before[1].is_none());
+    assert_eq!(disk.fingerprints(&requests), before);
+    disk.write_plane(file, any_pattern(PixelType::U8, PlaneShape::new(4, 5), 1)).unwrap();
+    assert_ne!(disk.fingerprints(&requests), before);
+}
+
+#[test]
 fn npy_and_png_round_trip() {
     let folder = tempfile::tempdir().unwrap();
     let disk = open(folder.path(), TiffCompression::None, false);

@@ -1,0 +1,358 @@
+//! Executes plans on this machine: threads that read, rayon that computes, threads that store.
+//!
+//! ```text
+//! loaders --(planes)--> this thread --> rayon pool --(results)--> writers
+//!    ^                                                               |
+//!    +------------------- memory that is given back -----------------+
+//! ```
+//!
+//! A loader sets aside the memory that a unit needs before it reads anything, and the writer
+//! gives it back when the unit is stored, so what is in flight never exceeds the budget, and
+//! queues need no bounds of their own. Jobs of the pool never wait for anything, so a pool
+//! of one thread works. Units do not depend on one another and their results are put
+//! together in plate order, so the results are the same bytes whatever the threads.
+
+mod budget;
+mod commit;
+mod compute;
+mod event;
+mod load;
+mod resume;
+
+use std::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+pub use event::Event;
+use polystore::Plate;
+
+use self::{
+    budget::Budget,
+    commit::{Committed, Committer, Computed, Finished, Outcome, identities, plane_hashes},
+    compute::{Functions, Work},
+    load::{Loaded, Loader},
+    resume::Resume,
+};
+use crate::{
+    Error, Result,
+    output::{PlateTable, ResultStore, RunManifest, RunState, StoredImages, now},
+    plan::{ExecutionPlan, PlateReference},
+    report,
+};
+
+/// How a plan is executed; all settings have defaults.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ExecutorOptions {
+    /// Threads that compute; one per processor by default.
+    pub cpu_threads: Option<NonZeroUsize>,
+    /// Threads that ask the backend for planes; 2 by default.
+    pub loaders: Option<NonZeroUsize>,
+    /// Threads that store results; 2 by default.
+    pub writers: Option<NonZeroUsize>,
+    /// Memory for planes and results in flight, about; 256 MiB and 128 MiB per thread that
+    /// computes by default. A unit that needs more runs alone.
+    pub memory_bytes: Option<u64>,
+    /// Throws away what another pipeline left in the result store. Without it, such a store
+    /// is refused.
+    pub replace: bool,
+}
+
+impl ExecutorOptions {
+    /// With this number of threads that compute.
+    #[must_use]
+    pub fn with_cpu_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.cpu_threads = Some(threads);
+        self
+    }
+
+    /// With this budget of memory.
+    #[must_use]
+    pub fn with_memory_bytes(mut self, bytes: u64) -> Self {
+        self.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Throwing away what another pipeline left in the result store.
+    #[must_use]
+    pub fn with_replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
+    }
+
+    fn cpu_threads(&self) -> usize {
+        self.cpu_threads.unwrap_or_else(polystore::fan_out::default_concurrency).get()
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.unwrap_or((256 << 20) + (128 << 20) * self.cpu_threads() as u64)
+    }
+}
+
+/// Executes plans on this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Executor {
+    options: ExecutorOptions,
+}
+
+/// What a run did.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// The manifest, as it is stored.
+    pub manifest: RunManifest,
+    /// The table of the plate.
+    pub table: PlateTable,
+    /// The most memory that was set aside at once.
+    pub peak_bytes: u64,
+    /// Whether anything had to be done.
+    pub has_changed: bool,
+}
+
+/// What all threads of a run see.
+struct Shared<'a> {
+    plan: &'a ExecutionPlan,
+    budget: Budget,
+    cancel: &'a AtomicBool,
+    events: &'a (dyn Fn(Event) + Sync),
+}
+
+impl Shared<'_> {
+    fn is_stopped(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+}
+
+impl Executor {
+    /// An executor with settings.
+    pub fn new(options: ExecutorOptions) -> Self {
+        Self { options }
+    }
+
+    /// Executes `plan` on its `plate`, with results in `store`. What an earlier run of the
+    /// same pipeline left there is kept where it is whole and of the same input.
+    ///
+    /// A unit that fails does not stop the others; see [`RunManifest::failed`]. `cancel`
+    /// stops the run: what is stored stays, and a later run goes on from there. `events` is
+    /// called from several threads and should be quick.
+    ///
+    /// # Errors
+    /// `Pipeline` when the plan is not of this plate, or needs functions that are not here;
+    /// `Store` of kind `AlreadyExists` when the store has results of another pipeline; as the
+    /// backends answer to declarations; `Cancelled`.
+    pub fn run(
+        &self,
+        plan: &ExecutionPlan,
+        plate: &Plate,
+        store: &ResultStore,
+        cancel: &AtomicBool,
+        events: &(dyn Fn(Event) + Sync),
+    ) -> Result<RunReport> {
+        let start = Instant::now();
+        check_plate(plan, plate)?;
+        let functions = Functions::of(plan)?;
+        let earlier = self.prepare(plan, store)?;
+        let images = StoredImages::declare(plan, plate.structure(), store)?;
+        let n_threads = self.options.cpu_threads();
+        let manifest = RunManifest::new(plan, plate.inventory()?.counts(), n_threads);
+        let is_same = earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.is_complete() && earlier.plan_hash == plan.hash);
+        if !is_same {
+            manifest.store(store)?;
+        }
+        let budget = Budget::new(self.options.memory_bytes());
+        let shared = Shared { plan, budget, cancel, events };
+        events(Event::Started {
+            run: manifest.run,
+            n_units: plan.units.len() as u64,
+            read_bytes: plan.cost.read_bytes,
+        });
+        let committer = Committer::new(&shared, store, &images, manifest, !is_same);
+        let resume = Resume { plan, store, images: &images };
+        let loader = Loader { shared: &shared, plate, resume, next: AtomicUsize::new(0) };
+        self.run_units(&shared, &loader, &committer, &functions)?;
+        let Committed { mut manifest, rows, has_changed } = committer.into_committed();
+        let is_cancelled = shared.is_stopped();
+        let has_failed = manifest.failed().next().is_some() || !manifest.failures.is_empty();
+        manifest.state = match (is_cancelled, has_failed) {
+            (true, _) => RunState::Cancelled,
+            (false, false) => RunState::Complete,
+            (false, true) => RunState::Incomplete,
+        };
+        manifest.finished = now();
+        manifest.seconds = start.elapsed().as_secs_f64();
+        if is_cancelled {
+            manifest.store(store)?;
+            return Err(Error::Cancelled);
+        }
+        events(Event::Finishing);
+        let report = RunReport {
+            table: PlateTable::new(rows),
+            peak_bytes: shared.budget.peak_bytes(),
+            has_changed,
+            manifest,
+        };
+        finish(report, plan, plate, store, &images, is_same)
+    }
+
+    /// Refuses, or clears, what another pipeline left. Returns the earlier run's manifest.
+    fn prepare(&self, plan: &ExecutionPlan, store: &ResultStore) -> Result<Option<RunManifest>> {
+        let earlier = match RunManifest::load(store) {
+            Ok(earlier) => earlier,
+            Err(_) if self.options.replace => {
+                clear(store)?;
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(found) = &earlier else { return Ok(None) };
+        let place = |plate: &PlateReference| {
+            let backend = &plate.backend;
+            (backend.scheme.clone(), backend.location.clone(), plate.path.clone())
+        };
+        let is_other =
+            found.pipeline_hash != plan.pipeline_hash || place(&found.plate) != place(&plan.plate);
+        match (is_other, self.options.replace) {
+            (false, _) => Ok(earlier),
+            (true, true) => {
+                clear(store)?;
+                Ok(None)
+            }
+            (true, false) => Err(polystore::Error::new(
+                polystore::ErrorKind::AlreadyExists,
+                format!(
+                    "results of the pipeline `{}` over the plate `{}` are here, made with other settings or from another plate",
+                    found.pipeline.name(),
+                    found.plate.name
+                ),
+            )
+            .with_path(store.root())
+            .with_backend(store.files().to_string())
+            .with_hint("choose another place, or replace them")
+            .into()),
+        }
+    }
+
+    fn run_units<'a>(
+        &self,
+        shared: &'a Shared<'a>,
+        loader: &'a Loader<'a>,
+        committer: &Committer<'a>,
+        functions: &'a Functions,
+    ) -> Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.options.cpu_threads())
+            .thread_name(|number| format!("polystore-cpu-{number}"))
+            .build()
+            .map_err(|error| Error::function(format!("no threads to compute with: {error}")))?;
+        let two = NonZeroUsize::MIN.saturating_add(1);
+        let n_loaders = self.options.loaders.unwrap_or(two).get();
+        let n_writers = self.options.writers.unwrap_or(two).get();
+        let (to_compute, loaded) = unbounded::<Loaded<'a>>();
+        let (to_store, finished) = unbounded::<Finished<'a>>();
+        std::thread::scope(|scope| {
+            for _ in 0..n_writers {
+                let finished: Receiver<_> = finished.clone();
+                scope.spawn(move || committer.run(&finished));
+            }
+            for _ in 0..n_loaders {
+                let (to_compute, to_store) = (to_compute.clone(), to_store.clone());
+                scope.spawn(move || loader.run(&to_compute, &to_store));
+            }
+            drop(to_compute);
+            pool.in_place_scope(|jobs| {
+                for unit in loaded {
+                    let to_store: Sender<_> = to_store.clone();
+                    jobs.spawn(move |_| {
+                        let finished = compute(shared, functions, unit);
+                        // The writers live until all senders are gone.
+                        let _ = to_store.send(finished);
+                    });
+                }
+            });
+            drop(to_store);
+        });
+        Ok(())
+    }
+}
+
+/// Computes one unit, unless an earlier run did it from the same pixels.
+fn compute<'a>(shared: &Shared<'a>, functions: &Functions, unit: Loaded<'a>) -> Finished<'a> {
+    let start = Instant::now();
+    let Loaded { mut ticket, planes } = unit;
+    let (number, unit) = (ticket.number, ticket.unit);
+    let done = |outcome| Finished { number, unit, outcome };
+    let inputs = identities(&ticket.fingerprints, &planes);
+    if let Some((record, sha256)) = ticket.earlier.take()
+        && record.inputs == inputs
+    {
+        return done(Outcome::Kept(sha256));
+    }
+    let stopped = || shared.is_stopped();
+    let work = Work {
+        plan: shared.plan,
+        program: ticket.program,
+        functions,
+        unit: &unit.name,
+        stopped: &stopped,
+    };
+    match work.run(planes) {
+        Ok(values) => {
+            let hashes = plane_hashes(&values);
+            let elapsed = start.elapsed();
+            done(Outcome::Computed(Box::new(Computed { ticket, inputs, values, hashes, elapsed })))
+        }
+        Err(error) => done(Outcome::FailedWithRecord(error, ticket.leftovers)),
+    }
+}
+
+/// A plan runs on the plate that it was made for.
+fn check_plate(plan: &ExecutionPlan, plate: &Plate) -> Result<()> {
+    let known: std::collections::HashSet<_> =
+        plate.structure().images().map(|(_, image)| &image.path).collect();
+    let is_absent = |path: &&polystore::VirtualPath| !known.contains(path);
+    let absent = plan.units.iter().flat_map(|unit| &unit.images).find(is_absent);
+    if plan.plate.path == *plate.path() && absent.is_none() {
+        return Ok(());
+    }
+    let message =
+        format!("is for the plate `{}`, not for `{}`", plan.plate.name, plate.structure().name);
+    Err(Error::pipeline("plan", message).with_hint("compile the pipeline over this plate"))
+}
+
+/// Deletes the results of an earlier run, and nothing else.
+fn clear(store: &ResultStore) -> Result<()> {
+    for below in ["units", "results", "images", "rois", "plots", "report.html", "run.json"] {
+        store.remove(below)?;
+    }
+    Ok(())
+}
+
+/// Writes what is about the whole plate.
+fn finish(
+    mut report: RunReport,
+    plan: &ExecutionPlan,
+    plate: &Plate,
+    store: &ResultStore,
+    images: &StoredImages,
+    is_same: bool,
+) -> Result<RunReport> {
+    report.has_changed |= report.table.store(plan, store)?;
+    if is_same && !report.has_changed && report::is_there(&report, store)? {
+        return Ok(report);
+    }
+    report.has_changed = true;
+    report.manifest.store(store)?;
+    if let Err(error) = report::write(&report, plan, plate, store, images) {
+        let message = format!("the report: {}", error.chain());
+        tracing::warn!("{message}");
+        report.manifest.failures.push(message);
+        report.manifest.state = RunState::Incomplete;
+    }
+    report.manifest.store(store)?;
+    Ok(report)
+}

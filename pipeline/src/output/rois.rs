@@ -1,0 +1,60 @@
+//! Outlines that steps save, for ImageJ and everything else that the backend writes.
+
+use polystore::{
+    PlaneIndex,
+    backend::{Roi, RoiStore},
+};
+use sha2::{Digest, Sha256};
+
+use super::{OutputHash, ResultStore};
+use crate::{
+    Error, Result, ValueKind,
+    definition::hex,
+    plan::{ExecutionPlan, Key, Program, Unit},
+};
+
+/// The names that a program's outlines are saved under, each once.
+pub(crate) fn saved<'p>(plan: &'p ExecutionPlan, program: &Program) -> Vec<&'p str> {
+    let steps = plan.pipeline.steps();
+    let writes = program.writes.iter().filter_map(|write| steps.get(write.step as usize));
+    let mut names: Vec<&str> = writes
+        .filter(|step| step.output() == ValueKind::Rois)
+        .filter_map(|step| step.save())
+        .collect();
+    names.dedup();
+    names
+}
+
+/// Stores the outlines of one unit under `name`, replacing those that are there.
+pub(crate) fn write(
+    store: &ResultStore,
+    name: &str,
+    unit: &Unit,
+    rois: &[Roi],
+) -> Result<OutputHash> {
+    let path = store.path(&format!("rois/{name}/{}", unit.name))?;
+    backend(store)?.write_rois(&path, rois)?;
+    // Formats keep fewer digits than memory: what counts is what reads back.
+    hash(store, name, unit)
+}
+
+/// What is stored of one unit under `name`.
+pub(crate) fn hash(store: &ResultStore, name: &str, unit: &Unit) -> Result<OutputHash> {
+    let path = store.path(&format!("rois/{name}/{}", unit.name))?;
+    let rois = backend(store)?.read_rois(&path)?;
+    let text = serde_json::to_vec(&rois).map_err(|error| Error::function(error.to_string()))?;
+    Ok(OutputHash { path, part: String::new(), sha256: hex(&Sha256::digest(text)) })
+}
+
+fn backend(store: &ResultStore) -> Result<&dyn RoiStore> {
+    let files = store.files();
+    Ok(files.as_rois().ok_or_else(|| files.unsupported("store regions of interest"))?)
+}
+
+/// Says which plane outlines lie on, where they do not say it themselves.
+pub(crate) fn place(rois: &[Roi], key: Key) -> Vec<Roi> {
+    let is_one_of_many = key.t.is_some() || key.c.is_some() || key.z.is_some();
+    let index = PlaneIndex::new(key.t.unwrap_or(0), key.c.unwrap_or(0), key.z.unwrap_or(0));
+    let index = is_one_of_many.then_some(index);
+    rois.iter().map(|roi| Roi { index: roi.index.or(index), ..roi.clone() }).collect()
+}

@@ -1,0 +1,162 @@
+//! Where results go.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use polystore::{
+    ErrorKind, VirtualBackend, VirtualBackendExt, VirtualPath, WellPosition, WriteMode,
+    bytes::Bytes,
+    convert::TargetLayout,
+    disk::DiskBackend,
+    zarr::{ZarrBackend, ZarrOptions},
+};
+
+use crate::Result;
+
+/// Where results go. Below the root:
+///
+/// | path | what |
+/// | --- | --- |
+/// | `report.html` | the results on one page, for people |
+/// | `results/plate.csv`, `.json` | a row per well |
+/// | `results/TABLE/A01.csv`, `.json` | a row per object of one well |
+/// | `images/NAME.zarr` | images and labels that steps save, as a plate |
+/// | `rois/NAME/A01_s001` | outlines, where images are not stored with them |
+/// | `plots/heatmap-COLUMN.svg`, `.png` | heatmaps of the plate |
+/// | `run.json` | what was done, from what, by what |
+/// | `units/A01/A01_s001.json` | what was done for one field; what a rerun goes by |
+///
+/// Each file appears whole or not at all. Cloning is O(1).
+#[derive(Clone)]
+pub struct ResultStore {
+    files: Arc<dyn VirtualBackend>,
+    root: VirtualPath,
+    images: Arc<OpenImages>,
+}
+
+/// Opens the place for images that are saved under a name, making it where it is not there.
+type OpenImages = dyn Fn(&str) -> polystore::Result<ImagePlace> + Send + Sync;
+
+/// Where a plate of images goes.
+#[derive(Clone, Debug)]
+pub struct ImagePlace {
+    /// The backend.
+    pub backend: Arc<dyn VirtualBackend>,
+    /// The plate's path in it.
+    pub path: VirtualPath,
+    /// How images are named below it.
+    pub layout: TargetLayout,
+}
+
+impl ResultStore {
+    /// Everything below `root` of one backend, images one file or entry per plane.
+    pub fn in_backend(backend: Arc<dyn VirtualBackend>, root: VirtualPath) -> Self {
+        let (images, below) = (Arc::clone(&backend), root.clone());
+        Self::new(backend, root).with_images(move |name| {
+            let path = below.join("images")?.join(name)?;
+            Ok(ImagePlace { backend: Arc::clone(&images), path, layout: TargetLayout::Planes })
+        })
+    }
+
+    /// Everything in the folder at `path` of this computer, which is made if it is not there;
+    /// images as OME-Zarr plates, `images/NAME.zarr`.
+    ///
+    /// # Errors
+    /// As the file system answers; `PermissionDenied` inside a microscope's plate.
+    pub fn on_disk(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        std::fs::create_dir_all(path).map_err(|error| {
+            polystore::Error::io(error, "create the folder for results", path.display())
+        })?;
+        let files = Arc::new(DiskBackend::open(path)?);
+        let folder = path.join("images");
+        Ok(Self::new(files, VirtualPath::root()).with_images(move |name| {
+            let place = folder.join(format!("{name}.zarr"));
+            let backend = Arc::new(ZarrBackend::create(&place, ZarrOptions::default())?);
+            Ok(ImagePlace { backend, path: VirtualPath::root(), layout: TargetLayout::Zarr })
+        }))
+    }
+
+    /// Files below `root` of `files`; images have no place yet.
+    fn new(files: Arc<dyn VirtualBackend>, root: VirtualPath) -> Self {
+        let nowhere = |name: &str| {
+            Err(polystore::Error::unsupported(format!("there is no place for the images `{name}`")))
+        };
+        Self { files, root, images: Arc::new(nowhere) }
+    }
+
+    /// The same with images where `open` says, by the name that they are saved under.
+    #[must_use]
+    pub fn with_images(
+        mut self,
+        open: impl Fn(&str) -> polystore::Result<ImagePlace> + Send + Sync + 'static,
+    ) -> Self {
+        self.images = Arc::new(open);
+        self
+    }
+
+    /// The backend that files go to.
+    pub fn files(&self) -> &Arc<dyn VirtualBackend> {
+        &self.files
+    }
+
+    /// Where they go in it.
+    pub fn root(&self) -> &VirtualPath {
+        &self.root
+    }
+
+    /// The place of the images that are saved under `name`.
+    ///
+    /// # Errors
+    /// As the backend is opened or made.
+    pub fn image_place(&self, name: &str) -> Result<ImagePlace> {
+        Ok((self.images)(name)?)
+    }
+
+    pub(crate) fn path(&self, below: &str) -> Result<VirtualPath> {
+        Ok(self.root.join(below)?)
+    }
+
+    pub(crate) fn record_path(well: WellPosition, unit: &str) -> String {
+        format!("units/{well}/{unit}.json")
+    }
+
+    /// The file at `below`, or `None` when it is not there.
+    pub(crate) fn read(&self, below: &str) -> Result<Option<Bytes>> {
+        match self.files.read_blob(&self.path(below)?, None) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the file at `below` in one step. Says whether that changed it.
+    pub(crate) fn write(&self, below: &str, content: Vec<u8>) -> Result<bool> {
+        if self.read(below)?.is_some_and(|old| old == content) {
+            return Ok(false);
+        }
+        self.files.write_blob(&self.path(below)?, Bytes::from(content), WriteMode::Overwrite)?;
+        Ok(true)
+    }
+
+    pub(crate) fn exists(&self, below: &str) -> Result<bool> {
+        Ok(self.files.exists(&self.path(below)?)?)
+    }
+
+    /// Deletes what is at `below`, if it is there.
+    pub(crate) fn remove(&self, below: &str) -> Result<()> {
+        match self.files.delete(&self.path(below)?, true) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl fmt::Debug for ResultStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultStore")
+            .field("files", &self.files.to_string())
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}

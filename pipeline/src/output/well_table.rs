@@ -1,0 +1,161 @@
+//! The tables of a well, from the records of its fields.
+
+use polystore::backend::{Column, ColumnValues, Table};
+use serde_json::{Map, Value, json};
+
+use super::{
+    PlateRow, ResultStore, UnitRecord, rows::stack, table_csv::to_csv, table_json::ExactFloat,
+};
+use crate::{
+    Error, Result, ValueKind,
+    plan::{ExecutionPlan, Key, Unit},
+};
+
+/// What became of one unit of a well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldState {
+    /// Its record is there.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+/// The tables of one well, made when all its units are through.
+pub(crate) struct WellResults<'a> {
+    pub(crate) plan: &'a ExecutionPlan,
+    pub(crate) store: &'a ResultStore,
+    /// Units of one well with what became of them, in plan order.
+    pub(crate) units: Vec<(&'a Unit, FieldState)>,
+}
+
+impl WellResults<'_> {
+    /// Writes the well's tables where they are not as they should be. Returns the well's row
+    /// of the plate table, and whether anything was written.
+    pub(crate) fn write(&self) -> Result<(PlateRow, bool)> {
+        let Some(well) = self.units.first().map(|(unit, _)| unit.well) else {
+            return Err(Error::function("a well without fields has no results"));
+        };
+        let mut row = PlateRow::new(well, self.units.len() as u64);
+        let mut tables: Vec<(&str, Vec<Table>)> =
+            self.saved().map(|name| (name, Vec::new())).collect();
+        for (unit, state) in &self.units {
+            if *state == FieldState::Failed {
+                continue;
+            }
+            let Some((record, _)) = UnitRecord::load(unit, self.store)? else {
+                let message = format!("the record of {} is gone or damaged", unit.name);
+                return Err(Error::function(message));
+            };
+            row.n_done += 1;
+            row.n_partial += u64::from(!self.plan.program(unit)?.skipped.is_empty());
+            for table in record.tables {
+                let found = tables.iter_mut().find(|(name, _)| *name == table.name());
+                let (key, table) = table.into_table();
+                if let Some((_, tables)) = found {
+                    tables.push(self.with_place(unit, key, table)?);
+                }
+            }
+        }
+        let mut has_changed = false;
+        for (name, tables) in tables {
+            let table = stack(&tables);
+            if row.n_done > 0 {
+                let n_place = PLACE.len();
+                let measured = table.columns.iter().skip(n_place).cloned().collect();
+                row.add_table(name, &Table { columns: measured });
+            }
+            let at = format!("results/{name}/{well}");
+            has_changed |= self.store.write(&format!("{at}.csv"), to_csv(&table)?)?;
+            has_changed |= self.store.write(&format!("{at}.json"), self.json(name, &table)?)?;
+        }
+        Ok((row, has_changed))
+    }
+
+    fn saved(&self) -> impl Iterator<Item = &str> {
+        let steps = self.plan.pipeline.steps().iter();
+        steps.filter(|step| step.output() == ValueKind::Table).filter_map(|step| step.save())
+    }
+
+    /// The table with columns before it that say where each row comes from.
+    fn with_place(&self, unit: &Unit, key: Key, table: Table) -> Result<Table> {
+        let n = table.n_rows();
+        let field = match (key.field, unit.fields.as_slice()) {
+            (Some(at), fields) => fields.get(at as usize).copied(),
+            (None, [only]) => Some(*only),
+            (None, _) => None,
+        };
+        let channel = match key.c {
+            Some(c) => {
+                self.plan.program(unit)?.channels.get(c as usize).cloned().unwrap_or_default()
+            }
+            None => String::new(),
+        };
+        let whole = |value: Option<u32>, from: i64| match value {
+            Some(value) => ColumnValues::Integer(vec![i64::from(value) + from; n]),
+            None => ColumnValues::Text(vec![String::new(); n]),
+        };
+        let text = |value: String| ColumnValues::Text(vec![value; n]);
+        let place = [
+            text(self.plan.plate.name.clone()),
+            text(unit.well.to_string()),
+            whole(field, 1),
+            whole(Some(unit.acquisition), 1),
+            whole(key.t, 0),
+            text(channel),
+            whole(key.z, 0),
+        ];
+        let place = PLACE.iter().zip(place);
+        let mut columns: Vec<_> =
+            place.map(|(name, values)| Column { name: (*name).to_owned(), values }).collect();
+        columns.extend(table.columns.into_iter().map(|column| {
+            match PLACE.contains(&column.name.as_str()) {
+                true => Column { name: format!("{}_measured", column.name), ..column },
+                false => column,
+            }
+        }));
+        Ok(Table { columns })
+    }
+
+    fn json(&self, name: &str, table: &Table) -> Result<Vec<u8>> {
+        let row = |at: usize| -> Map<String, Value> {
+            let columns = table.columns.iter();
+            columns.map(|column| (column.name.clone(), value(&column.values, at))).collect()
+        };
+        let rows: Vec<_> = (0..table.n_rows()).map(row).collect();
+        let fields = self.units.iter().map(|(unit, state)| {
+            let is_partial = !self.plan.program(unit)?.skipped.is_empty();
+            let state = match state {
+                FieldState::Failed => "failed",
+                FieldState::Done if is_partial => "partial",
+                FieldState::Done => "done",
+            };
+            Ok(json!({ "name": unit.name, "state": state }))
+        });
+        let well = self.units.first().map(|(unit, _)| unit.well.to_string());
+        let document = json!({
+            "plate": self.plan.plate.name,
+            "well": well,
+            "table": name,
+            "fields": fields.collect::<Result<Vec<_>>>()?,
+            "rows": rows,
+        });
+        let failed = |error: serde_json::Error| Error::function(error.to_string());
+        let mut text = serde_json::to_vec_pretty(&document).map_err(failed)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// Columns that say where a row comes from. Fields and acquisitions count from 1, timepoints
+/// and sections from 0, as in names of planes; empty along axes that were taken together.
+const PLACE: [&str; 7] = ["plate", "well", "field", "acquisition", "t", "channel", "z"];
+
+pub(super) fn value(values: &ColumnValues, row: usize) -> Value {
+    match values {
+        ColumnValues::Integer(values) => json!(values[row]),
+        ColumnValues::Float(values) => json!(ExactFloat(values[row])),
+        ColumnValues::Bool(values) => json!(values[row]),
+        ColumnValues::Text(values) => json!(values[row]),
+        _ => Value::Null,
+    }
+}

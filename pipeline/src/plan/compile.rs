@@ -1,0 +1,275 @@
+//! Compiles a pipeline over a plate.
+
+use std::collections::{BTreeMap, HashMap};
+
+use polystore::{
+    ErrorKind, Plate, WellPosition,
+    model::{ImageStructure, PlateStructure},
+};
+
+use super::{
+    Cost, ExecutionPlan, PLAN_FORMAT, PlateReference, Program, Read, Unit,
+    images::Images,
+    select::{Group, SelectedImage, check_channels, select},
+    wire,
+};
+use crate::{Axis, Error, MissingPolicy, Pipeline, Result, Source, Step, Work, function::function};
+
+/// How to compile.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CompileOptions {
+    /// What to do about missing planes, when it is not what the pipeline says.
+    pub missing: Option<MissingPolicy>,
+}
+
+impl CompileOptions {
+    /// With this policy for missing planes, whatever the pipeline says.
+    #[must_use]
+    pub fn with_missing(mut self, policy: MissingPolicy) -> Self {
+        self.missing = Some(policy);
+        self
+    }
+}
+
+/// Compiles `pipeline` over `plate`. Nothing of the plate is read but its structure and
+/// inventory; the time is proportional to its size.
+///
+/// # Errors
+/// `Pipeline` when names, axes or sizes do not fit the plate; `Store` of kind `MissingPlane`
+/// listing planes that are needed and not there, under [`MissingPolicy::Error`]; as
+/// [`Plate::inventory`].
+pub fn compile(
+    pipeline: &Pipeline,
+    plate: &Plate,
+    options: &CompileOptions,
+) -> Result<ExecutionPlan> {
+    let input = pipeline.input().clone();
+    let missing = options.missing.unwrap_or(input.missing);
+    let pipeline = pipeline.clone().with_input(input.with_missing(missing));
+    let groups = select(pipeline.input(), plate)?;
+    check_sources(&pipeline, &groups)?;
+    let mut compiling = Compiling {
+        pipeline: &pipeline,
+        structure: plate.structure(),
+        programs: Vec::new(),
+        by_shape: HashMap::new(),
+        units: Vec::new(),
+        missing: Vec::new(),
+        n_missing: 0,
+        notes: Vec::new(),
+    };
+    let takes_fields = takes_fields(&pipeline);
+    for group in &groups {
+        if takes_fields {
+            compiling.unit(group, &group.images)?;
+        } else {
+            for image in &group.images {
+                compiling.unit(group, std::slice::from_ref(image))?;
+            }
+        }
+    }
+    compiling.check_missing(plate)?;
+    let Compiling { programs, units, mut notes, .. } = compiling;
+    if units.is_empty() {
+        return Err(Error::pipeline(&pipeline.input().origin, "there is nothing to do").with_hint(
+            notes.pop().unwrap_or_else(|| "nothing of the plate is selected".to_owned()),
+        ));
+    }
+    let mut cost = Cost::default();
+    for unit in &units {
+        cost += programs[unit.program as usize].cost;
+    }
+    let mut plan = ExecutionPlan {
+        format: PLAN_FORMAT,
+        pipeline_hash: pipeline.hash(),
+        plate: reference(plate),
+        functions: versions(&pipeline)?,
+        image_sets: Images::of(&pipeline).into_sets(),
+        programs,
+        units,
+        notes,
+        cost,
+        hash: String::new(),
+        pipeline,
+    };
+    plan.hash = plan.computed_hash()?;
+    Ok(plan)
+}
+
+fn reference(plate: &Plate) -> PlateReference {
+    let structure = plate.structure();
+    PlateReference {
+        name: structure.name.clone(),
+        path: plate.path().clone(),
+        backend: plate.backend().spec(),
+        n_rows: structure.n_rows,
+        n_columns: structure.n_columns,
+        acquisitions: structure
+            .acquisitions
+            .iter()
+            .map(|acquisition| acquisition.name.clone())
+            .collect(),
+        n_wells: structure.wells.len(),
+    }
+}
+
+fn versions(pipeline: &Pipeline) -> Result<BTreeMap<String, u32>> {
+    let chains = pipeline.steps().iter().flat_map(|step| step.work.chains());
+    let calls = chains.flat_map(|(_, chain)| chain);
+    calls
+        .map(|call| Ok((call.function.clone(), function(&call.function, "plan")?.version())))
+        .collect()
+}
+
+fn sources(step: &Step) -> impl Iterator<Item = &Source> {
+    std::iter::once(&step.input).chain(step.named_inputs.values())
+}
+
+/// Whether fields of a well depend on one another.
+fn takes_fields(pipeline: &Pipeline) -> bool {
+    pipeline.steps().iter().any(|step| {
+        let of_sources = sources(step).filter_map(|source| source.over.as_ref());
+        step.over.contains(&Axis::Field) || of_sources.flatten().any(|axis| *axis == Axis::Field)
+    })
+}
+
+/// Every channel that a step names must be somewhere.
+fn check_sources(pipeline: &Pipeline, groups: &[Group<'_>]) -> Result<()> {
+    let images = groups.iter().flat_map(|group| &group.images).map(|chosen| chosen.image);
+    for step in pipeline.steps() {
+        for source in sources(step) {
+            check_channels(&source.channels, images.clone(), &source.origin)?;
+        }
+        if let Work::PerChannel(chains) = &step.work {
+            let named: Vec<_> = chains.keys().filter(|name| *name != "*").cloned().collect();
+            check_channels(&named, images.clone(), &step.origin)?;
+        }
+    }
+    Ok(())
+}
+
+/// What decides over a unit's program, as text.
+fn shape(images: &[SelectedImage<'_>]) -> Result<String> {
+    let of_image = |chosen: &SelectedImage<'_>| {
+        let ImageStructure { sizes, pixel_type, channels, physical_size, .. } = chosen.image;
+        serde_json::to_string(&(sizes, pixel_type, channels, physical_size, chosen.inventory))
+    };
+    let images: Result<Vec<_>, _> = images.iter().map(of_image).collect();
+    Ok(images.map_err(|error| Error::function(error.to_string()))?.join("\n"))
+}
+
+/// Missing planes that an error lists by name.
+const MAX_LISTED: usize = 12;
+
+struct Compiling<'a> {
+    pipeline: &'a Pipeline,
+    structure: &'a PlateStructure,
+    programs: Vec<Program>,
+    by_shape: HashMap<String, u32>,
+    units: Vec<Unit>,
+    missing: Vec<String>,
+    n_missing: u64,
+    notes: Vec<String>,
+}
+
+impl Compiling<'_> {
+    fn unit(&mut self, group: &Group<'_>, images: &[SelectedImage<'_>]) -> Result<()> {
+        let shape = shape(images)?;
+        let name = self.name(group, images);
+        let program = match self.by_shape.get(&shape) {
+            Some(&known) => known,
+            None => {
+                let program =
+                    wire::program(self.pipeline, images).map_err(|error| error.on(&name))?;
+                self.programs.push(program);
+                let number = self.programs.len() as u32 - 1;
+                self.by_shape.insert(shape, number);
+                number
+            }
+        };
+        let unit = Unit {
+            name,
+            well: group.well,
+            acquisition: group.acquisition,
+            images: images.iter().map(|chosen| chosen.image.path.clone()).collect(),
+            fields: images.iter().map(|chosen| chosen.image.field).collect(),
+            program,
+        };
+        self.note_skipped(&unit);
+        if !self.programs[program as usize].writes.is_empty() {
+            self.units.push(unit);
+        }
+        Ok(())
+    }
+
+    fn name(&self, group: &Group<'_>, images: &[SelectedImage<'_>]) -> String {
+        let several = self.structure.acquisitions.len() > 1;
+        let field = images[0].image.field;
+        let acquisition = several.then_some(group.acquisition);
+        let path = PlateStructure::canonical_image_path(group.well, acquisition, field);
+        let name = path.name().unwrap_or_default();
+        match takes_fields(self.pipeline) {
+            true => name.rsplit_once("_s").map_or(name, |(well, _)| well).to_owned(),
+            false => name.to_owned(),
+        }
+    }
+
+    /// Says which results a unit will not have.
+    fn note_skipped(&mut self, unit: &Unit) {
+        let program = &self.programs[unit.program as usize];
+        let mut missing: Vec<Read> =
+            program.skipped.iter().flat_map(|skipped| &skipped.missing).copied().collect();
+        missing.sort_unstable();
+        missing.dedup();
+        let named = |read: &Read| format!("{} ({})", unit.images[read.image as usize], read.index);
+        self.n_missing += missing.len() as u64;
+        let room = MAX_LISTED.saturating_sub(self.missing.len());
+        self.missing.extend(missing.iter().take(room).map(named));
+        let mut steps: Vec<&str> = program
+            .skipped
+            .iter()
+            .filter_map(|skipped| Some(self.pipeline.steps().get(skipped.step as usize)?.name()))
+            .collect();
+        steps.dedup();
+        if steps.is_empty() && !program.writes.is_empty() {
+            return;
+        }
+        let why = match missing.as_slice() {
+            [] => "a channel or section that it needs was never acquired there".to_owned(),
+            [only] => format!("{} is missing", named(only)),
+            [first, ..] => {
+                format!("{} planes are missing, the first {}", missing.len(), named(first))
+            }
+        };
+        let what = match program.writes.is_empty() {
+            true => "nothing is done".to_owned(),
+            false => format!("not all is done in step {}", steps.join(", ")),
+        };
+        self.notes.push(format!("{}: {what}, because {why}", unit.name));
+    }
+
+    fn check_missing(&self, plate: &Plate) -> Result<()> {
+        if self.n_missing == 0 || self.pipeline.input().missing == MissingPolicy::Skip {
+            return Ok(());
+        }
+        let more = self.n_missing - self.missing.len() as u64;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = format!(
+            "{} planes that the pipeline needs are missing: {}{more}",
+            self.n_missing,
+            self.missing.join(", ")
+        );
+        Err(polystore::Error::new(ErrorKind::MissingPlane, message)
+            .with_path(plate.path())
+            .with_hint("with the policy `skip`, what depends on them is left out and listed")
+            .into())
+    }
+}
+
+/// The wells of a plan, each once, in order.
+pub(crate) fn wells_of(units: &[Unit]) -> Vec<WellPosition> {
+    let mut wells: Vec<_> = units.iter().map(|unit| unit.well).collect();
+    wells.dedup();
+    wells
+}
