@@ -156,7 +156,10 @@ impl Page<'_> {
             )
         });
         let failed = manifest.failed().map(|unit| format!("{} failed: {}", unit.name, unit.error));
-        let all = failed.chain(pooled).chain(self.remarks.iter().cloned()).chain(manifest.notes.iter().cloned());
+        let all = failed
+            .chain(pooled)
+            .chain(self.remarks.iter().cloned())
+            .chain(manifest.notes.iter().cloned());
         let mut remarks: Vec<_> = all.collect();
         if remarks.len() > MAX_REMARKS {
             let more = remarks.len() - MAX_REMARKS;

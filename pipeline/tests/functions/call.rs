@@ -9,13 +9,17 @@ use polystore::{
 };
 use polystore_pipeline::{
     Stack, Value,
-    function::{self, Context, Inputs, Setting, Settings},
+    function::{self, Context, Given, Inputs, Setting, Settings},
 };
 
 /// Calls the function `name` with `settings` in JSON.
 pub(crate) fn call(name: &str, settings: &str, inputs: &[(&'static str, &Value)]) -> Value {
     let function = function::function(name, "test").unwrap();
     let given: BTreeMap<String, Setting> = serde_json::from_str(settings).unwrap();
+    let given = given
+        .into_iter()
+        .map(|(name, value)| (name, Given { value, origin: "test".into() }))
+        .collect();
     let settings = Settings::check(&given, function.parameters(), "test").unwrap();
     let inputs =
         inputs.iter().fold(Inputs::new(), |inputs, &(name, value)| inputs.with(name, value));

@@ -11,7 +11,6 @@ mod headers;
 mod inventory;
 mod locate;
 mod map;
-mod ome;
 mod options;
 mod plates;
 mod read;

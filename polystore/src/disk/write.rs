@@ -13,7 +13,7 @@ use super::{
     DiskBackend, declared,
     format::{self, WritePlane},
     locate::DeclaredImage,
-    ome, tiff,
+    tiff,
 };
 use crate::{
     Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Result, VirtualPath, WriteMode, atomic,
@@ -124,7 +124,7 @@ impl DiskBackend {
         all.extend(planes.iter().map(|(index, plane)| (*index, (*plane).clone())));
         let indices: Vec<_> = all.keys().copied().collect();
         let pages: Vec<_> = all.values().collect();
-        let description = ome::describe(image, path.name().unwrap_or(""), &indices)?;
+        let description = tiff::describe(image, path.name().unwrap_or(""), &indices);
         let options = tiff::WriteOptions {
             compression: self.options.compression,
             description: &description,

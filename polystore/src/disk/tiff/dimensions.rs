@@ -1,8 +1,8 @@
 //! Which page and sample of a file each plane of its image is.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
-use super::file::Directory;
+use super::{file::Directory, ome};
 use crate::{
     PlaneIndex, Result, VirtualPath,
     model::{ImageStructure, PhysicalSize, Sizes},
@@ -34,9 +34,21 @@ impl FileImage {
     }
 
     /// The file as one image: by its OME-XML where it has any, else by its pages.
-    pub(crate) fn of(directory: &Directory, path: &std::path::Path) -> Result<Self> {
-        let _ = path;
-        Self::of_pages(directory)
+    ///
+    /// # Errors
+    /// As [`FileImage::of_pages`]. Metadata that do not fit the file are told in the log and
+    /// passed over: the pages are read as they are.
+    pub(crate) fn of(directory: &Directory, path: &Path) -> Result<Self> {
+        if !ome::is_ome(&directory.description) {
+            return Self::of_pages(directory);
+        }
+        match ome::image_of(directory, path) {
+            Ok(image) => Ok(image),
+            Err(error) => {
+                tracing::warn!(file = %path.display(), error = %error.chain(), "OME-XML is passed over");
+                Self::of_pages(directory)
+            }
+        }
     }
 
     /// Reads a file that is not an OME-TIFF: ImageJ's settings where they stand, else pages

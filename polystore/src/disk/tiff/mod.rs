@@ -4,6 +4,7 @@ mod codec;
 mod dimensions;
 mod file;
 mod lzw;
+mod ome;
 mod page;
 mod predictor;
 mod read;
@@ -11,6 +12,7 @@ mod write;
 
 pub(crate) use dimensions::FileImage;
 pub(crate) use file::{Directory, FileIdentity};
+pub(in crate::disk) use ome::describe;
 pub(crate) use predictor::swap_bytes;
 pub(crate) use read::{PageRequest, read_page};
 pub use write::TiffCompression;
