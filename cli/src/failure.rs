@@ -24,15 +24,27 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-/// Path and message; the hint goes to the end, and the backend is left out where the path
-/// says it.
+/// Where and what; the hint goes to the end. A path in a store is told with the store.
 fn plain(error: &polystore::Error, hints: &mut Vec<String>) -> String {
     hints.extend(error.hint().map(str::to_owned));
-    match (error.path(), error.backend()) {
-        (Some(path), _) if !path.is_empty() => format!("{path}: {}", error.message()),
-        (_, Some(backend)) => format!("{backend}: {}", error.message()),
-        _ => error.message().to_owned(),
+    let place = match (error.path(), error.backend()) {
+        (Some(path), Some(backend)) => join(backend, path),
+        (Some(place), None) | (None, Some(place)) => place.to_owned(),
+        (None, None) => return error.message().to_owned(),
+    };
+    format!("{place}: {}", error.message())
+}
+
+/// `/A/01` in `zarr:/data/plate.zarr` is `/data/plate.zarr/A/01`; a path that says where
+/// the backend is stays as it is.
+fn join(backend: &str, path: &str) -> String {
+    let (scheme, root) = backend.split_once(':').unwrap_or(("", backend));
+    let root = root.trim_end_matches('/');
+    if !path.starts_with('/') || (!root.is_empty() && path.starts_with(root)) {
+        return path.to_owned();
     }
+    let lead = if matches!(scheme, "disk" | "zarr") { "" } else { &backend[..=scheme.len()] };
+    format!("{lead}{root}{}", path.trim_end_matches('/'))
 }
 
 /// A reader such as `head` that has seen enough is no failure.
@@ -54,4 +66,23 @@ fn code(error: &anyhow::Error) -> u8 {
         }
     }
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn places_are_told_in_full_and_once() {
+        for (backend, path, place) in [
+            ("zarr:/data/p.zarr", "/A/01", "/data/p.zarr/A/01"),
+            ("zarr:/data/p.zarr", "/", "/data/p.zarr"),
+            ("disk:/", "/data/a.tif", "/data/a.tif"),
+            ("disk:/data", "/data/a.tif", "/data/a.tif"),
+            ("memory:scratch", "/a", "memory:scratch/a"),
+            ("disk:/data", "a.tif", "a.tif"),
+        ] {
+            assert_eq!(join(backend, path), place);
+        }
+    }
 }

@@ -45,3 +45,17 @@ fn write_zarr() {
     let report = polystore::ngff::validate(&out, &polystore::ngff::Options::default());
     assert!(report.valid, "{report:?}");
 }
+
+#[test]
+fn pipeline_with_own_function() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let example = env!("CARGO_BIN_EXE_pipeline_with_own_function");
+    let text = output_with(example, &[PLATE, out.to_str().unwrap()]);
+    assert!(text.contains("E07: [(\"sharpness_count\", "), "{text}");
+    let rows = std::fs::read_to_string(out.join("results/sharpness/E08.csv")).unwrap();
+    assert!(rows.lines().next().unwrap().contains("sharpness"), "{rows}");
+    // Two fields and three channels in each of two acquisitions.
+    assert_eq!(rows.lines().count(), 1 + 12, "{rows}");
+    assert!(out.join("report.html").is_file());
+}

@@ -3,12 +3,13 @@
 use std::{
     fmt,
     ops::ControlFlow,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 use crate::{
-    Error, Plane, PlaneIndex, PlaneRequest, Result, VirtualBackend, VirtualBackendExt, VirtualPath,
-    WellPosition,
+    BackendSpec, Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Result, VirtualBackend,
+    VirtualBackendExt, VirtualPath, WellPosition,
     model::{ImageStructure, Inventory, PlateStructure},
     plane::Stack,
 };
@@ -65,7 +66,13 @@ impl Plate {
     /// `NotFound` naming the well or field, and what there is.
     pub fn image(&self, well: WellPosition, field: u32) -> Result<&ImageStructure> {
         let found = self.structure.well(well).ok_or_else(|| {
-            Error::not_found(format!("the plate has no well {well}")).with_path(&self.path)
+            let known: Vec<_> =
+                self.structure.wells.iter().map(|w| w.position.to_string()).collect();
+            let known: Vec<_> = known.iter().map(String::as_str).collect();
+            Error::not_found(format!("the plate has no well {well}"))
+                .with_path(&self.path)
+                .with_backend(self.backend.to_string())
+                .with_hint(crate::suggest::hint(&well.to_string(), &known))
         })?;
         found.field(0, field).ok_or_else(|| {
             Error::not_found(format!(
@@ -75,6 +82,29 @@ impl Plate {
             ))
             .with_path(&self.path)
         })
+    }
+
+    /// Refuses a place for results (`path` in a backend of `target`) that lies inside the plate's own folder: a plate is only
+    /// read.
+    ///
+    /// # Errors
+    /// `PermissionDenied` naming the place and the plate.
+    pub fn check_target(&self, target: &BackendSpec, path: &VirtualPath) -> Result<()> {
+        let local = |spec: &BackendSpec, path: &VirtualPath| {
+            let is_local = matches!(spec.scheme.as_str(), "disk" | "zarr");
+            is_local.then(|| real(&Path::new(&spec.location).join(path.relative())))
+        };
+        let (folder, place) = (local(&self.backend.spec(), &self.path), local(target, path));
+        let (Some(folder), Some(place)) = (folder, place) else { return Ok(()) };
+        if !place.starts_with(&folder) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::PermissionDenied,
+            format!("is inside the plate {}, which is never written into", folder.display()),
+        )
+        .with_path(place.display())
+        .with_hint("write beside it, into a folder of its own"))
     }
 
     /// The request for a plane of `image`, as its backend understands it.
@@ -177,4 +207,19 @@ impl fmt::Debug for Plate {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
+}
+
+/// An absolute path without links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for above in path.ancestors() {
+        if let Ok(found) = above.canonicalize() {
+            return match path.strip_prefix(above) {
+                Ok(below) if below.as_os_str().is_empty() => found,
+                Ok(below) => found.join(below),
+                Err(_) => found,
+            };
+        }
+    }
+    path
 }

@@ -1,5 +1,8 @@
 //! "Did you mean": the nearest known name to a mistyped one.
 
+/// Most names that a hint lists.
+const MAX_LISTED: usize = 24;
+
 /// The known names nearest to `wanted`, best first, at most three.
 pub fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
@@ -20,6 +23,10 @@ pub fn hint(wanted: &str, known: &[&str]) -> String {
     };
     match (near.is_empty(), known.is_empty()) {
         (false, _) => format!("did you mean {}?", quoted(&near)),
+        (true, false) if known.len() > MAX_LISTED => {
+            let n_more = known.len() - MAX_LISTED;
+            format!("known: {} and {n_more} more", known[..MAX_LISTED].join(", "))
+        }
         (true, false) => format!("known: {}", known.join(", ")),
         (true, true) => "there are none".to_owned(),
     }
@@ -34,5 +41,6 @@ mod tests {
         let known = ["gaussian", "otsu", "label"];
         assert_eq!(hint("gausian", &known), "did you mean `gaussian`?");
         assert_eq!(hint("zzz", &known), "known: gaussian, otsu, label");
+        assert!(hint("zzz", &["a"; 1536]).ends_with(", a and 1512 more"));
     }
 }

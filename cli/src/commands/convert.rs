@@ -66,7 +66,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plate = args.open.open(&args.plate)?;
     let is_zarr = args.out.extension().is_some_and(|extension| extension == "zarr");
     let to = args.to.unwrap_or(if is_zarr { To::Zarr } else { To::OmeTiff });
-    let target = create_spec(&target_spec(args, to))?;
+    let spec = target_spec(args, to);
+    plate.check_target(&spec, &VirtualPath::root())?;
+    let target = create_spec(&spec)?;
     let layout = match to {
         To::Zarr => TargetLayout::Zarr,
         To::OmeTiff => TargetLayout::OmeTiff,

@@ -111,7 +111,9 @@ fn list_results(out: &Path) -> Result<()> {
         }
         output::line(format_args!("  {:<40} {what}", path.display()))?;
     }
-    output::line(
-        "\nTo look at the images: polystore show polystore-demo/images/project.zarr -o plate.png",
-    )
+    let images = out.join("images/project.zarr");
+    output::line(format_args!(
+        "\nTo look at the images: polystore show {} --well E08 -o e08.png",
+        images.display()
+    ))
 }

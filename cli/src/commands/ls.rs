@@ -49,7 +49,17 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     };
     let files = FileManager::new();
     if args.planes {
-        let planes = files.list_planes(&args.location, "tif", &options)?;
+        // As `cat` and `cp` take them.
+        let base = files.resolve(&args.location)?.path;
+        let location = args.location.trim_end_matches('/');
+        let planes: Vec<_> = files
+            .list_planes(&args.location, "tif", &options)?
+            .into_iter()
+            .map(|name| match name.strip_prefix(&base) {
+                Some(below) => format!("{location}{below}"),
+                None => name.to_string(),
+            })
+            .collect();
         if global.json {
             output::json(&planes)?;
         } else {

@@ -10,6 +10,10 @@ use serde_json::json;
 use crate::{args::Global, output};
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  polystore microscopes
+  polystore info /data/plate --microscope harmony    name one instead of recognising it")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(global: &Global, _args: &Args) -> Result<ExitCode> {

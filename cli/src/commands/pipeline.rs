@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::ProgressBar;
-use polystore::Plate;
+use polystore::{BackendSpec, Plate, VirtualPath};
 use polystore_pipeline::{
     CompileOptions, Event, ExecutionPlan, Executor, ExecutorOptions, MissingPolicy, Numbers,
     Pipeline, ResultStore, RunReport, WellSet, compile,
@@ -88,6 +88,8 @@ impl RunArgs {
         if let Some(megabytes) = self.memory {
             options = options.with_memory_bytes(megabytes.saturating_mul(1_000_000));
         }
+        let spec = BackendSpec::new("disk", out.display().to_string());
+        plate.check_target(&spec, &VirtualPath::root())?;
         let store = ResultStore::on_disk(out)?;
         let bar = progress::bar(global, plan.pipeline.name(), "fields", 0);
         let cancel = progress::cancel_on_interrupt();
@@ -112,13 +114,14 @@ fn show(bar: &ProgressBar, event: &Event) {
     }
 }
 
-/// The table of the plate: a row per well, the columns that fit.
+/// The table of the plate: a row per well, and the columns to look at first.
 pub(crate) fn print_table(report: &RunReport) -> Result<()> {
-    const MAX_COLUMNS: usize = 6;
+    const MAX_COLUMNS: usize = 4;
     const MAX_ROWS: usize = 24;
-    let columns: Vec<&str> =
-        report.table.columns.iter().map(String::as_str).take(MAX_COLUMNS).collect();
-    let header: Vec<&str> = ["well", "fields"].into_iter().chain(columns.iter().copied()).collect();
+    let columns = report.main_columns();
+    let columns = &columns[..columns.len().min(MAX_COLUMNS)];
+    let names = columns.iter().map(String::as_str);
+    let header: Vec<&str> = ["well", "fields"].into_iter().chain(names).collect();
     let mut table = output::table(&header);
     for row in report.table.rows.iter().take(MAX_ROWS) {
         let mut cells = vec![row.well.to_string(), format!("{}/{}", row.n_done, row.n_fields)];
@@ -129,14 +132,15 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
         table.add_row(cells);
     }
     output::line(table)?;
-    let (more_rows, more_columns) = (
-        report.table.rows.len().saturating_sub(MAX_ROWS),
-        report.table.columns.len().saturating_sub(MAX_COLUMNS),
-    );
-    if more_rows > 0 || more_columns > 0 {
-        output::line(format_args!(
-            "{more_rows} more wells and {more_columns} more columns are in results/plate.csv"
-        ))?;
+    let more_rows = report.table.rows.len().saturating_sub(MAX_ROWS) as u64;
+    let more_columns = report.table.columns.len().saturating_sub(columns.len()) as u64;
+    let more: Vec<String> = [(more_rows, "more well"), (more_columns, "more column")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, noun)| output::count(n, noun))
+        .collect();
+    if !more.is_empty() {
+        output::line(format_args!("(and in results/plate.csv {})\n", more.join(" and ")))?;
     }
     Ok(())
 }

@@ -103,13 +103,16 @@ fn picture(global: &Global, args: &Args, plate: &Plate) -> Result<Picture> {
 
 fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions> {
     let channel = |wanted: &String| {
-        image.find_channel(wanted).with_context(|| {
+        image.find_channel(wanted).ok_or_else(|| {
             let known = (0..image.sizes.c).map(|c| image.channel_name(c)).collect::<Vec<_>>();
-            format!("there is no channel `{wanted}`; there are {}", known.join(", "))
+            polystore::Error::invalid_input(format!(
+                "there is no channel `{wanted}`; there are {}",
+                known.join(", ")
+            ))
         })
     };
     Ok(ViewOptions {
-        channels: args.channels.iter().map(channel).collect::<Result<_>>()?,
+        channels: args.channels.iter().map(channel).collect::<polystore::Result<_>>()?,
         z: args.z,
         t: args.t,
         field_side: args.size.unwrap_or(size),

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "VERSION", value_parser = version)]
     ngff: Option<Version>,
     /// Findings to print of each rule
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 3)]
     limit: u64,
     /// Answer as the official conformance runner wants it
     #[arg(long, conflicts_with_all = ["schema_only", "require_chunks", "no_chunks", "ngff"])]

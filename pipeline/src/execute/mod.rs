@@ -112,6 +112,14 @@ pub struct RunReport {
     pub has_changed: bool,
 }
 
+impl RunReport {
+    /// Columns of [`RunReport::table`] to look at first: those of the pipeline's heatmaps, or
+    /// numbers of objects, their area and mean intensities.
+    pub fn main_columns(&self) -> Vec<String> {
+        crate::report::main_columns(self)
+    }
+}
+
 /// What all threads of a run see.
 struct Shared<'a> {
     plan: &'a ExecutionPlan,
@@ -232,7 +240,7 @@ impl Executor {
             )
             .with_path(store.root())
             .with_backend(store.files().to_string())
-            .with_hint("choose another place, or replace them")
+            .with_hint("choose another place, or replace them (`--replace`)")
             .into()),
         }
     }

@@ -1,14 +1,11 @@
-//! Outlines that steps save, for ImageJ and everything else that the backend writes.
+//! Outlines that steps save: one ImageJ archive of regions for each field.
 
-use polystore::{
-    PlaneIndex,
-    backend::{Roi, RoiStore},
-};
+use polystore::{PlaneIndex, backend::Roi, roi};
 use sha2::{Digest, Sha256};
 
 use super::{OutputHash, ResultStore};
 use crate::{
-    Error, Result, ValueKind,
+    Result, ValueKind,
     definition::hex,
     plan::{ExecutionPlan, Key, Program, Unit},
 };
@@ -32,23 +29,22 @@ pub(crate) fn write(
     unit: &Unit,
     rois: &[Roi],
 ) -> Result<OutputHash> {
-    let path = store.path(&format!("rois/{name}/{}", unit.name))?;
-    backend(store)?.write_rois(&path, rois)?;
-    // Formats keep fewer digits than memory: what counts is what reads back.
-    hash(store, name, unit)
+    let archive = roi::write_archive(rois)?;
+    let sha256 = hex(&Sha256::digest(&archive));
+    let file = file(name, unit);
+    store.write(&file, archive)?;
+    Ok(OutputHash { path: store.path(&file)?, part: String::new(), sha256 })
 }
 
 /// What is stored of one unit under `name`.
 pub(crate) fn hash(store: &ResultStore, name: &str, unit: &Unit) -> Result<OutputHash> {
-    let path = store.path(&format!("rois/{name}/{}", unit.name))?;
-    let rois = backend(store)?.read_rois(&path)?;
-    let text = serde_json::to_vec(&rois).map_err(|error| Error::function(error.to_string()))?;
-    Ok(OutputHash { path, part: String::new(), sha256: hex(&Sha256::digest(text)) })
+    let path = store.path(&file(name, unit))?;
+    let archive = store.files().read_blob(&path, None)?;
+    Ok(OutputHash { path, part: String::new(), sha256: hex(&Sha256::digest(&archive)) })
 }
 
-fn backend(store: &ResultStore) -> Result<&dyn RoiStore> {
-    let files = store.files();
-    Ok(files.as_rois().ok_or_else(|| files.unsupported("store regions of interest"))?)
+fn file(name: &str, unit: &Unit) -> String {
+    format!("rois/{name}/{}.roi.zip", unit.name)
 }
 
 /// Says which plane outlines lie on, where they do not say it themselves.

@@ -20,7 +20,7 @@ use crate::Result;
 /// | `results/plate.csv`, `.json` | a row per well |
 /// | `results/TABLE/A01.csv`, `.json` | a row per object of one well |
 /// | `images/NAME.zarr` | images and labels that steps save, as a plate |
-/// | `rois/NAME/A01_s001` | outlines, where images are not stored with them |
+/// | `rois/NAME/A01_s001.roi.zip` | outlines, for ImageJ |
 /// | `plots/heatmap-COLUMN.svg`, `.png` | heatmaps of the plate |
 /// | `run.json` | what was done, from what, by what |
 /// | `units/A01/A01_s001.json` | what was done for one field; what a rerun goes by |

@@ -36,10 +36,14 @@ fn plot_path(column: &str, extension: &str) -> String {
     format!("plots/heatmap-{name}.{extension}")
 }
 
+/// Columns of the plate table that say most, as [`RunReport::main_columns`] gives them.
+pub(crate) fn main_columns(report: &RunReport) -> Vec<String> {
+    columns::heatmaps(&report.manifest.pipeline, &report.table).0
+}
+
 /// Whether plots and page of an earlier run are there.
 pub(crate) fn is_there(report: &RunReport, store: &ResultStore) -> Result<bool> {
-    let (columns, _) = columns::heatmaps(&report.manifest.pipeline, &report.table);
-    for column in &columns {
+    for column in &main_columns(report) {
         for extension in ["svg", "png"] {
             if !store.exists(&plot_path(column, extension))? {
                 return Ok(false);

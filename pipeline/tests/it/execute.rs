@@ -198,7 +198,7 @@ save = true
 }
 
 #[test]
-fn outlines_go_where_the_backend_keeps_them() {
+fn outlines_are_imagej_archives() {
     let (_, plate) = Grid::new(1, 1, 2).plate();
     let text = format!(
         "{PIPELINE}\n[[steps]]\nname = \"outlines\"\nfunction = \"outline\"\ninput = \"objects\"\nsave = true\n"
@@ -214,8 +214,10 @@ fn outlines_go_where_the_backend_keeps_them() {
     };
     let report = run();
     assert!(report.manifest.is_complete(), "{:?}", report.manifest.failed().next());
-    assert!(folder.path().join("rois/outlines/A01_s002.roi.zip").is_file());
-    assert!(!run().has_changed);
+    let archive = std::fs::read(folder.path().join("rois/outlines/A01_s002.roi.zip")).unwrap();
+    assert!(!polystore::roi::read_archive(&archive).unwrap().is_empty());
+    let again = run();
+    assert!(!again.has_changed, "{:?}", again.manifest);
 }
 
 #[test]

@@ -121,6 +121,7 @@ pub fn convert(
     cancel: &AtomicBool,
     events: &(dyn Fn(ConvertEvent) + Sync),
 ) -> Result<ConvertReport> {
+    source.check_target(&target.spec(), target_path)?;
     let mut structure = retarget(source.structure(), layout)?;
     if let (Some(n_levels), TargetLayout::OmeTiff) = (options.n_levels, layout) {
         structure.set_levels(n_levels);
@@ -138,7 +139,8 @@ pub fn convert(
             format!("the target has {} planes already", kept.len()),
         )
         .with_path(target_path)
-        .with_hint("continue it with resume, or choose another place"));
+        .with_backend(target.to_string())
+        .with_hint("continue it with resume (`--resume`), or choose another place"));
     }
     events(ConvertEvent::Started {
         n_planes: (transfers.len() + kept.len()) as u64,

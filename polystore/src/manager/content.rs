@@ -73,7 +73,7 @@ impl FileManager {
     /// # Errors
     /// As [`VirtualBackend::write_planes`].
     pub fn write_plane(&self, location: &str, plane: Plane) -> Result<()> {
-        let Target { backend, path } = self.resolve(location)?;
+        let Target { backend, path } = self.resolve_for_writing(location)?;
         backend.write_plane(PlaneRequest::new(path, PlaneIndex::default()), plane)
     }
 
@@ -133,7 +133,7 @@ impl FileManager {
     /// # Errors
     /// As [`VirtualBackend::write_blob`].
     pub fn write_bytes(&self, location: &str, data: Bytes, mode: WriteMode) -> Result<()> {
-        let Target { backend, path } = self.resolve(location)?;
+        let Target { backend, path } = self.resolve_for_writing(location)?;
         backend.write_blob(&path, data, mode)
     }
 
@@ -179,7 +179,7 @@ impl FileManager {
     /// # Errors
     /// As [`VirtualBackend::create_directory`].
     pub fn create_directory(&self, location: &str) -> Result<()> {
-        let Target { backend, path } = self.resolve(location)?;
+        let Target { backend, path } = self.resolve_for_writing(location)?;
         backend.create_directory(&path)
     }
 

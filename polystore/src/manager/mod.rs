@@ -1,10 +1,12 @@
 //! One name space over all backends: mounts, and the choice of a backend by location.
 
 mod content;
+mod create;
 mod list;
 mod location;
 mod open;
 mod transfer;
+mod tree;
 
 use std::{
     fmt,

@@ -1,11 +1,20 @@
 //! Copies, moves and mirrors within and between backends.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::{FileManager, Target, content::same_place};
+use super::{
+    FileManager, Target,
+    content::same_place,
+    create,
+    location::{self, Location},
+    tree,
+};
 use crate::{
-    Entry, EntryKind, Error, ErrorKind, PlaneRequest, Result, VirtualBackend, VirtualBackendExt,
-    VirtualPath, WriteMode,
+    Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackend,
+    VirtualBackendExt, VirtualPath, WriteMode,
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -36,15 +45,26 @@ impl FileManager {
     /// `NotFound`, `AlreadyExists`, `InvalidInput` for a folder into itself; as the backends
     /// answer. A copy that fails half-way leaves whole files only.
     pub fn copy(&self, from: &str, to: &str) -> Result<TransferReport> {
-        let (from, to) = (self.resolve(from)?, self.resolve(to)?);
+        let from = self.resolve(from)?;
+        let entry = from.backend.stat(&from.path)?;
+        let mut report = TransferReport::default();
+        // A whole folder or store stays what it is, down to the last file.
+        if entry.kind == EntryKind::Directory
+            && let Some(folder) = create::local_path(&from)
+            && let Some(target) = self.local_target(to)?
+        {
+            check_folders_apart(&folder, &target)?;
+            if target.exists() {
+                return Err(is_there(target.display()));
+            }
+            tree::copy(&folder, &target, &mut report)?;
+            return Ok(report);
+        }
+        let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
         if to.backend.exists(&to.path)? {
-            return Err(Error::new(ErrorKind::AlreadyExists, "something is here already")
-                .with_path(&to.path)
-                .with_hint("delete it first, or choose another place"));
+            return Err(is_there(&to.path));
         }
-        let mut report = TransferReport::default();
-        let entry = from.backend.stat(&from.path)?;
         copy_entry(&from, &entry, &to, &mut report, &copy_one)?;
         Ok(report)
     }
@@ -70,18 +90,41 @@ impl FileManager {
     /// # Errors
     /// As [`FileManager::copy`]; `Unsupported` for links between backends other than disk.
     pub fn mirror(&self, from: &str, to: &str, mode: MirrorMode) -> Result<TransferReport> {
-        let (from, to) = (self.resolve(from)?, self.resolve(to)?);
-        check_apart(&from, &to)?;
+        let from = self.resolve(from)?;
         let entry = from.backend.stat(&from.path)?;
         if entry.kind != EntryKind::Directory {
             return Err(Error::invalid_input("only a folder can be mirrored").with_path(&from.path));
         }
         let mut report = TransferReport::default();
+        if mode == MirrorMode::Copy
+            && let Some(folder) = create::local_path(&from)
+            && let Some(target) = self.local_target(to)?
+        {
+            check_folders_apart(&folder, &target)?;
+            tree::mirror(&folder, &target, &mut report)?;
+            return Ok(report);
+        }
+        let to = self.resolve_for_writing(to)?;
+        check_apart(&from, &to)?;
         match mode {
             MirrorMode::Copy => copy_entry(&from, &entry, &to, &mut report, &copy_changed)?,
             MirrorMode::Link => copy_entry(&from, &entry, &to, &mut report, &link_one)?,
         }
         Ok(report)
+    }
+
+    /// The path of a location that is a file or folder of the local file system, or a whole
+    /// store in it, there or not.
+    fn local_target(&self, location: &str) -> Result<Option<PathBuf>> {
+        let parsed: Location = location.parse()?;
+        if !matches!(parsed.scheme.as_deref(), None | Some("disk" | "file" | "zarr"))
+            || self.is_mounted(location)
+        {
+            return Ok(None);
+        }
+        let path = location::absolute(&parsed.rest)?;
+        let is_in_store = location::zarr_root(&path).is_some_and(|store| store != path);
+        Ok((!is_in_store).then_some(path))
     }
 
     /// Makes a symbolic link at `link` that leads to `target`; both on disk. An existing
@@ -98,11 +141,27 @@ impl FileManager {
 
 type CopyOne = dyn Fn(&Target, &Entry, &Target, &mut TransferReport) -> Result<()>;
 
+fn is_there(path: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::AlreadyExists, "something is here already")
+        .with_path(path)
+        .with_hint("delete it first, or choose another place")
+}
+
+/// [`check_apart`] for paths of the local file system.
+fn check_folders_apart(from: &Path, to: &Path) -> Result<()> {
+    if to.starts_with(from) {
+        return Err(Error::invalid_input("cannot be copied into itself").with_path(from.display()));
+    }
+    Ok(())
+}
+
 /// A folder cannot be copied into itself, nor a place onto itself.
 fn check_apart(from: &Target, to: &Target) -> Result<()> {
     let inside = from.backend.spec() == to.backend.spec() && to.path.starts_with(&from.path);
     if inside || same_place(from, to) {
-        return Err(Error::invalid_input("cannot be copied into itself").with_path(&from.path));
+        return Err(Error::invalid_input("cannot be copied into itself")
+            .with_path(&from.path)
+            .with_backend(from.backend.to_string()));
     }
     Ok(())
 }
@@ -169,6 +228,24 @@ fn copy_image(
     to_path: &VirtualPath,
 ) -> Result<u64> {
     let image = from.describe(from_path)?;
+    let has_one_plane = (image.sizes.t, image.sizes.c, image.sizes.z) == (1, 1, 1);
+    let name = to_path.name().unwrap_or("").to_ascii_lowercase();
+    let is_file_of_one = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    if has_one_plane && is_file_of_one(&[".tif", ".tiff", ".png", ".npy"]) {
+        let plane =
+            from.read_plane(&PlaneRequest::new(from_path.clone(), PlaneIndex::default()))?;
+        let n_bytes = plane.n_bytes() as u64;
+        to.write_plane(PlaneRequest::new(to_path.clone(), PlaneIndex::default()), plane)?;
+        return Ok(n_bytes);
+    }
+    if is_file_of_one(&[".png", ".npy"]) {
+        return Err(Error::invalid_input(format!(
+            "the file would hold one plane, and the image has {}",
+            image.declared_indices().count()
+        ))
+        .with_path(to_path)
+        .with_hint("name it `.ome.tif`, or name a plane of the image"));
+    }
     to.create_image(to_path, &image)?;
     let mut n_bytes = 0;
     for index in image.sizes.indices() {

@@ -10,7 +10,7 @@ use crate::{
         planes::{Found, PlaneId, PlaneStore},
         tree::{Content, Image, Node},
     },
-    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlateIndex, Sizes},
+    model::{ImageInventory, ImageKind, ImageStructure, Inventory, PlateIndex},
 };
 
 /// Everything in a memory store.
@@ -105,10 +105,7 @@ impl State {
         let located = self.locate(path, PlaneIndex::default())?;
         let mut image = ImageStructure { path: path.clone(), ..located.structure.clone() };
         if located.image != *path {
-            let Sizes { y, x, .. } = image.sizes;
-            image.sizes = Sizes::new(1, 1, 1, y, x);
-            let channel = image.channels.get(located.index.c as usize).cloned();
-            image.channels = channel.into_iter().collect();
+            image = image.single_plane(located.index);
         }
         Ok(image)
     }

@@ -12,10 +12,7 @@ use super::{
     plate::OpenPlate,
     store::Found,
 };
-use crate::{
-    Error, PlaneIndex, Result, VirtualPath,
-    model::{ImageStructure, Sizes},
-};
+use crate::{Error, PlaneIndex, Result, VirtualPath, model::ImageStructure};
 
 /// An image and the plane of it that a path addresses.
 #[derive(Debug)]
@@ -139,7 +136,7 @@ impl ZarrBackend {
         let Located { image, index, is_plane } = self.locate(path, PlaneIndex::default())?;
         let mut structure = ImageStructure { path: path.clone(), ..image.structure.clone() };
         if is_plane {
-            as_single_plane(&mut structure, index);
+            structure = structure.single_plane(index);
         }
         Ok(structure)
     }
@@ -151,17 +148,10 @@ impl ZarrBackend {
         let (_, image) = plate.index.image(ordinal)?;
         let mut structure = ImageStructure { path: path.clone(), ..image.clone() };
         if below != image.path {
-            as_single_plane(&mut structure, index);
+            structure = structure.single_plane(index);
         }
         Some(structure)
     }
-}
-
-fn as_single_plane(structure: &mut ImageStructure, index: PlaneIndex) {
-    let Sizes { y, x, .. } = structure.sizes;
-    structure.sizes = Sizes::new(1, 1, 1, y, x);
-    let channel = structure.channels.get(index.c as usize).cloned();
-    structure.channels = channel.into_iter().collect();
 }
 
 pub(super) fn nothing() -> Error {

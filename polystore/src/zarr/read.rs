@@ -26,7 +26,7 @@ use crate::{
 /// Requests that are planned together.
 const WINDOW: usize = 2048;
 /// How often a plane is read again that was replaced meanwhile.
-const MAX_ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 32;
 
 /// A request that was found and checked.
 struct Wanted {

@@ -230,11 +230,17 @@ pub(in super::super) fn multiscales(
         ("datasets", Some((0..n_levels).map(dataset).collect())),
     ]);
     if n_levels > 1 {
-        let kind = match image.kind {
-            crate::model::ImageKind::Labels => "nearest",
-            crate::model::ImageKind::Intensity => "mean",
+        let (kind, how) = match image.kind {
+            crate::model::ImageKind::Labels => ("nearest", "the first pixel of each 2 x 2"),
+            crate::model::ImageKind::Intensity => ("mean", "the mean of each 2 x 2 pixels"),
         };
         entry.insert("type".to_owned(), json!(kind));
+        let metadata = json!({
+            "method": "polystore::pyramid",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": how,
+        });
+        entry.insert("metadata".to_owned(), metadata);
     }
     json!([entry])
 }

@@ -1,0 +1,102 @@
+//! Conversions there and back, resumed and verified.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use super::{Place, args, plate};
+
+/// The values of every declared plane, by well, field, and index.
+fn planes(location: &Path) -> Vec<(String, Vec<u16>)> {
+    let files = polystore::FileManager::new();
+    let plate = files.open_plate(location.to_str().unwrap()).unwrap();
+    let mut planes = Vec::new();
+    for (well, image) in plate.structure().images() {
+        for index in image.declared_indices() {
+            let name = format!("{well} {:?} {} {index}", image.acquisition, image.field);
+            let plane = plate.read(image, index).unwrap();
+            planes.push((name, plane.as_slice::<u16>().unwrap().to_vec()));
+        }
+    }
+    planes
+}
+
+#[test]
+fn a_plate_is_the_same_in_every_layout() {
+    let place = Place::new();
+    let source = planes(&plate());
+    assert_eq!(source.len(), 40);
+    let steps: [(&str, &[&str]); 5] = [
+        ("v5.zarr", &["--verify"]),
+        ("v4.zarr", &["--ngff", "0.4", "--codec", "blosc", "--verify"]),
+        ("sharded.zarr", &["--shard", "--levels", "1"]),
+        ("fields", &["--to", "ome-tiff", "--verify"]),
+        ("planes", &["--to", "tiff", "--codec", "lzw"]),
+    ];
+    // Each from the one before it: what is absent by design is carried all the way.
+    let mut from = plate();
+    for (name, options) in steps {
+        let to = place.path(name);
+        let mut arguments = args!["convert", from, to].to_vec();
+        arguments.extend(options.iter().map(Into::into));
+        let text = place.run(arguments);
+        assert!(text.contains("40 planes of 8 images"), "{text}");
+        assert!(planes(&to) == source, "{name} differs");
+        let json = place.json(args!["check", to, "--depth", "pixels"]);
+        assert_eq!(json["counts"]["absent_by_design"], 24, "{name}: {json}");
+        from = to;
+    }
+    for name in ["v5.zarr", "v4.zarr", "sharded.zarr"] {
+        assert_eq!(place.json(args!["validate", place.path(name)])["valid"], true, "{name}");
+    }
+}
+
+#[test]
+fn what_is_there_is_not_written_over() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "out.zarr", "--quiet"]);
+    let errors = place.fail(4, args!["convert", plate(), "out.zarr"]);
+    assert!(errors.contains("out.zarr: the target has 40 planes already"), "{errors}");
+    let text = place.run(args!["convert", plate(), "out.zarr", "--resume"]);
+    assert!(text.contains("40 planes were there already"), "{text}");
+}
+
+#[test]
+fn a_killed_conversion_goes_on_where_it_was() {
+    let place = Place::new();
+    let out = place.path("out.zarr");
+    let mut n_kept = 0;
+    for delay in [1, 3, 6, 10, 15, 25, 40] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_polystore"))
+            .args(args!["convert", plate(), out, "--resume"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let json = place.json(args!["convert", plate(), out, "--resume", "--verify"]);
+    n_kept += json["n_kept"].as_u64().unwrap();
+    assert_eq!(json["n_written"].as_u64().unwrap() + n_kept, 40, "{json}");
+    assert!(planes(&out) == planes(&plate()));
+    assert_eq!(place.json(args!["validate", out])["valid"], true);
+}
+
+#[test]
+fn validate_says_what_is_wrong_and_speaks_the_runner_s_protocol() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "out.zarr"]);
+    let metadata = place.path("out.zarr/zarr.json");
+    let text = std::fs::read_to_string(&metadata).unwrap();
+    assert!(text.contains("\"rowIndex\": 4"), "{text}");
+    std::fs::write(&metadata, text.replace("\"rowIndex\": 4", "\"rowIndex\": 3")).unwrap();
+    let output = place.command().args(args!["validate", "out.zarr"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("zarr.json#/attributes/ome/plate/wells/0") && text.contains("rowIndex"),
+        "{text}"
+    );
+    let answer = place.run(args!["validate", "--conformance", "out.zarr"]);
+    assert!(answer.starts_with(r#"{"valid":false"#), "{answer}");
+}

@@ -1,0 +1,53 @@
+//! Copies and mirrors.
+
+use super::{Place, args, plate};
+
+#[test]
+fn folders_stores_images_and_planes_are_copied() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    place.run(args!["cp", "a.zarr", "b.zarr"]);
+    let json = place.json(args!["check", "b.zarr"]);
+    assert_eq!(json["counts"]["present"], 40);
+    place.run(args!["cp", "a.zarr/E/07/0", "field.ome.tif"]);
+    assert!(place.run(args!["info", "field.ome.tif"]).contains("c=4 z=3"));
+    place.run(args!["cp", "a.zarr/E/07/0", "new.zarr/copy"]);
+    assert!(place.run(args!["info", "new.zarr/copy"]).contains("c=4 z=3"));
+    place.run(args!["cp", "a.zarr/E/07/E07_a001_s001_z000_c000.tif", "plane.png"]);
+    place.fail(2, args!["cp", "a.zarr/E/07/0", "several.png"]);
+    assert!(std::fs::read(place.path("plane.png")).unwrap().starts_with(b"\x89PNG"));
+    place.run(args!["convert", "a.zarr", "fields", "--to", "ome-tiff"]);
+    place.run(args!["cp", "fields", "fields-2"]);
+    assert_eq!(place.json(args!["check", "fields-2"])["counts"]["present"], 40);
+}
+
+#[test]
+fn a_mirror_copies_what_differs() {
+    let place = Place::new();
+    place.run(args!["cp", "--mirror", plate(), "copy"]);
+    let json = place.json(args!["cp", "--mirror", plate(), "copy"]);
+    assert_eq!(json["transferred"], 0);
+    let entries = std::fs::read_dir(place.path("copy")).unwrap();
+    let some = entries.map(|entry| entry.unwrap().path()).find(|path| path.is_file()).unwrap();
+    std::fs::write(&some, "changed").unwrap();
+    let json = place.json(args!["cp", "--mirror", plate(), "copy"]);
+    assert_eq!(json["transferred"], 1);
+    assert_ne!(std::fs::read(some).unwrap(), b"changed");
+    place.run(args!["cp", "--mirror", "--link", plate(), "links"]);
+    let linked = std::fs::read_dir(place.path("links")).unwrap();
+    assert!(
+        linked.map(|entry| entry.unwrap().path()).all(|path| path.is_symlink() || path.is_dir())
+    );
+    assert_eq!(place.json(args!["cp", "--mirror", "--link", plate(), "links"])["transferred"], 0);
+}
+
+#[test]
+fn nothing_is_copied_over_something_or_into_itself() {
+    let place = Place::new();
+    place.run(args!["cp", plate(), "copy"]);
+    let errors = place.fail(4, args!["cp", plate(), "copy"]);
+    assert!(errors.contains("copy: something is here already"), "{errors}");
+    place.fail(2, args!["cp", "copy", "copy/below"]);
+    place.fail(2, args!["cp", "--mirror", "copy", "copy"]);
+    place.fail(3, args!["cp", "nothing", "else"]);
+}

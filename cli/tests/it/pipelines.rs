@@ -1,0 +1,135 @@
+//! The demo, and pipelines over plates.
+
+use std::path::{Path, PathBuf};
+
+use super::{Place, args, plate};
+
+fn pipeline() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nuclei.toml")
+}
+
+#[test]
+fn the_demo_leaves_everything_that_it_promises() {
+    let place = Place::new();
+    let text = place.run(args!["demo"]);
+    for part in ["Projection-Mix", "max_projection() over z", "E07", "nuclei_count", "report.html"]
+    {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let out = place.path("polystore-demo");
+    for name in [
+        "report.html",
+        "run.json",
+        "results/plate.csv",
+        "results/plate.json",
+        "results/nuclei/E07.csv",
+        "results/nuclei/E08.json",
+        "plots/heatmap-nuclei_count.svg",
+        "plots/heatmap-nuclei_count.png",
+        "images/project.zarr/E/07/0/labels/nuclei/zarr.json",
+    ] {
+        assert!(out.join(name).is_file(), "{name}");
+    }
+    let rows = std::fs::read_to_string(out.join("results/plate.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 3, "{rows}");
+    let json = place.json(args!["validate", out.join("images/project.zarr")]);
+    assert_eq!((&json["valid"], &json["counts"]["labels"]), (&true.into(), &4.into()), "{json}");
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(!page.contains("http://") || !page.contains("<script src"), "no outside scripts");
+    // Again: everything is there.
+    assert!(place.run(args!["demo"]).contains("all of them done before"));
+}
+
+#[test]
+fn the_same_job_on_other_layouts_gives_the_same_table() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "plate.zarr"]);
+    place.run(args!["convert", plate(), "fields", "--to", "ome-tiff"]);
+    let mut tables = Vec::new();
+    for (number, location) in
+        [plate(), place.path("plate.zarr"), place.path("fields")].into_iter().enumerate()
+    {
+        let out = place.path(&format!("out{number}"));
+        let json = place.json(args!["run", pipeline(), location, "-o", out]);
+        assert_eq!(json["units"].as_array().unwrap().len(), 8, "{json}");
+        tables.push(std::fs::read_to_string(out.join("results/plate.csv")).unwrap());
+    }
+    assert_eq!(tables[0], tables[1]);
+    assert_eq!(tables[0], tables[2]);
+}
+
+#[test]
+fn a_damaged_field_does_not_stop_the_others() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    let name = std::fs::read_dir(&copy)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.contains("E08_s2_w1") && !name.contains("thumb")
+        })
+        .unwrap();
+    std::fs::write(&name, b"II*\0").unwrap();
+    let errors = place.fail(1, args!["run", pipeline(), copy, "-o", "out"]);
+    let file = name.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(errors.contains(&file), "{errors}");
+    let rows = std::fs::read_to_string(place.path("out/results/plate.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 3, "{rows}");
+    let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
+    assert!(page.contains(&file), "the report names the damaged file");
+}
+
+#[test]
+fn missing_planes_are_refused_or_left_out() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    for entry in std::fs::read_dir(&copy).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().contains("E08_s2_w1") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let errors = place.fail(5, args!["run", pipeline(), copy, "-o", "out"]);
+    assert!(errors.contains("missing") && errors.contains("E08"), "{errors}");
+    let text = place.run(args!["run", pipeline(), copy, "-o", "out", "--missing", "skip"]);
+    assert!(text.contains("missing"), "{text}");
+}
+
+#[test]
+fn plans_are_told_without_reading_pixels() {
+    let place = Place::new();
+    let text = place.run(args!["plan", pipeline(), plate(), "--save", "plan.json"]);
+    assert!(
+        text.contains("8 units") && text.contains("gaussian(mode=\"nearest\", sigma=2)"),
+        "{text}"
+    );
+    let plan = std::fs::read(place.path("plan.json")).unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&plan).unwrap().is_object());
+    assert_eq!(place.json(args!["plan", pipeline(), plate()])["n_units"], 8);
+}
+
+#[test]
+fn mistakes_in_a_pipeline_are_told_with_their_line() {
+    let place = Place::new();
+    let text = std::fs::read_to_string(pipeline()).unwrap();
+    for (right, wrong, part) in [
+        (
+            "gaussian",
+            "gausian",
+            "bad.toml:19:18: there is no function `gausian` (did you mean `gaussian`?)",
+        ),
+        ("sigma", "sigm", "`gaussian` has no parameter `sigm` (did you mean `sigma`?)"),
+        ("low = 1", "low = \"x\"", "parameter `low` cannot be \"x\": it is a number from 0 to 100"),
+        ("name = \"nuclei\"\ninput", "name = \"nuclei\"\nimput", "imput"),
+    ] {
+        std::fs::write(place.path("bad.toml"), text.replace(right, wrong)).unwrap();
+        let errors = place.fail(2, args!["run", "bad.toml", plate(), "-o", "out"]);
+        assert!(errors.contains(part), "{part} is not in:\n{errors}");
+        assert!(!place.path("out").exists());
+    }
+    let errors = place.fail(2, args!["run", pipeline(), plate(), "-o", "out", "--wells", "A01"]);
+    assert!(errors.contains("has no well A01"), "{errors}");
+}

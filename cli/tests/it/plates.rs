@@ -1,0 +1,133 @@
+//! Commands that look at plates.
+
+use super::{Place, args, plate};
+
+#[test]
+fn info_says_what_a_plate_is() {
+    let place = Place::new();
+    let text = place.run(args!["info", plate()]);
+    for part in ["Projection-Mix", "imagexpress", "40 present, 24 absent by design", "1.3668 µm"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let json = place.json(args!["info", plate()]);
+    assert_eq!(json["wells"], 2);
+    assert_eq!(json["planes"]["present"], 40);
+    assert_eq!(json["first_image"]["sizes"]["c"], 4);
+}
+
+#[test]
+fn tree_and_ls_name_wells_and_planes() {
+    let place = Place::new();
+    let tree = place.run(args!["tree", plate()]);
+    assert!(tree.contains("E07  4 fields") && tree.contains("E08_a002_s002"), "{tree}");
+    let planes = place.run(args!["ls", plate(), "--planes"]);
+    assert_eq!(planes.lines().count(), 40, "{planes}");
+    let files = place.run(args!["ls", plate()]);
+    assert!(files.contains("thumb") && files.contains("ZStep_1/"), "{files}");
+}
+
+#[test]
+fn check_finds_what_is_missing_and_what_is_damaged() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    assert!(place.run(args!["check", copy, "--depth", "pixels"]).contains("complete"));
+    let files = place.run(args!["ls", copy]);
+    let mut planes =
+        files.lines().filter(|name| name.contains("E07_s1_w1") && !name.contains("thumb"));
+    let damaged = planes.next().unwrap().trim();
+    let content = std::fs::read(copy.join(damaged)).unwrap();
+    std::fs::write(copy.join(damaged), &content[..content.len() / 2]).unwrap();
+    let errors = place.fail(5, args!["check", copy, "--depth", "pixels"]);
+    assert!(errors.is_empty(), "{errors}");
+    let json = place.json(args!["check", copy, "--depth", "pixels"]);
+    assert_eq!(json["counts"]["corrupt"], 1, "{json}");
+    assert!(json["problems"][0].to_string().contains(damaged), "{json}");
+    std::fs::remove_file(copy.join(damaged)).unwrap();
+    let json = place.json(args!["check", copy]);
+    assert_eq!((&json["counts"]["missing"], &json["complete"]), (&1.into(), &false.into()));
+}
+
+#[test]
+fn cat_gives_a_plane_in_another_format() {
+    let place = Place::new();
+    let names = place.run(args!["ls", plate(), "--planes"]);
+    let name = names.lines().next().unwrap();
+    let png = place.command().args(args!["cat", name, "--as", "png"]).output().unwrap();
+    assert!(png.stdout.starts_with(b"\x89PNG"), "{}", String::from_utf8_lossy(&png.stderr));
+    let npy = place.command().args(args!["cat", name, "--as", "npy"]).output().unwrap();
+    assert!(npy.stdout.starts_with(b"\x93NUMPY"));
+    assert!(npy.stdout.len() > 512 * 512 * 2);
+}
+
+#[test]
+fn show_draws_plate_well_and_field() {
+    let place = Place::new();
+    place.run(args!["show", plate(), "-o", "plate.png"]);
+    place.run(args!["show", plate(), "--well", "E08", "-o", "well.png"]);
+    place.run(args![
+        "show",
+        plate(),
+        "--well",
+        "E08",
+        "--field",
+        "2",
+        "--z",
+        "middle",
+        "-o",
+        "field.png"
+    ]);
+    let size = |name: &str| {
+        let content = std::fs::read(place.path(name)).unwrap();
+        let side = |at: usize| u32::from_be_bytes(content[at..at + 4].try_into().unwrap());
+        (side(16), side(20))
+    };
+    assert_eq!(size("field.png"), (512, 512));
+    assert!(size("well.png").0 > 1000 && size("plate.png").0 > 1000);
+    let errors = place.fail(4, args!["show", plate(), "-o", "plate.png"]);
+    assert!(errors.contains("plate.png: a file of this name exists"), "{errors}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let command = format!(
+        "{} ls {} --planes | head -1; exit ${{PIPESTATUS[0]}}",
+        env!("CARGO_BIN_EXE_polystore"),
+        plate().display()
+    );
+    let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
+}
+
+#[test]
+fn bench_microscopes_and_completions_answer() {
+    let place = Place::new();
+    let names = place.run(args!["microscopes"]);
+    for name in ["imagexpress", "harmony", "cellvoyager", "ome-tiff"] {
+        assert!(names.contains(name), "{names}");
+    }
+    let json = place.json(args!["bench", plate(), "--rounds", "1"]);
+    assert!(json.is_object(), "{json}");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(place.run(args!["completions", shell]).contains("polystore"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let place = Place::new();
+    let help = place.run(args!["--help"]);
+    let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+    let mut n_commands = 0;
+    for line in commands.take_while(|line| !line.is_empty()) {
+        let name = line.split_whitespace().next().unwrap();
+        if name == "help" {
+            continue;
+        }
+        n_commands += 1;
+        let text = place.run(args![name, "--help"]);
+        assert!(text.contains("Example"), "{name} has no example:\n{text}");
+    }
+    assert!(n_commands >= 15, "{help}");
+}

@@ -1,0 +1,132 @@
+//! Copies folders of the local file system as they are: every file, whatever it holds.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use super::TransferReport;
+use crate::{Error, ErrorKind, Result, atomic};
+
+/// Copies the folder `from` to `to`, which appears when it is whole.
+///
+/// # Errors
+/// `AlreadyExists`; as the file system answers. What was copied before a failure is removed.
+pub(super) fn copy(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+    let above = to.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(above).map_err(|error| Error::io(error, "create", above.display()))?;
+    let staging = tempfile::Builder::new()
+        .prefix(".copy-")
+        .suffix(atomic::TEMPORARY_SUFFIX)
+        .tempdir_in(above)
+        .map_err(|error| Error::io(error, "create a folder in", above.display()))?;
+    let content = staging.path().join("content");
+    mirror(from, &content, report)?;
+    if to.exists() {
+        return Err(Error::new(ErrorKind::AlreadyExists, "something is here already")
+            .with_path(to.display()));
+    }
+    fs::rename(&content, to).map_err(|error| Error::io(error, "rename to", to.display()))?;
+    atomic::sync_folder(above)
+}
+
+/// Makes the folder `to` hold every file of the folder `from`; files that are the same stay.
+///
+/// # Errors
+/// As the file system answers; what was copied before a failure stays, whole files only.
+pub(super) fn mirror(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+    copy_below(from, to, report)?;
+    sync(to)
+}
+
+fn copy_below(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+    fs::create_dir_all(to).map_err(|error| Error::io(error, "create", to.display()))?;
+    let listing = |error| Error::io(error, "list", from.display());
+    for entry in fs::read_dir(from).map_err(listing)? {
+        let entry = entry.map_err(listing)?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if atomic::is_temporary(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        let kind = entry.file_type().map_err(listing)?;
+        if kind.is_dir() {
+            copy_below(&source, &target, report)?;
+        } else if kind.is_symlink() && source.is_dir() {
+            // Following it could lead out of the folder, or around in it.
+            copy_link(&source, &target, report)?;
+        } else {
+            copy_file(&source, &target, report)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+    if is_same(from, to)? {
+        report.n_kept += 1;
+        return Ok(());
+    }
+    // In one step, but not synced one by one: all of them are at the end.
+    let mut temporary = to.as_os_str().to_owned();
+    temporary.push(atomic::TEMPORARY_SUFFIX);
+    let temporary = PathBuf::from(temporary);
+    let copied = fs::copy(from, &temporary).and_then(|n_bytes| {
+        fs::rename(&temporary, to)?;
+        Ok(n_bytes)
+    });
+    report.n_bytes += copied.map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        Error::io(error, &format!("copy to {}", to.display()), from.display())
+    })?;
+    report.n_transferred += 1;
+    Ok(())
+}
+
+fn copy_link(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+    let leads_to: PathBuf =
+        fs::read_link(from).map_err(|error| Error::io(error, "read the link", from.display()))?;
+    if fs::read_link(to).is_ok_and(|there| there == leads_to) {
+        report.n_kept += 1;
+        return Ok(());
+    }
+    std::os::unix::fs::symlink(&leads_to, to)
+        .map_err(|error| Error::io(error, "make the link", to.display()))?;
+    report.n_transferred += 1;
+    Ok(())
+}
+
+/// Whether two files hold the same bytes.
+fn is_same(a: &Path, b: &Path) -> Result<bool> {
+    const BLOCK_BYTES: usize = 1 << 20;
+    let size = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    let (Some(of_a), Some(of_b)) = (size(a), size(b)) else { return Ok(false) };
+    if of_a.len() != of_b.len() {
+        return Ok(false);
+    }
+    let open =
+        |path: &Path| File::open(path).map_err(|error| Error::io(error, "open", path.display()));
+    let (mut file_a, mut file_b) = (open(a)?, open(b)?);
+    let (mut block_a, mut block_b) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
+    let mut left = of_a.len();
+    while left > 0 {
+        let n = left.min(BLOCK_BYTES as u64) as usize;
+        let read = |file: &mut File, block: &mut [u8], path: &Path| {
+            file.read_exact(block).map_err(|error| Error::io(error, "read", path.display()))
+        };
+        read(&mut file_a, &mut block_a[..n], a)?;
+        read(&mut file_b, &mut block_b[..n], b)?;
+        if block_a[..n] != block_b[..n] {
+            return Ok(false);
+        }
+        left -= n as u64;
+    }
+    Ok(true)
+}
+
+/// Makes everything that was copied below `folder` survive a power cut.
+fn sync(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+        .map_err(|error| Error::io(error, "sync", folder.display()))
+}
