@@ -61,21 +61,27 @@ impl DiskBackend {
         if let Some(located) = self.locate_in_opened(path, index)? {
             return Ok(located);
         }
-        match self.root.existing(path) {
+        let is_folder = match self.root.existing(path) {
             Ok(file) if file.is_file() => {
                 return Ok(Located { file, address: Address::Index(index), expected: None });
             }
-            Ok(_) => {
-                return Err(Error::invalid_data("is a folder, not an image").with_path(path));
-            }
+            // An image may have a folder of its name: its labels and tables are in it.
+            Ok(_) => true,
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Err(_) => {}
-        }
+            Err(_) => false,
+        };
         if let Some(declared) = self.declared_image(path, index)? {
             return self.locate_declared(&declared);
         }
-        self.open_plate_above(path)?;
-        self.locate_in_opened(path, index)?.ok_or_else(|| not_found(path))
+        let found = match self.open_plate_above(path) {
+            Ok(()) => self.locate_in_opened(path, index)?,
+            Err(error) if is_folder && error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        found.ok_or_else(|| match is_folder {
+            true => Error::invalid_data("is a folder, not an image").with_path(path),
+            false => not_found(path),
+        })
     }
 
     fn locate_in_opened(&self, path: &VirtualPath, index: PlaneIndex) -> Result<Option<Located>> {
