@@ -22,7 +22,10 @@ import ome_zarr.format
 import ome_zarr.io
 import ome_zarr.reader
 import ome_zarr.writer
-import ome_zarr_models
+import ome_zarr_models.v04.hcs
+import ome_zarr_models.v04.image_label
+import ome_zarr_models.v05.hcs
+import ome_zarr_models.v05.image_label
 import tensorstore
 import zarr
 import zarr.codecs
@@ -55,7 +58,10 @@ def check(folder: pathlib.Path) -> None:
     for written in json.loads((folder / "written.json").read_text()):
         plate = folder / written["name"]
         for image in written["images"]:
-            n_arrays += check_image(plate / image["path"].lstrip("/"), image, written["version"])
+            n_arrays += check_arrays(plate / image["path"].lstrip("/"), image, written["version"])
+            # The others are alike, and these two readers are slow.
+            if image["labels"] != []:
+                check_models(plate / image["path"].lstrip("/"), image, written["version"])
         if "plate" in written:
             check_plate(plate, written)
         if written.get("zip"):
@@ -78,6 +84,13 @@ def half(image: numpy.ndarray, labels: bool) -> numpy.ndarray:
 
 
 def expected_levels(image: dict) -> list[numpy.ndarray]:
+    """The levels of an image, worked out once."""
+    if "expected" not in image:
+        image["expected"] = work_out_levels(image)
+    return image["expected"]
+
+
+def work_out_levels(image: dict) -> list[numpy.ndarray]:
     expected = image_of(image["sizes"], image["seed"], image["dtype"])
     planes = expected.reshape(-1, *expected.shape[-2:])
     for number in image["missing"]:
@@ -88,21 +101,25 @@ def expected_levels(image: dict) -> list[numpy.ndarray]:
     return levels
 
 
-def check_image(path: pathlib.Path, image: dict, version: str) -> int:
+def check_models(path: pathlib.Path, image: dict, version: str) -> None:
+    models = ome_zarr_models.v05 if version == "0.5" else ome_zarr_models.v04
+    model = models.image.Image if image["labels"] is not None else models.image_label.ImageLabel
+    assert model.from_zarr(zarr.open_group(path, mode="r")).ome_zarr_version == version, path
+    check_by_ome_zarr(path, image)
+
+
+def check_arrays(path: pathlib.Path, image: dict, version: str) -> int:
     levels = expected_levels(image)
     group = zarr.open_group(path, mode="r")
     attributes = group.attrs.asdict()
     ome = attributes["ome"] if version == "0.5" else attributes
     check_multiscales(path, ome, image)
-    model = ome_zarr_models.open_ome_zarr(group)
-    assert model.ome_zarr_version == version, (path, model.ome_zarr_version)
     for number, expected in enumerate(levels):
         found = group[str(number)]
         assert found.metadata.zarr_format == (3 if version == "0.5" else 2), path
         assert found.dtype == expected.dtype, (path, found.dtype)
         assert numpy.array_equal(found[...], expected), (path, number, "zarr-python")
         check_by_tensorstore(path / str(number), expected, version)
-    check_by_ome_zarr(path, image, levels)
     return len(levels)
 
 
@@ -138,7 +155,8 @@ def check_multiscales(path: pathlib.Path, ome: dict, image: dict) -> None:
     assert ("image-label" in ome) == (image["labels"] is None), path
 
 
-def check_by_ome_zarr(path: pathlib.Path, image: dict, levels: list[numpy.ndarray]) -> None:
+def check_by_ome_zarr(path: pathlib.Path, image: dict) -> None:
+    levels = expected_levels(image)
     nodes = list(ome_zarr.reader.Reader(ome_zarr.io.parse_url(path))())
     by_path = {pathlib.Path(str(node.zarr.subpath(""))): node for node in nodes}
     node = by_path[path.resolve()]
@@ -168,7 +186,8 @@ def check_plate(path: pathlib.Path, written: dict) -> None:
         attributes = group[well].attrs.asdict()
         listed = (attributes["ome"] if written["version"] == "0.5" else attributes)["well"]["images"]
         assert listed == images, (path, well, listed)
-    assert ome_zarr_models.open_ome_zarr(group).ome_zarr_version == written["version"], path
+    models = ome_zarr_models.v05 if written["version"] == "0.5" else ome_zarr_models.v04
+    assert models.hcs.HCS.from_zarr(group).ome_zarr_version == written["version"], path
     check_stitched(path, written)
 
 

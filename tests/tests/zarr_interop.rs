@@ -138,12 +138,13 @@ fn write_store(folder: &Path, name: &str, options: ZarrOptions) -> Value {
     let store = ZarrBackend::create(&at, options.clone()).unwrap();
     let (plate, mut written) = plate();
     store.create_plate(&VirtualPath::root(), &plate).unwrap();
-    let labels = ImageStructure {
-        n_levels: 2,
-        kind: ImageKind::Labels,
-        ..ImageStructure::new(path(LABELS), PixelType::U32, Sizes { c: 1, ..SIZES })
-    };
+    let labels = ImageStructure::new(path(LABELS), PixelType::U32, Sizes { c: 1, ..SIZES });
+    let other = ImageStructure { n_levels: 2, ..labels.clone() };
+    let error = store.create_image(&labels.path, &other).unwrap_err();
+    assert!(error.to_string().contains("as many levels as their image"), "{error}");
     store.create_image(&labels.path, &labels).unwrap();
+    let labels = store.describe(&labels.path).unwrap();
+    assert_eq!((labels.n_levels, labels.kind), (LEVELS, ImageKind::Labels));
     written.push(Written { image: labels, seed: 900, missing: None, labels: Vec::new() });
     written.iter().for_each(|image| image.write(&store));
     let reread = open(&at, AbsentChunks::Missing);
