@@ -8,7 +8,7 @@ use std::{
 };
 
 use libtest_mimic::Trial;
-use polystore::{ErrorKind, VirtualBackend as _, VirtualPath};
+use polystore::{ErrorKind, VirtualPath};
 
 use crate::{
     child,

@@ -59,10 +59,6 @@ impl Kind {
         }
     }
 
-    pub(crate) fn is_disk(self) -> bool {
-        matches!(self, Self::DiskPlanes | Self::DiskFields)
-    }
-
     /// Opens the store at `path`, a folder that is there.
     pub(crate) fn open(self, path: &Path) -> Result<Arc<dyn VirtualBackend>> {
         let zarr = |options: ZarrOptions| -> Result<Arc<dyn VirtualBackend>> {

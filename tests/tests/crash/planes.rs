@@ -20,12 +20,12 @@ pub(crate) fn plate(layout: TargetLayout) -> PlateStructure {
         for field in 0..2 {
             let path = PlateStructure::canonical_image_path(position, None, field);
             let image = ImageStructure::new(path, polystore::PixelType::U16, SIZES);
-            let image = ImageStructure { field, n_levels: 2, ..image };
-            plate.add_image(position, image).unwrap();
+            plate.add_image(position, ImageStructure { field, ..image }).unwrap();
         }
     }
     let mut plate = retarget(&plate, layout).unwrap();
-    plate.set_levels(2);
+    let images = plate.wells.iter_mut().flat_map(|well| &mut well.fields);
+    images.for_each(|image| image.n_levels = 2);
     plate
 }
 

@@ -215,11 +215,11 @@ fn resolution_um(decoder: &mut Reader) -> Option<(f64, f64)> {
 /// Errors of the TIFF crate in our terms.
 pub(super) fn bad_tiff(error: tiff::TiffError) -> Error {
     use tiff::TiffError;
-    let kind = match &error {
+    let kind = match error {
         TiffError::UnsupportedError(_) => ErrorKind::Unsupported,
         TiffError::LimitsExceeded => ErrorKind::LimitExceeded,
         TiffError::IoError(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ErrorKind::Transient
+            return Error::from_io(cause, "read or write the TIFF");
         }
         _ => ErrorKind::InvalidData,
     };

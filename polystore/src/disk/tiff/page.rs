@@ -228,12 +228,6 @@ impl Page {
     }
 }
 
-fn bomb(length: u64, decoded: u64) -> Error {
-    let message =
-        format!("{length} stored bytes cannot hold the {decoded} bytes of a strip or tile");
-    Error::new(crate::ErrorKind::LimitExceeded, message).with_hint("the file is damaged or hostile")
-}
-
 fn truncated(offset: u64, length: u64, file_len: u64) -> Error {
     Error::invalid_data(format!(
         "file is truncated: pixels at byte {offset} need {length} bytes, the file has {file_len}"
