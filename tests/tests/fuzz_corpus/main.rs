@@ -21,7 +21,7 @@ use polystore_tests::repository;
 /// Most memory that an input may take, in bytes: what a plate of half a million planes
 /// needs, which a few words of an HTD file may declare.
 const MEMORY_LIMIT: usize = 256 << 20;
-/// Mutations of each file of the corpus.
+/// Mutations of each file of the corpus, unless `POLYSTORE_FUZZ_MUTATIONS` says how many.
 const N_MUTATIONS: u64 = 150;
 /// The largest that the corpus may grow, in bytes.
 const MAX_CORPUS_BYTES: usize = 200_000;
@@ -88,12 +88,14 @@ fn every_file_of_the_corpus() {
 #[test]
 fn mutations_of_the_corpus() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let more = std::env::var("POLYSTORE_FUZZ_MUTATIONS").ok();
+    let n_mutations = more.map_or(N_MUTATIONS, |text| text.parse().unwrap());
     let mut faults = Vec::new();
     for entry in ENTRIES {
         let files: Vec<(String, Vec<u8>)> = corpus(entry).into_iter().collect();
         for (at, (name, bytes)) in files.iter().enumerate() {
             let other = &files[(at + 1) % files.len()].1;
-            for seed in 0..N_MUTATIONS {
+            for seed in 0..n_mutations {
                 let input = mutate::mutated(bytes, other, seed);
                 let Some(fault) = fault(entry, &input) else { continue };
                 let kept = keep(entry, &format!("{seed}-{name}"), &input);
