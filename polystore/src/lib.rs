@@ -53,6 +53,9 @@ pub mod convert;
 pub mod disk;
 mod error;
 pub mod fan_out;
+#[cfg(all(feature = "testing", feature = "disk", feature = "zarr"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod geometry;
 #[cfg(feature = "disk")]
 pub mod manager;

@@ -1,5 +1,7 @@
 //! What the cross-crate tests share: outside programs that a test needs, and their absence.
 
+pub mod interop;
+
 use std::path::PathBuf;
 
 /// Whether `POLYSTORE_REQUIRE` (names joined by commas, or `all`) says that `service` must

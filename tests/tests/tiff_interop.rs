@@ -5,33 +5,20 @@
 use std::{path::Path, process::Command};
 
 use polystore::{
-    Element, PixelType, Plane, PlaneIndex, PlaneRequest, PlaneShape, Region, VirtualBackend,
-    VirtualBackendExt, VirtualPath,
+    PixelType, PlaneIndex, PlaneRequest, PlaneShape, Region, VirtualBackend, VirtualBackendExt,
+    VirtualPath,
     backend::{Roi, Shape},
     disk::{DiskBackend, DiskOptions, TiffCompression},
-    dispatch,
     model::{ImageStructure, PhysicalSize, Sizes},
 };
-use polystore_tests::{interop_python, repository};
+use polystore_tests::{
+    interop::{any_pattern, pattern, run_python},
+    interop_python,
+};
 use serde_json::{Value, json};
 
-fn pattern<T: Element>(shape: PlaneShape, seed: u32) -> Plane {
-    let pixels = (0..shape.n_pixels() as u32)
-        .map(|at| T::from_f64(f64::from((at ^ seed).wrapping_mul(2_654_435_761) >> 9)))
-        .collect();
-    Plane::from_vec::<T>(shape, pixels).unwrap()
-}
-
-fn any_pattern(pixel_type: PixelType, shape: PlaneShape, seed: u32) -> Plane {
-    dispatch!(pixel_type, T => pattern::<T>(shape, seed))
-}
-
 fn python(command: &str, folder: &Path) -> Option<()> {
-    let python = interop_python()?;
-    let script = repository("tests/interop/tiff_interop.py");
-    let output = Command::new(python).arg(script).arg(command).arg(folder).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(())
+    run_python("tiff_interop.py", command, folder)
 }
 
 fn open(folder: &Path, compression: TiffCompression) -> DiskBackend {

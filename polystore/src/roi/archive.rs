@@ -12,6 +12,11 @@ use crate::{Error, ErrorKind, Result, backend::Roi};
 
 /// Longest member that is read.
 const MAX_MEMBER_BYTES: u64 = 64 << 20;
+/// All members together are at most this many times as long as the archive; outlines do not
+/// compress so well.
+const MAX_RATIO: u64 = 100;
+/// Room for small archives beside that.
+const SLACK_BYTES: u64 = 1 << 20;
 /// Most regions of an archive.
 const MAX_MEMBERS: usize = 1 << 22;
 
@@ -67,17 +72,20 @@ pub fn read_archive(content: &[u8]) -> Result<Vec<Roi>> {
         ));
     }
     let mut rois = Vec::new();
+    let mut n_bytes_left = (content.len() as u64).saturating_mul(MAX_RATIO) + SLACK_BYTES;
     for number in 0..archive.len() {
         let member = archive.by_index(number).map_err(damaged)?;
         let name = member.name().map_err(damaged)?.into_owned();
         let Some(stem) = name.strip_suffix(".roi") else { continue };
         let mut content = Vec::new();
-        member.take(MAX_MEMBER_BYTES + 1).read_to_end(&mut content).map_err(|error| {
+        let limit = MAX_MEMBER_BYTES.min(n_bytes_left);
+        member.take(limit + 1).read_to_end(&mut content).map_err(|error| {
             Error::invalid_data(format!("member {name} is damaged")).with_source(error)
         })?;
-        if content.len() as u64 > MAX_MEMBER_BYTES {
+        if content.len() as u64 > limit {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("member {name} is too long")));
         }
+        n_bytes_left -= content.len() as u64;
         let roi = imagej::decode(&content, stem).map_err(|error| {
             Error::new(error.kind(), format!("member {name}: {}", error.message()))
         })?;

@@ -35,7 +35,7 @@ pub(super) struct Chunks<'a> {
 /// A file with one or several chunks.
 #[derive(Debug)]
 pub(super) struct ChunkFile<'a> {
-    array: &'a Array,
+    pub(super) array: &'a Array,
     name: String,
     file: OpenFile<'a>,
     /// Offset and length of each chunk of a shard.
@@ -164,9 +164,7 @@ impl ChunkFile<'_> {
     }
 
     fn read_index(&mut self, shard: ShardIndex) -> Result<()> {
-        let n_chunks: u64 =
-            (0..self.array.n_dims()).map(|dim| self.array.chunks_per_file(dim)).product();
-        let n_bytes = n_chunks as usize * INDEX_ENTRY_BYTES;
+        let n_bytes = self.array.n_chunks_per_file() as usize * INDEX_ENTRY_BYTES;
         let stored_len = shard.chain.stored_len(n_bytes).unwrap_or(n_bytes);
         let offset = match (shard.at_end, self.file.len().checked_sub(stored_len as u64)) {
             (_, None) => {

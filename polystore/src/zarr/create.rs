@@ -77,7 +77,7 @@ impl ZarrBackend {
         let directory = self.writer()?;
         let label = self.label_place(path)?;
         match &label {
-            Some(_) => as_labels(&mut image)?,
+            Some(place) => as_labels(&mut image, place)?,
             None => self.check_above(path)?,
         }
         let name = path.relative();
@@ -100,7 +100,11 @@ impl ZarrBackend {
             Some(place) => place.version,
             None => self.options.version,
         };
-        let options = ZarrOptions { version, ..self.options.clone() };
+        let n_levels = match &label {
+            Some(_) => image.n_levels,
+            None => self.options.n_levels,
+        };
+        let options = ZarrOptions { version, n_levels, ..self.options.clone() };
         if version == NgffVersion::V04 && options.sharding != Sharding::None {
             return Err(Error::invalid_input(
                 "the image that the labels belong to is OME-Zarr 0.4, which has no shards",

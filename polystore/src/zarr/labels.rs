@@ -25,6 +25,8 @@ pub(super) struct LabelPlace {
     name: String,
     /// The version that the image is written in; its labels are too.
     pub(super) version: NgffVersion,
+    /// Levels of the image; NGFF wants its labels to have as many.
+    n_levels: u32,
 }
 
 impl ZarrBackend {
@@ -43,7 +45,8 @@ impl ZarrBackend {
         };
         Ok(located.filter(|image| image.structure.kind != ImageKind::Labels).map(|image| {
             let version = image.layout.version;
-            LabelPlace { labels: labels.to_owned(), name: name.to_owned(), version }
+            let n_levels = image.structure.n_levels;
+            LabelPlace { labels: labels.to_owned(), name: name.to_owned(), version, n_levels }
         }))
     }
 
@@ -124,11 +127,13 @@ fn list_in(group: &mut Value, version: NgffVersion) -> Result<&mut Value> {
     Ok(attributes.entry("labels").or_insert(Value::Null))
 }
 
-/// Makes a label image of what is declared below an image's labels.
+/// Makes a label image of what is declared below an image's labels, with as many levels as
+/// the image has.
 ///
 /// # Errors
-/// `InvalidInput` for numbers with a point, which name no objects.
-pub(super) fn as_labels(image: &mut ImageStructure) -> Result<()> {
+/// `InvalidInput` for numbers with a point, which name no objects, and for another number of
+/// levels than the image has.
+pub(super) fn as_labels(image: &mut ImageStructure, place: &LabelPlace) -> Result<()> {
     if !image.pixel_type.is_integer() {
         return Err(Error::invalid_input(format!(
             "labels are whole numbers, but the image has {} pixels",
@@ -137,6 +142,15 @@ pub(super) fn as_labels(image: &mut ImageStructure) -> Result<()> {
         .with_path(&image.path)
         .with_hint("use uint32, which holds any number of objects"));
     }
+    if ![1, place.n_levels].contains(&image.n_levels) {
+        return Err(Error::invalid_input(format!(
+            "labels have as many levels as their image, {}, not {}",
+            place.n_levels, image.n_levels
+        ))
+        .with_path(&image.path)
+        .with_hint("declare 1 level, which stands for as many as the image has"));
+    }
+    image.n_levels = place.n_levels;
     image.kind = ImageKind::Labels;
     Ok(())
 }

@@ -22,6 +22,7 @@ mod openhcs;
 mod options;
 mod plate;
 mod read;
+mod replace;
 mod store;
 mod window;
 mod write;

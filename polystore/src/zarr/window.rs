@@ -31,6 +31,12 @@ impl<'a> Grid<'a> {
         Self { array, axes }
     }
 
+    /// All of a plane.
+    pub(super) fn plane(&self) -> Region {
+        let size = |dim: usize| u32::try_from(self.array.shape[dim]).unwrap_or(u32::MAX);
+        Region::new(0, 0, size(self.axes.y), size(self.axes.x))
+    }
+
     /// Height and width of a chunk.
     pub(super) fn tile_size(&self) -> (u32, u32) {
         let extent = |dim: usize| {

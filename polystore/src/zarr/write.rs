@@ -1,14 +1,9 @@
 //! Writes planes with their pyramids, each file in one step.
 //!
-//! A plane that was not there appears with its pyramid: the file of full size comes last.
-//! One that is replaced is exchanged in one step; until its new pyramid is there, the levels
-//! above are absent, and readers make them of the plane. A plane of several tiles cannot be
-//! exchanged in one step: it is missing while it is replaced, because its first tile goes
-//! first and comes last. So a writer that is killed leaves the old plane, the new one, or a
-//! missing one.
+//! In which order the files of a plane get their names, `replace` says.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, HashSet},
     num::NonZeroUsize,
     ops::ControlFlow,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -20,11 +15,12 @@ use super::{
     chunks::{ChunkFile, Chunks, assemble_shard},
     codec::Stored,
     image::OpenImage,
-    store::{Directory, Staged, split},
+    replace::publish,
+    store::{Directory, Staged},
     window::{ChunkPixels, Grid, Tile},
 };
 use crate::{
-    Error, Plane, PlaneIndex, PlaneRequest, Result, WriteMode, buffer::BufferPool, fan_out,
+    Error, Plane, PlaneIndex, PlaneRequest, Result, buffer::BufferPool, fan_out,
     pyramid::downsample,
 };
 
@@ -42,7 +38,7 @@ struct Job {
 }
 
 /// Directories to sync when a batch is done.
-type Touched = Mutex<Vec<String>>;
+pub(super) type Touched = Mutex<Vec<String>>;
 
 impl ZarrBackend {
     pub(super) fn write_batch(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
@@ -140,9 +136,9 @@ impl ZarrBackend {
         touched: &Touched,
     ) -> Result<()> {
         let mut files = Vec::new();
-        for (level, pixels) in (0..).zip(&plane.planes) {
+        for level in 0..image.structure.n_levels {
             let grid = image.grid(image.array(&self.store, level)?);
-            for (place, tiles) in tiles_by_file(&grid, plane.index, pixels) {
+            for (place, tiles) in tiles_of_files(&grid, &[plane.index]) {
                 files.push((level, place, tiles));
             }
         }
@@ -165,11 +161,16 @@ impl ZarrBackend {
         let staged = staged.into_iter().map(OnceLock::into_inner).collect::<Option<Vec<_>>>();
         let staged = staged.ok_or_else(|| Error::internal("a file was not written"))?;
         let n_full = files.iter().take_while(|(level, ..)| *level == 0).count();
-        publish(directory, staged, n_full, touched)
+        // One writer of an image at a time, so that all files of a plane are of one writer.
+        let _lock = directory.lock(&image.name)?;
+        let mut directories = Vec::new();
+        let published = publish(directory, staged, n_full, &mut directories);
+        touched.lock().unwrap_or_else(PoisonError::into_inner).append(&mut directories);
+        published
     }
 
-    /// Writes planes into files that hold others too: each is read, changed and replaced
-    /// under a lock.
+    /// Writes planes into files that hold others too: each is read, changed and replaced,
+    /// by one writer of the image at a time.
     fn write_together(
         &self,
         directory: &Directory,
@@ -177,33 +178,24 @@ impl ZarrBackend {
         planes: &[Writing],
         touched: &Touched,
     ) -> Result<()> {
-        for level in (0..image.structure.n_levels).rev() {
+        let _lock = directory.lock(&image.name)?;
+        let indices: Vec<PlaneIndex> = planes.iter().map(|plane| plane.index).collect();
+        let mut levels: Vec<u32> = (0..image.structure.n_levels).rev().collect();
+        if self.withdraw(directory, image, &indices, touched)? {
+            levels.reverse();
+        }
+        let all: Vec<&Writing> = planes.iter().collect();
+        for level in levels {
             let grid = image.grid(image.array(&self.store, level)?);
             let folder = image.folder(level);
             let chunks = Chunks::new(&self.store, &folder, &grid);
-            let mut files: BTreeMap<Vec<u64>, Vec<Tile>> = BTreeMap::new();
-            for plane in planes {
-                let pixels = &plane.planes[level as usize];
-                for (place, tiles) in tiles_by_file(&grid, plane.index, pixels) {
-                    let known = files.entry(place).or_default();
-                    for tile in tiles {
-                        if !known.contains(&tile) {
-                            known.push(tile);
-                        }
-                    }
-                }
-            }
-            let all: Vec<&Writing> = planes.iter().collect();
-            for (place, tiles) in files {
+            for (place, tiles) in tiles_of_files(&grid, &indices).into_iter().rev() {
                 let name = chunks.file_name(&place);
-                let _lock = directory.lock(split(&name).0)?;
                 let existing = chunks.open(&place)?;
                 let updates = updates_of(&tiles, &grid, &all, level);
                 let content = file_content(&grid, existing, &updates)
                     .map_err(|error| error.with_path(&name))?;
-                let staged = directory.stage(&content, self.is_synced())?;
-                let mut touched = touched.lock().unwrap_or_else(PoisonError::into_inner);
-                staged.publish(&name, WriteMode::Overwrite, &mut touched)?;
+                self.replace_file(directory, &name, &content, touched)?;
             }
         }
         Ok(())
@@ -220,53 +212,20 @@ fn pyramid(plane: &Plane, image: &OpenImage) -> Result<Vec<Plane>> {
     Ok(planes)
 }
 
-/// Gives the staged files of a plane their names; the first `n_full` are of full size.
-fn publish(
-    directory: &Directory,
-    staged: Vec<(String, Staged<'_>)>,
-    n_full: usize,
-    touched: &Touched,
-) -> Result<()> {
-    let mut directories = Vec::new();
-    let mut full = staged;
-    let upper = full.split_off(n_full);
-    let mut put = |files: Vec<(String, Staged<'_>)>| {
-        files.into_iter().rev().try_for_each(|(name, file)| {
-            file.publish(&name, WriteMode::Overwrite, &mut directories)
-        })
-    };
-    let replaces = full.first().map_or(Ok(None), |(first, _)| directory.look(first))?.is_some();
-    match (replaces, n_full) {
-        (true, 1) => {
-            // The levels above follow from the plane when they are absent, so readers see
-            // the old plane or the new one.
-            upper.iter().try_for_each(|(name, _)| directory.remove_file(name))?;
-            put(full)?;
-            put(upper)?;
-        }
-        (true, _) => {
-            if let Some((first, _)) = full.first() {
-                directory.remove_file(first)?;
-            }
-            put(upper)?;
-            put(full)?;
-        }
-        (false, _) => {
-            put(upper)?;
-            put(full)?;
-        }
-    }
-    touched.lock().unwrap_or_else(PoisonError::into_inner).append(&mut directories);
-    Ok(())
-}
-
-/// The tiles of a plane by the place of their file.
-fn tiles_by_file(grid: &Grid<'_>, index: PlaneIndex, plane: &Plane) -> Vec<(Vec<u64>, Vec<Tile>)> {
+/// The tiles of planes by the place of their file, each once.
+pub(super) fn tiles_of_files(
+    grid: &Grid<'_>,
+    indices: &[PlaneIndex],
+) -> Vec<(Vec<u64>, Vec<Tile>)> {
     let mut files: Vec<(Vec<u64>, Vec<Tile>)> = Vec::new();
-    let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
-    for tile in grid.rows(index, plane.shape().full()).concat() {
+    let mut known_files: HashMap<Vec<u64>, usize> = HashMap::new();
+    let mut known_tiles: HashSet<Vec<u64>> = HashSet::new();
+    for tile in indices.iter().flat_map(|index| grid.rows(*index, grid.plane()).concat()) {
+        if !known_tiles.insert(tile.place.clone()) {
+            continue;
+        }
         let place = grid.file_place(&tile.place);
-        let at = *known.entry(place.clone()).or_insert(files.len());
+        let at = *known_files.entry(place.clone()).or_insert(files.len());
         match files.get_mut(at) {
             Some((_, tiles)) => tiles.push(tile),
             None => files.push((place, vec![tile])),
@@ -310,9 +269,9 @@ fn file_content<'a>(
         let update = updates.first().ok_or_else(|| Error::internal("a file of no chunk"))?;
         return chunk_content(grid, existing.as_ref(), update);
     };
-    let n_chunks: u64 = (0..array.n_dims()).map(|dim| array.chunks_per_file(dim)).product();
-    let mut chunks: Vec<Option<Content<'_>>> = Vec::with_capacity(n_chunks as usize);
-    for position in 0..n_chunks as usize {
+    let n_chunks = array.n_chunks_per_file() as usize;
+    let mut chunks: Vec<Option<Content<'_>>> = Vec::with_capacity(n_chunks);
+    for position in 0..n_chunks {
         let old = existing.as_ref().map_or(Ok(None), |file| file.stored(position))?;
         chunks.push(old.map(Content::Old));
     }

@@ -23,6 +23,9 @@ use crate::{
 /// Longest header that is read; numpy's own are under 128 bytes.
 const MAX_HEADER_BYTES: u64 = 64 << 10;
 
+/// Most channels of an array.
+const MAX_CHANNELS: u32 = 65_536;
+
 pub(super) struct Npy;
 
 struct NpyFileHeader {
@@ -46,6 +49,10 @@ impl FileFormat for Npy {
                 .with_hint("save it with numpy.ascontiguousarray"));
         }
         let sizes = sizes(header.shape())?;
+        if sizes.c > MAX_CHANNELS {
+            let message = format!("{} channels, more than the {MAX_CHANNELS} accepted", sizes.c);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
         let needed = sizes
             .n_planes()
             .checked_mul(sizes.plane_shape().n_pixels())

@@ -133,8 +133,13 @@ fn read_directories(file: &File, identity: FileIdentity) -> Result<Directory> {
     let byte_order = decoder.byte_order();
     let (description, resolution_um) = first_page_texts(&mut decoder);
     let mut pages: Vec<PageEntry> = Vec::new();
+    // Every strip has its own entry in the file, so there cannot be more of them than bytes;
+    // pages that share one long list would take memory without end.
+    let mut n_strips_left = identity.n_bytes;
     loop {
         let page = Page::read(&mut decoder.image_ifd(), identity.n_bytes)?;
+        n_strips_left =
+            n_strips_left.checked_sub(page.offsets.len() as u64).ok_or_else(shared_lists)?;
         let jpeg_tables = read_jpeg_tables(&mut decoder)?;
         match pages.last_mut() {
             // Reduced pages in the main chain belong to the full page before them.
@@ -157,6 +162,11 @@ fn read_directories(file: &File, identity: FileIdentity) -> Result<Directory> {
         decoder.next_image().map_err(bad_tiff)?;
     }
     Ok(Directory { identity, byte_order, pages, description, resolution_um })
+}
+
+fn shared_lists() -> Error {
+    Error::invalid_data("pages have more strips together than the file has bytes")
+        .with_hint("the file is damaged or hostile")
 }
 
 type Reader = Decoder<BufReader<File>>;
@@ -205,11 +215,11 @@ fn resolution_um(decoder: &mut Reader) -> Option<(f64, f64)> {
 /// Errors of the TIFF crate in our terms.
 pub(super) fn bad_tiff(error: tiff::TiffError) -> Error {
     use tiff::TiffError;
-    let kind = match &error {
+    let kind = match error {
         TiffError::UnsupportedError(_) => ErrorKind::Unsupported,
         TiffError::LimitsExceeded => ErrorKind::LimitExceeded,
         TiffError::IoError(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ErrorKind::Transient
+            return Error::from_io(cause, "read or write the TIFF");
         }
         _ => ErrorKind::InvalidData,
     };

@@ -124,12 +124,40 @@ impl Page {
                 self.lengths.len()
             )));
         }
-        for (&offset, &length) in self.offsets.iter().zip(&self.lengths) {
+        for (number, (&offset, &length)) in (0..).zip(self.offsets.iter().zip(&self.lengths)) {
             if offset.checked_add(length).is_none_or(|end| end > file_len) {
                 return Err(truncated(offset, length, file_len));
             }
+            // One without bytes may be passed over by its writer; reading it is an error.
+            if length > 0 && self.stored_len(number) > length.saturating_mul(self.max_ratio()) {
+                return Err(self.too_short(length, self.stored_len(number)));
+            }
         }
         Ok(self)
+    }
+
+    /// How many bytes one stored byte can stand for at most.
+    fn max_ratio(&self) -> u64 {
+        match self.compression {
+            CompressionMethod::None => 1,
+            // 128 bytes from 2.
+            CompressionMethod::PackBits => 64,
+            // The longest string of a table of 4096, from 12 bits.
+            CompressionMethod::LZW => 2731,
+            // 258 bytes from 2 bits.
+            CompressionMethod::Deflate | CompressionMethod::OldDeflate => 1032,
+            // A block of 128 KiB from 4 bytes; JPEG's blocks take less than that.
+            _ => 1 << 15,
+        }
+    }
+
+    fn too_short(&self, length: u64, decoded: u64) -> Error {
+        let kind = match self.is_uncompressed() {
+            true => crate::ErrorKind::InvalidData,
+            false => crate::ErrorKind::LimitExceeded,
+        };
+        let message = format!("{length} stored bytes cannot hold a strip or tile of {decoded}");
+        Error::new(kind, message).with_hint("the file is damaged or hostile")
     }
 
     pub(super) fn is_uncompressed(&self) -> bool {

@@ -164,6 +164,10 @@ impl Job<'_> {
     fn read_chunk(&self, grid_row: u32, grid_column: u32, target: &mut [u8]) -> Result<()> {
         let page = self.page;
         let number = page.chunk_number(grid_row, grid_column, self.sample);
+        if page.lengths[number] == 0 {
+            let what = if page.tiled { "tile" } else { "strip" };
+            return Err(Error::invalid_data(format!("{what} {number} has no bytes")));
+        }
         let stored = self.read_stored(number)?;
         let decoded_len = page.decoded_len(grid_row);
         let fills_target = page.interleaved() == 1

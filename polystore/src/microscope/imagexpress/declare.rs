@@ -162,6 +162,9 @@ fn zero_is_projected(folder: &PlateFolder<'_>, layout: &Layout<'_>) -> bool {
         .any(|plane| plane.is_projection())
 }
 
+/// Most planes that are taken from a few words of text, with hardly a file to show for them.
+const MAX_UNSEEN: u64 = 500_000;
+
 /// Adds the planes that `htd` declares, without their files.
 ///
 /// # Errors
@@ -186,7 +189,8 @@ pub(super) fn declare(
         planes.extend(stacks.declared_z(wave, htd).into_iter().map(|z| (0, wave, z)));
         planes.extend(stacks.projected.contains(&wave).then_some((1, wave, 0)));
     }
-    check_count([wells.len(), sites.len(), timepoints.len(), planes.len()])?;
+    let counts = [wells.len(), sites.len(), timepoints.len(), planes.len()];
+    check_count(counts, layout.images.len())?;
     for &well in &wells {
         for &site in &sites {
             for &t in &timepoints {
@@ -200,14 +204,17 @@ pub(super) fn declare(
     Ok(())
 }
 
-fn check_count(counts: [usize; 4]) -> Result<()> {
+fn check_count(counts: [usize; 4], n_files: usize) -> Result<()> {
     let n_planes = counts.iter().fold(1u64, |n, &count| n.saturating_mul(count as u64));
-    if n_planes <= MAX_PLANES {
+    let most = MAX_PLANES.min(MAX_UNSEEN.max(1024 * n_files as u64));
+    if n_planes <= most {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::LimitExceeded,
-        format!("the HTD file declares {n_planes} planes; at most {MAX_PLANES} are read"),
+        format!(
+            "the HTD file declares {n_planes} planes; at most {most} are read with {n_files} files"
+        ),
     ))
 }
 

@@ -129,6 +129,11 @@ impl Array {
         self.file_shape[dim] / self.chunk_shape[dim]
     }
 
+    /// Chunks of a file.
+    pub(super) fn n_chunks_per_file(&self) -> u64 {
+        (0..self.n_dims()).map(|dim| self.chunks_per_file(dim)).product()
+    }
+
     /// Bytes of a decoded chunk.
     pub(super) fn chunk_bytes(&self) -> usize {
         // Checked against the limit when the description was read.

@@ -42,7 +42,8 @@ impl Directory {
     /// is on the disk.
     ///
     /// # Errors
-    /// As the file system answers; a full disk is `LimitExceeded`.
+    /// As the file system answers, without a path: the caller knows what the file is to be.
+    /// A full disk is `LimitExceeded`.
     pub(in super::super) fn stage(&self, content: &[u8], synced: bool) -> Result<Staged<'_>> {
         let (name, mut file) = self.create_staged()?;
         let staged = Staged { directory: self, name, published: false };
@@ -60,7 +61,7 @@ impl Directory {
                 Ok(handle) => return Ok((name, File::from(handle))),
                 Err(Errno::EXIST) => {}
                 Err(Errno::NOENT) => self.make_staging()?,
-                Err(error) => return Err(failure(error, "create a file", "")),
+                Err(error) => return Err(Error::from_io(error.into(), "create a file")),
             }
         }
     }
@@ -69,7 +70,7 @@ impl Directory {
     pub(super) fn make_staging(&self) -> Result<()> {
         match rustix::fs::mkdirat(self.root(), STAGING, Mode::from_raw_mode(0o777)) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(error) => Err(failure(error, "create a directory", "")),
+            Err(error) => Err(Error::from_io(error.into(), "create a directory")),
         }
     }
 
