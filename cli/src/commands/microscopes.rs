@@ -10,6 +10,13 @@ use serde_json::json;
 use crate::{args::Global, output};
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A plate's layout is recognised by the vendor's metadata, else by its file names. The names
+printed here are for --microscope.
+
+Other layouts are described when a plate is opened:
+  polystore info folder --pattern '(?<well>[A-P]\\d\\d)_f(?<field>\\d+)_(?<channel>\\w+)\\.tif'
+  polystore info folder --csv files.csv")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(global: &Global, _args: &Args) -> Result<ExitCode> {
