@@ -77,6 +77,7 @@ impl Microscope for ScanR {
         }
         let plate = setup.plate.unwrap_or_else(|| folder.name().to_owned());
         let mut facts = PlateFacts::new(plate, self.name(), POLYSTORE_NAMING.name());
+        (facts.n_rows, facts.n_columns) = wells.grid;
         facts.channels =
             channels.iter().map(|(name, &number)| (number, Channel::named(*name))).collect();
         facts.physical_size = setup.physical_size;
@@ -157,7 +158,8 @@ impl Setup {
 #[derive(Debug)]
 struct Wells<'a> {
     labels: &'a BTreeMap<u32, WellPosition>,
-    n_columns: u32,
+    /// Rows and columns that wells are counted over; 0 when none is counted.
+    grid: (u32, u32),
 }
 
 impl<'a> Wells<'a> {
@@ -170,7 +172,7 @@ impl<'a> Wells<'a> {
     ) -> Result<Self> {
         let unplaced = |name: &Name<'_>| name.well.is_none() && !labels.contains_key(&name.number);
         let numbers = files.iter().filter(|(_, name)| unplaced(name)).map(|(_, name)| name.number);
-        let Some(last) = numbers.max() else { return Ok(Self { labels, n_columns: 1 }) };
+        let Some(last) = numbers.max() else { return Ok(Self { labels, grid: (0, 0) }) };
         let Some((n_rows, n_columns)) = [(8, 12), (16, 24), (32, 48)]
             .into_iter()
             .find(|(n_rows, n_columns)| last <= n_rows * n_columns)
@@ -183,12 +185,13 @@ impl<'a> Wells<'a> {
         notes.push(format!(
             "names have no well, only its number (up to {last}): taken row by row on {n_rows} x {n_columns} wells"
         ));
-        Ok(Self { labels, n_columns })
+        Ok(Self { labels, grid: (n_rows, n_columns) })
     }
 
     fn of(&self, name: &Name<'_>) -> WellPosition {
         let number = name.number - 1;
-        let counted = || WellPosition::new(number / self.n_columns, number % self.n_columns);
+        let n_columns = self.grid.1.max(1);
+        let counted = || WellPosition::new(number / n_columns, number % n_columns);
         name.well.or_else(|| self.labels.get(&name.number).copied()).unwrap_or_else(counted)
     }
 }
