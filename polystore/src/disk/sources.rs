@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath,
-    microscope::{
-        self, Detection, FolderFiles, ImageFileInfo, Microscope, OwnNames, PlateFolder,
-    },
+    microscope::{self, Detection, FolderFiles, ImageFileInfo, Microscope, OwnNames, PlateFolder},
 };
 
 /// Folders that were looked at, and whether each is a source plate.

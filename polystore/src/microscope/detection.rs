@@ -26,7 +26,7 @@ const SYNTHETIC: [(&[&str], &str); 10] = [
         "matrix-screener",
     ),
     (&["A01_s001_z000_c000.tif", "A02_s001_z000_c000.tif"], "polystore"),
-    (&["B03/B03_a002_s001_z000_c012_t003.tif", "montage.png"], "polystore"),
+    (&["B03/B03_a002_s001_z000_c012_t003.tif", "A1_s1_z0_c0.npy", "montage.png"], "polystore"),
     // Two digits for the channel, which another reader could take for well C12.
     (&["A01_s1_z0_c12.tif"], "polystore"),
     (&["openhcs_metadata.json", "images/A01_s001_w1_z001_t001.tif"], "openhcs"),

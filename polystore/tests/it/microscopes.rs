@@ -119,7 +119,8 @@ fn own_names_are_read_and_stay_writable() {
 
 #[test]
 fn a_pattern_for_one_opening() {
-    let folder = folder(&["well_B02-1-nuclei.tif", "well_B02-2-nuclei.tif", "well_B03-1-nuclei.tif"]);
+    let folder =
+        folder(&["well_B02-1-nuclei.tif", "well_B02-2-nuclei.tif", "well_B03-1-nuclei.tif"]);
     let pattern = r"well_(?<well>\w+)-(?<field>\d)-(?<channel>\w+)\.tif";
     let options = OpenOptions { pattern: Some(pattern.to_owned()), ..OpenOptions::default() };
     let plate = open(folder.path(), &options).unwrap();
