@@ -133,8 +133,8 @@ fn a_pattern_for_one_opening() {
     assert!(open(folder.path(), &OpenOptions::default()).is_err());
     let both = OpenOptions { microscope: Some("scanr".to_owned()), ..options.clone() };
     assert_eq!(open(folder.path(), &both).unwrap_err().kind(), ErrorKind::InvalidInput);
-    let zarr = folder.path().join("x.zarr");
-    assert_eq!(open(&zarr, &options).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let error = FileManager::new().open_plate_with("memory:x/plate", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn other_sizes_and_types_damage_and_odd_names_are_told() {
     fs::write(folder.path().join(odd), "").unwrap();
     let plate = recognised(folder.path());
     assert_eq!(pixel(&plate, "A01", 0, (0, 0, 0)).unwrap(), 1);
-    for (field, expected) in [(1, "9"), (2, "f32"), (3, "not a TIFF")] {
+    for (field, expected) in [(1, "9"), (2, "float32"), (3, "not a TIFF")] {
         let error = pixel(&plate, "A01", field, (0, 0, 0)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
         assert!(error.chain().contains(expected), "{}", error.chain());
