@@ -4,7 +4,8 @@
 use std::{fs, path::Path};
 
 use polystore::{
-    ErrorKind, FileManager, OpenOptions, Plane, PlaneIndex, Plate, Result, WellPosition,
+    ErrorKind, FileManager, MemoryBackend, OpenOptions, Plane, PlaneIndex, Plate, Result,
+    WellPosition,
     disk::encode_plane,
     model::{InventoryCounts, PlaneState},
     ndarray::Array2,
@@ -133,7 +134,10 @@ fn a_pattern_for_one_opening() {
     assert!(open(folder.path(), &OpenOptions::default()).is_err());
     let both = OpenOptions { microscope: Some("scanr".to_owned()), ..options.clone() };
     assert_eq!(open(folder.path(), &both).unwrap_err().kind(), ErrorKind::InvalidInput);
-    let error = FileManager::new().open_plate_with("memory:x/plate", &options).unwrap_err();
+    // Where there are no files, a description of them is a mistake.
+    let files = FileManager::new();
+    files.mount("/m", std::sync::Arc::new(MemoryBackend::new())).unwrap();
+    let error = files.open_plate_with("/m/plate", &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 

@@ -60,9 +60,13 @@ impl Words {
         number
     }
 
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|word| &**word)
+    }
+
     /// The value of each word when all are numbers.
     fn values(&self) -> Option<Vec<u32>> {
-        self.words.iter().map(|word| number(word)).collect()
+        self.words().map(number).collect()
     }
 
     /// The rank of each word in natural order.
@@ -136,8 +140,8 @@ impl Numbering {
         facts.rule = rule;
         facts.trust_file_size = true;
         facts.channels =
-            channels.iter().zip(&self.channels.words).filter_map(named_channel).collect();
-        let named = acquisitions.iter().zip(&self.acquisitions.words);
+            channels.iter().zip(self.channels.words()).filter_map(named_channel).collect();
+        let named = acquisitions.iter().zip(self.acquisitions.words());
         facts.acquisitions = named.map(acquisition).collect();
         builder.build(folder, facts)
     }
@@ -159,13 +163,13 @@ fn first(numbers: impl Iterator<Item = u32>) -> u32 {
     numbers.min().unwrap_or(0).min(1)
 }
 
-fn named_channel((&number, word): (&u32, &Box<str>)) -> Option<(u32, Channel)> {
+fn named_channel((&number, word): (&u32, &str)) -> Option<(u32, Channel)> {
     let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
     let name = if is_number { format!("channel {word}") } else { word.to_string() };
     (!word.is_empty()).then(|| (number, Channel::named(name)))
 }
 
-fn acquisition((&id, word): (&u32, &Box<str>)) -> (u32, Acquisition) {
+fn acquisition((&id, word): (&u32, &str)) -> (u32, Acquisition) {
     (id, Acquisition { id, name: word.to_string(), ..Acquisition::default() })
 }
 

@@ -212,7 +212,8 @@ impl Columns {
         if file.is_none() {
             lacking.push("`file`");
         }
-        if !has("well") && !(has("row") && has("col")) {
+        let has_well = has("well") || (has("row") && has("col"));
+        if !has_well {
             lacking.push("`well` (or `row` and `col`)");
         }
         let (Some(file), true) = (file, lacking.is_empty()) else {
