@@ -13,7 +13,11 @@ use crate::{args::Global, output};
 #[command(after_help = "\
 Examples:
   polystore microscopes
-  polystore info /data/plate --microscope harmony    name one instead of recognising it")]
+  polystore info /data/plate --microscope harmony    name one instead of recognising it
+  polystore info folder --pattern '(?<well>[A-P]\\d\\d)_f(?<field>\\d+)_(?<channel>\\w+)\\.tif'
+  polystore info folder --csv files.csv
+
+A plate's layout is recognised by the vendor's metadata, else by its file names.")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(global: &Global, _args: &Args) -> Result<ExitCode> {

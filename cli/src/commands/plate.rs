@@ -12,10 +12,11 @@ pub(crate) struct PlateArgs {
     /// The plate's layout, instead of recognising it; see `polystore microscopes`
     #[arg(long, value_name = "NAME")]
     pub(crate) microscope: Option<String>,
-    /// Read names by a regular expression with groups well (or row and col), field, channel, z, t
+    /// Read names by a regular expression with groups well (or row and col), field, channel, z,
+    /// t, acquisition
     #[arg(long, value_name = "REGEX", conflicts_with_all = ["microscope", "csv"])]
     pub(crate) pattern: Option<String>,
-    /// Read the plate's planes from a CSV file with columns file, well, field, channel, z, t
+    /// Read the plate's planes from a CSV file with columns file, well, field, channel, z, t, page
     #[arg(long, value_name = "FILE", conflicts_with = "microscope")]
     pub(crate) csv: Option<PathBuf>,
     /// A folder outside the plate that links in it may lead to
@@ -33,6 +34,8 @@ impl PlateArgs {
     pub(crate) fn options(&self) -> Result<OpenOptions> {
         let mut options = OpenOptions {
             microscope: self.microscope.clone(),
+            pattern: self.pattern.clone(),
+            csv: self.csv.clone(),
             structure_cache: !self.no_cache,
             links_to: self.links_to.clone(),
             ..OpenOptions::default()

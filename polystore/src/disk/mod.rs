@@ -40,9 +40,10 @@ use self::{
     sources::Sources,
 };
 use crate::{
-    BackendSpec, Capabilities, Entry, Plane, PlaneRequest, PlaneSink, Result, VirtualBackend,
-    VirtualPath, WriteMode,
+    BackendSpec, Capabilities, Entry, Error, Plane, PlaneRequest, PlaneSink, Result,
+    VirtualBackend, VirtualPath, WriteMode,
     backend::RoiStore,
+    microscope::Generic,
     model::{ImageStructure, Inventory, PlateStructure},
     structure_cache::StructureCache,
 };
@@ -84,10 +85,16 @@ impl DiskBackend {
     /// Serves `folder`, which must exist.
     ///
     /// # Errors
-    /// As [`DiskBackend::open`]; `InvalidInput` for a microscope that is not known.
+    /// As [`DiskBackend::open`]; `InvalidInput` for a microscope that is not known, or for
+    /// both a microscope and a layout.
     pub fn open_with(folder: impl AsRef<Path>, options: DiskOptions) -> Result<Self> {
         if let Some(name) = &options.microscope {
             crate::microscope::microscope(name)?;
+            if options.layout.is_some() {
+                return Err(Error::invalid_input(format!(
+                    "the layout is both `{name}` and described; leave one out"
+                )));
+            }
         }
         let root = Root::open(folder.as_ref(), &options.links_to)?;
         Ok(Self {
@@ -137,6 +144,7 @@ impl DiskBackend {
 pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     let mut options = DiskOptions::default();
     options.microscope = spec.option("microscope")?;
+    options.layout = layout_of(spec)?.map(Arc::new);
     options.map = spec.option("map")?.unwrap_or(options.map);
     options.compression = match spec.options.get("compression") {
         Some(name) => name.parse()?,
@@ -150,6 +158,18 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
         options.links_to = folders.lines().map(PathBuf::from).collect();
     }
     Ok(Arc::new(DiskBackend::open_with(&spec.location, options)?))
+}
+
+/// The layout that a spec describes, if it does.
+fn layout_of(spec: &BackendSpec) -> Result<Option<Generic>> {
+    match (spec.options.get("pattern"), spec.options.get("csv")) {
+        (None, None) => Ok(None),
+        (Some(pattern), None) => Generic::from_pattern(pattern).map(Some),
+        (None, Some(csv)) => Generic::from_csv(csv).map(Some),
+        (Some(_), Some(_)) => Err(Error::invalid_input(
+            "the layout is described both by a pattern and by a CSV; leave one out",
+        )),
+    }
 }
 
 /// Makes the folder of a `disk:` spec and opens it.
@@ -182,6 +202,10 @@ impl VirtualBackend for DiskBackend {
         let mut spec = BackendSpec::new("disk", self.folder().display().to_string());
         if let Some(name) = &options.microscope {
             spec = spec.with_option("microscope", name);
+        }
+        if let Some(layout) = &options.layout {
+            let (name, value) = layout.to_option();
+            spec = spec.with_option(name, value);
         }
         if options.map {
             spec = spec.with_option("map", "true");

@@ -1,9 +1,9 @@
 //! Settings of the disk backend.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use super::TiffCompression;
-use crate::structure_cache::StructureCache;
+use crate::{microscope::Generic, structure_cache::StructureCache};
 
 /// How to open a [`DiskBackend`](super::DiskBackend).
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ use crate::structure_cache::StructureCache;
 pub struct DiskOptions {
     /// Layout of the plates in this folder, by the name of its reader; recognised when `None`.
     pub microscope: Option<String>,
+    /// Layout of the plates in this folder as the user describes it, in place of a reader.
+    pub layout: Option<Arc<Generic>>,
     /// Hands out uncompressed planes as memory maps, without a copy. Set it only for files
     /// that nobody changes while their planes are in use: a change shows in the planes, and
     /// a file that is cut short ends the process.
@@ -29,6 +31,7 @@ impl Default for DiskOptions {
     fn default() -> Self {
         Self {
             microscope: None,
+            layout: None,
             map: false,
             links_to: Vec::new(),
             cache: StructureCache::of_user(),
@@ -43,6 +46,13 @@ impl DiskOptions {
     #[must_use]
     pub fn with_microscope(mut self, name: impl Into<String>) -> Self {
         self.microscope = Some(name.into());
+        self
+    }
+
+    /// These settings with the layout described.
+    #[must_use]
+    pub fn with_layout(mut self, layout: Generic) -> Self {
+        self.layout = Some(Arc::new(layout));
         self
     }
 

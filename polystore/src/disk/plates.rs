@@ -115,9 +115,10 @@ fn read(
 }
 
 fn cache_key(folder: &Path, root: &Root, options: &DiskOptions) -> String {
-    let microscope = options.microscope.as_deref().unwrap_or("");
-    let links: Vec<_> = root.links_to().iter().map(|path| path.display().to_string()).collect();
-    format!("disk|{}|{microscope}|{}", folder.display(), links.join(";"))
+    let described = options.layout.as_ref().map(|layout| layout.key());
+    let layout = (options.microscope.as_deref(), described);
+    // Quoted, so that no two settings make one key.
+    format!("disk|{folder:?}|{layout:?}|{:?}", root.links_to())
 }
 
 fn read_source(
@@ -131,7 +132,10 @@ fn read_source(
     let name = root::folder_name(folder);
     let files = Files { folder, headers, used: Mutex::default() };
     let seen = PlateFolder::new(&name, &listing.files, &listing.notes, &files);
-    let plate = microscope::read_plate(&seen, options.microscope.as_deref())?;
+    let plate = match &options.layout {
+        Some(layout) => microscope::read_plate_with(&seen, &**layout)?,
+        None => microscope::read_plate(&seen, options.microscope.as_deref())?,
+    };
     if let Some(cache) = &options.cache {
         let stored = files
             .dependencies(&listing)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath,
-    microscope::{self, Detection, FolderFiles, ImageFileInfo, PlateFolder},
+    microscope::{self, Detection, FolderFiles, ImageFileInfo, Microscope, OwnNames, PlateFolder},
 };
 
 /// Folders that were looked at, and whether each is a source plate.
@@ -32,6 +32,12 @@ impl Sources {
         if let Some((below, plate)) = opened {
             return match *plate {
                 OpenPlate::Own { .. } => Ok(()),
+                // Planes under our own names are nobody's source; what was listed of them
+                // is out of date after the write.
+                OpenPlate::Source { .. } if is_of_own_names(&plate) => {
+                    plates.forget(path);
+                    Ok(())
+                }
                 OpenPlate::Source { .. } => {
                     let folder = path.as_str().strip_suffix(below.as_str()).unwrap_or("");
                     Err(is_source(path, if folder.is_empty() { "/" } else { folder }))
@@ -66,6 +72,10 @@ impl Sources {
     pub(crate) fn forget(&self, path: &VirtualPath) {
         self.lock().retain(|folder, _| !folder.starts_with(path));
     }
+}
+
+fn is_of_own_names(plate: &OpenPlate) -> bool {
+    plate.structure().microscope == OwnNames.name()
 }
 
 fn is_source(path: &VirtualPath, plate: &str) -> Error {

@@ -10,6 +10,10 @@ pub struct OpenOptions {
     pub backend: Option<String>,
     /// The layout, by the name of its microscope reader; recognised when `None`.
     pub microscope: Option<String>,
+    /// The layout by a regular expression; see [`Generic::from_pattern`](crate::microscope::Generic::from_pattern).
+    pub pattern: Option<String>,
+    /// The layout by a CSV; see [`Generic::from_csv`](crate::microscope::Generic::from_csv).
+    pub csv: Option<std::path::PathBuf>,
     /// Memory-maps uncompressed planes; see [`DiskOptions::map`](crate::disk::DiskOptions::map).
     pub map: bool,
     /// Keeps the structure in the user's cache, and uses what is kept there.
@@ -25,6 +29,8 @@ impl Default for OpenOptions {
         Self {
             backend: None,
             microscope: None,
+            pattern: None,
+            csv: None,
             map: false,
             structure_cache: true,
             links_to: Vec::new(),
@@ -36,6 +42,12 @@ impl Default for OpenOptions {
 impl OpenOptions {
     /// The spec with these options.
     pub(super) fn apply(&self, mut spec: BackendSpec) -> BackendSpec {
+        if let Some(pattern) = self.pattern.as_ref().filter(|_| spec.scheme == "disk") {
+            spec = spec.with_option("pattern", pattern);
+        }
+        if let Some(csv) = self.csv.as_ref().filter(|_| spec.scheme == "disk") {
+            spec = spec.with_option("csv", csv.display().to_string());
+        }
         if let Some(microscope) = self.microscope.as_ref().filter(|_| spec.scheme == "disk") {
             spec = spec.with_option("microscope", microscope);
         }
@@ -52,6 +64,18 @@ impl OpenOptions {
         }
         spec.options.extend(self.settings.clone());
         spec
+    }
+}
+
+impl OpenOptions {
+    /// Refuses a description of files for a place that has none.
+    fn check_without_layout(&self, location: &str) -> Result<()> {
+        if self.pattern.is_none() && self.csv.is_none() {
+            return Ok(());
+        }
+        Err(Error::invalid_input("a pattern or a CSV describes files in a folder; this is none")
+            .with_path(location)
+            .with_hint("open it without them"))
     }
 }
 
@@ -74,6 +98,7 @@ impl FileManager {
             None => self.resolve_with(location, options)?,
         };
         if backend.spec().scheme != "disk" || backend.spec().location != "/" {
+            options.check_without_layout(location)?;
             return Plate::open(backend, path).map_err(|error| self.explain(error, location));
         }
         // A plate on disk gets a backend of its own, so that links cannot leave it.

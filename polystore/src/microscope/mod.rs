@@ -6,14 +6,22 @@
 
 pub mod builder;
 mod cellvoyager;
+#[cfg(test)]
+mod detection;
 mod folder;
+mod generic;
 mod harmony;
 mod imagexpress;
 mod lookup;
+mod matrix_screener;
 #[cfg(test)]
 mod measure;
+mod named;
 mod names;
 mod ome_tiff;
+mod openhcs;
+mod own;
+mod scanr;
 mod separate;
 pub mod stage;
 #[cfg(test)]
@@ -27,9 +35,14 @@ use std::{
 
 pub use cellvoyager::{CELLVOYAGER_NAMING, CellVoyager, CellVoyagerNaming};
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
+pub use generic::Generic;
 pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
 pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
+pub use matrix_screener::MatrixScreener;
 pub use ome_tiff::OmeTiff;
+pub use openhcs::OpenHcs;
+pub use own::OwnNames;
+pub use scanr::ScanR;
 
 use crate::{
     Error, Result,
@@ -69,8 +82,10 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate>;
 }
 
-/// The readers of this crate, the surest first; a new one is one file and one line here.
-pub(crate) static BUILT_IN: &[&dyn Microscope] = &[&ImageXpress, &Harmony, &CellVoyager, &OmeTiff];
+/// The readers of this crate; a new one is one file and one line here. Of readers that are
+/// equally sure the first is taken, so those whose names could not be another's come first.
+pub(crate) static BUILT_IN: &[&dyn Microscope] =
+    &[&MatrixScreener, &ScanR, &OwnNames, &Harmony, &CellVoyager, &ImageXpress, &OpenHcs, &OmeTiff];
 
 fn registered() -> &'static RwLock<Vec<&'static dyn Microscope>> {
     static REGISTERED: OnceLock<RwLock<Vec<&'static dyn Microscope>>> = OnceLock::new();
@@ -118,6 +133,14 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
             .with_hint("name a layout (see `polystore microscopes`), or describe the file names by a pattern")
         })?,
     };
+    read_plate_with(folder, reader)
+}
+
+/// Reads a folder with `reader`, registered or not.
+///
+/// # Errors
+/// As [`Microscope::read`].
+pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Result<DeclaredPlate> {
     let mut plate = reader.read(folder)?;
     plate.inventory.notes.extend_from_slice(folder.notes());
     declare_absent(&mut plate);

@@ -278,7 +278,7 @@ fn a_full_disk_leaves_what_was_there() {
 }
 
 /// A file system of 1 MB, where this process may mount one.
-#[expect(clippy::print_stderr, reason = "a test is skipped out loud")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so out loud")]
 fn small_disk() -> Option<SmallDisk> {
     let folder = tempfile::tempdir().unwrap();
     let mounted = std::process::Command::new("mount")

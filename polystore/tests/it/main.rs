@@ -4,3 +4,4 @@
 
 mod bad_input;
 mod disk_files;
+mod microscopes;

@@ -18,10 +18,11 @@ pub(crate) use settings::{Detail, Settings};
 use super::{
     Detection, Microscope, PlateFolder,
     builder::{PlateBuilder, PlateFacts, RawPlane, Rule, list_wells},
+    named::several,
     names::{by_names, file_name, image_stem, split, strip_suffix_ignore_case},
 };
 use crate::{
-    Error, Result,
+    Result,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
 };
 
@@ -87,14 +88,8 @@ fn find_records<'a>(folder: &PlateFolder<'a>) -> Result<Option<&'a str>> {
     if found.len() < 2 {
         return Ok(found.first().copied());
     }
-    let names: Vec<_> = found.iter().take(8).map(|file| format!("`{}`", split(file).0)).collect();
-    Err(Error::invalid_input(format!(
-        "folder holds {} measurements: {}",
-        found.len(),
-        names.join(", ")
-    ))
-    .with_path(folder.name())
-    .with_hint("open one of them"))
+    let measurements = found.iter().map(|file| split(file).0).collect();
+    Err(several(folder, &measurements))
 }
 
 /// What is known besides the records. Files that are not there leave it empty; damaged ones

@@ -16,11 +16,12 @@ use super::{
     Detection, Microscope, PlateFolder,
     builder::{Capped, PlateBuilder, PlateFacts, RawPlane, Rule, list_wells},
     lookup::FileLookup,
+    named::several,
     names::{by_names, file_name, image_stem, split},
     stage,
 };
 use crate::{
-    Error, PlaneShape, Result, WellPosition,
+    PlaneShape, Result, WellPosition,
     model::{
         Acquisition, Channel, Color, DeclaredPlate, NamingScheme, PhysicalSize, PlaneSource,
         StagePosition,
@@ -98,14 +99,7 @@ fn find_index<'a>(folder: &PlateFolder<'a>) -> Result<Option<&'a str>> {
     if top.is_empty() || measurements.len() == 1 {
         return Ok(Some(best));
     }
-    let names: Vec<_> = measurements.iter().take(8).map(|path| format!("`{path}`")).collect();
-    Err(Error::invalid_input(format!(
-        "folder holds {} measurements: {}",
-        measurements.len(),
-        names.join(", ")
-    ))
-    .with_path(folder.name())
-    .with_hint("open one of them"))
+    Err(several(folder, &measurements))
 }
 
 fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<DeclaredPlate> {
