@@ -4,15 +4,15 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use anyhow::{Context, Result, bail};
 use polystore::{
-    FileManager, OpenOptions, Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt,
-    VirtualPath,
+    FileManager, MemoryBackend, OpenOptions, Plane, PlaneIndex, PlaneRequest, Plate,
+    VirtualBackendExt, VirtualPath,
 };
 
 use crate::Round;
@@ -134,5 +134,28 @@ pub(crate) fn convert(path: &Path, out: PathBuf, codec: &str, levels: u32) -> Re
             bail!("{} planes failed", report.failed.len());
         }
         Ok(report.n_bytes)
+    }))
+}
+
+/// The standard pipeline of the benches, as it stands in the repository.
+const PIPELINE: &str = include_str!("../../pipelines/bench.toml");
+
+pub(crate) fn pipeline(path: &Path) -> Result<Round> {
+    use polystore_pipeline::{
+        CompileOptions, Executor, ExecutorOptions, Pipeline, ResultStore, compile,
+    };
+    let plate = open_plate(path, false, true)?;
+    let pipeline = Pipeline::from_toml(PIPELINE, "pipelines/bench.toml")?;
+    let plan = compile(&pipeline, &plate, &CompileOptions::default())?;
+    let n_bytes = plan.cost.read_bytes;
+    Ok(Box::new(move || {
+        // A store of its own for every round: nothing is kept from the one before.
+        let store = ResultStore::in_backend(Arc::new(MemoryBackend::new()), VirtualPath::root());
+        let executor = Executor::new(ExecutorOptions::default());
+        let report = executor.run(&plan, &plate, &store, &AtomicBool::new(false), &|_| {})?;
+        if !report.manifest.is_complete() {
+            bail!("fields failed: {:?}", report.manifest.failed().next());
+        }
+        Ok(n_bytes)
     }))
 }
