@@ -5,7 +5,12 @@
 //! This program runs itself again as the process that is killed or confined; `child` says
 //! how.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test may panic"
+)]
 
 mod changing;
 mod child;
