@@ -19,6 +19,8 @@ type Make = fn(&Path) -> Result<Arc<dyn VirtualBackend>>;
 struct Mapped {
     name: &'static str,
     source: Make,
+    source_layout: TargetLayout,
+    /// Of the workspace, as its overlay wants it for plates of one's own.
     layout: TargetLayout,
     overlay: Option<Make>,
     /// The workspace is opened from the file that it was saved to.
@@ -31,6 +33,7 @@ pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
     let over_memory = Mapped {
         name: "workspace_memory",
         source: memory,
+        source_layout: TargetLayout::Planes,
         layout: TargetLayout::Planes,
         overlay: Some(memory),
         is_saved: false,
@@ -45,7 +48,8 @@ pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
     };
     let into_zarr = Mapped {
         name: "workspace_zarr",
-        source: zarr,
+        source: disk,
+        source_layout: TargetLayout::OmeTiff,
         layout: TargetLayout::Zarr,
         overlay: Some(zarr),
         is_saved: true,
@@ -54,7 +58,8 @@ pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
     let read_only = Mapped {
         name: "workspace_readonly",
         source: zarr,
-        layout: TargetLayout::Zarr,
+        source_layout: TargetLayout::Zarr,
+        layout: TargetLayout::Planes,
         overlay: None,
         is_saved: true,
         plane_extensions: &[],
@@ -103,9 +108,8 @@ impl Mapped {
         };
         let source = (self.source)(&new("source")?)?;
         let plate = VirtualPath::parse("/plate")?;
-        fill(&*source, &plate, self.layout)?;
-        // The fixture's own structure, whatever the layout of the source.
-        let mut builder = WorkspaceBuilder::declaring(&fixture::plate(TargetLayout::Planes)?)?;
+        fill(&*source, &plate, self.source_layout)?;
+        let mut builder = WorkspaceBuilder::declaring(&fixture::plate(self.layout)?)?;
         let id = builder.source(&source);
         builder.add_plate(id, &plate, Some)?;
         let mut workspace = Workspace::new(builder.build()?);
@@ -139,6 +143,10 @@ impl Subject for Mapped {
         let mut place = Place::writable(workspace, root);
         place.plate = Some(VirtualPath::root());
         Ok(place.keeping(folder))
+    }
+
+    fn layout(&self) -> TargetLayout {
+        self.layout
     }
 
     fn plane_extensions(&self) -> Vec<&'static str> {
