@@ -40,3 +40,10 @@ pub(crate) fn cancel_on_interrupt() -> Arc<AtomicBool> {
     });
     cancel
 }
+
+/// Says something at once, beside a progress bar.
+pub(crate) fn tell(text: &str) {
+    use std::io::Write;
+    // Nothing can be done when standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

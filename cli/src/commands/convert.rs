@@ -120,15 +120,12 @@ fn show(bar: &ProgressBar, event: &ConvertEvent) {
         ConvertEvent::Written { .. } => bar.inc(1),
         ConvertEvent::Failed { failure } => {
             bar.inc(1);
-            bar.suspend(|| eprintln_failure(&failure.plane, &failure.error));
+            bar.suspend(|| {
+                progress::tell(&format!("failed: {}: {}", failure.plane, failure.error))
+            });
         }
         _ => {}
     }
-}
-
-#[expect(clippy::print_stderr, reason = "a failed plane is told at once, beside the progress bar")]
-fn eprintln_failure(plane: &str, error: &str) {
-    eprintln!("failed: {plane}: {error}");
 }
 
 fn print(args: &Args, report: &ConvertReport) -> Result<()> {

@@ -42,7 +42,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
+/// Prints what a plate is.
+pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
     let structure = plate.structure();
     let counts = plate.inventory()?.counts();
     if global.json {

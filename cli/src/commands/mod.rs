@@ -6,10 +6,15 @@ mod check;
 mod completions;
 mod convert;
 mod cp;
+mod demo;
+mod functions;
 mod info;
 mod ls;
 mod microscopes;
+mod pipeline;
+mod plan;
 mod plate;
+mod run;
 mod show;
 mod tree;
 mod validate;
@@ -23,6 +28,8 @@ use crate::args::{Args, Global};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a real pipeline over a real plate that comes with the program
+    Demo(demo::Args),
     /// List what is in a folder, a store or a plate
     Ls(ls::Args),
     /// Print folders, wells and fields as a tree
@@ -39,6 +46,12 @@ pub(crate) enum Command {
     Cp(cp::Args),
     /// Turn any plate into OME-Zarr, OME-TIFF or one TIFF per plane
     Convert(convert::Args),
+    /// Say what a pipeline would do on a plate, without doing it
+    Plan(plan::Args),
+    /// Run a pipeline over a plate
+    Run(run::Args),
+    /// List the image functions of pipelines
+    Functions(functions::Args),
     /// Check OME-Zarr metadata and stores against the specification
     Validate(validate::Args),
     /// List the plate layouts that are read
@@ -52,6 +65,10 @@ pub(crate) enum Command {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let global: &Global = &args.global;
     match &args.command {
+        Command::Demo(args) => demo::run(global, args),
+        Command::Plan(args) => plan::run(global, args),
+        Command::Run(args) => run::run(global, args),
+        Command::Functions(args) => functions::run(global, args),
         Command::Ls(args) => ls::run(global, args),
         Command::Tree(args) => tree::run(global, args),
         Command::Info(args) => info::run(global, args),

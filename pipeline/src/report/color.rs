@@ -9,9 +9,10 @@ pub(super) const VIRIDIS: [u32; 33] = [
     0x98d83e, 0xaddc30, 0xc2df23, 0xd8e219, 0xece51b, 0xfde725,
 ];
 
-/// The colour of a value from 0 to 1, as `#rrggbb`.
+/// The colour of a value from 0 to 1, as `#rrggbb`; that of 0 for what is not a number.
 pub(super) fn of(value: f64) -> String {
-    let place = value.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+    // `max` gives the other number when one is NaN; `clamp` would keep it.
+    let place = value.max(0.0).min(1.0) * (VIRIDIS.len() - 1) as f64;
     let (at, part) = (place as usize, place.fract());
     let (low, high) = (VIRIDIS[at], VIRIDIS[(at + 1).min(VIRIDIS.len() - 1)]);
     let mix = |shift: u32| {

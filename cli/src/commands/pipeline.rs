@@ -1,0 +1,163 @@
+//! Options of the commands that run a pipeline or plan it, and what they print.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use anyhow::Result;
+use clap::{Args as ClapArgs, ValueEnum};
+use indicatif::ProgressBar;
+use polystore::Plate;
+use polystore_pipeline::{
+    CompileOptions, Event, ExecutionPlan, Executor, ExecutorOptions, MissingPolicy, Numbers,
+    Pipeline, ResultStore, RunReport, WellSet, compile,
+};
+
+use crate::{args::Global, output, progress};
+
+/// What of the plate to work on, over what the pipeline says.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "What to work on")]
+pub(crate) struct SelectionArgs {
+    /// Wells: names, rectangles and lists, such as A01:B06,C03
+    #[arg(long)]
+    pub(crate) wells: Option<WellSet>,
+    /// Fields by number from 1, such as 1-4
+    #[arg(long)]
+    pub(crate) fields: Option<Numbers>,
+    /// Acquisitions by name or number from 1, joined by commas
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) acquisition: Vec<String>,
+    /// What to do about planes that are missing
+    #[arg(long, value_enum)]
+    pub(crate) missing: Option<Missing>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Missing {
+    /// Refuse the plate and list them
+    Error,
+    /// Leave out what depends on them, and say so
+    Skip,
+}
+
+impl SelectionArgs {
+    /// The pipeline with this selection, compiled over the plate.
+    pub(crate) fn compile(&self, pipeline: Pipeline, plate: &Plate) -> Result<ExecutionPlan> {
+        let mut input = pipeline.input().clone();
+        input.wells = self.wells.clone().or(input.wells);
+        input.fields = self.fields.clone().or(input.fields);
+        if !self.acquisition.is_empty() {
+            input.acquisitions.clone_from(&self.acquisition);
+        }
+        let mut options = CompileOptions::default();
+        options.missing = self.missing.map(|missing| match missing {
+            Missing::Error => MissingPolicy::Error,
+            Missing::Skip => MissingPolicy::Skip,
+        });
+        Ok(compile(&pipeline.with_input(input), plate, &options)?)
+    }
+}
+
+/// How to run.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "How to run")]
+pub(crate) struct RunArgs {
+    /// Threads that compute; one per processor when not given
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Memory for planes in flight in MB; 256 and 128 per thread when not given
+    #[arg(long, value_name = "MB")]
+    memory: Option<u64>,
+    /// Throw away what another pipeline left in the folder of results
+    #[arg(long)]
+    replace: bool,
+}
+
+impl RunArgs {
+    /// Executes the plan with a progress bar; failures are told at once.
+    pub(crate) fn execute(
+        &self,
+        global: &Global,
+        plan: &ExecutionPlan,
+        plate: &Plate,
+        out: &PathBuf,
+    ) -> Result<RunReport> {
+        let mut options = ExecutorOptions::default().with_replace(self.replace);
+        if let Some(threads) = self.threads {
+            options = options.with_cpu_threads(threads);
+        }
+        if let Some(megabytes) = self.memory {
+            options = options.with_memory_bytes(megabytes.saturating_mul(1_000_000));
+        }
+        let store = ResultStore::on_disk(out)?;
+        let bar = progress::bar(global, plan.pipeline.name(), "fields", 0);
+        let cancel = progress::cancel_on_interrupt();
+        let report = Executor::new(options).run(plan, plate, &store, &cancel, &|event| {
+            show(&bar, &event);
+        });
+        bar.finish_and_clear();
+        Ok(report?)
+    }
+}
+
+fn show(bar: &ProgressBar, event: &Event) {
+    match event {
+        Event::Started { n_units, .. } => bar.set_length(*n_units),
+        Event::Kept { .. } | Event::Done { .. } => bar.inc(1),
+        Event::Failed { unit, error } => {
+            bar.inc(1);
+            bar.suspend(|| progress::tell(&format!("failed: {unit}: {error}")));
+        }
+        Event::Finishing => bar.set_message("writing tables and report"),
+        _ => {}
+    }
+}
+
+/// The table of the plate: a row per well, the columns that fit.
+pub(crate) fn print_table(report: &RunReport) -> Result<()> {
+    const MAX_COLUMNS: usize = 6;
+    const MAX_ROWS: usize = 24;
+    let columns: Vec<&str> =
+        report.table.columns.iter().map(String::as_str).take(MAX_COLUMNS).collect();
+    let header: Vec<&str> = ["well", "fields"].into_iter().chain(columns.iter().copied()).collect();
+    let mut table = output::table(&header);
+    for row in report.table.rows.iter().take(MAX_ROWS) {
+        let mut cells = vec![row.well.to_string(), format!("{}/{}", row.n_done, row.n_fields)];
+        cells.extend(columns.iter().map(|column| {
+            let value = row.values.iter().find(|(name, _)| name == column);
+            value.map_or("-".to_owned(), |(_, value)| number(*value))
+        }));
+        table.add_row(cells);
+    }
+    output::line(table)?;
+    let (more_rows, more_columns) = (
+        report.table.rows.len().saturating_sub(MAX_ROWS),
+        report.table.columns.len().saturating_sub(MAX_COLUMNS),
+    );
+    if more_rows > 0 || more_columns > 0 {
+        output::line(format_args!(
+            "{more_rows} more wells and {more_columns} more columns are in results/plate.csv"
+        ))?;
+    }
+    Ok(())
+}
+
+/// A number with about five significant digits.
+fn number(value: f64) -> String {
+    match value.abs() {
+        _ if value.fract() == 0.0 && value.abs() < 1e9 => format!("{value}"),
+        size if size >= 1000.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let texts = [12.0, 1234.567, 56.789, 0.123456, f64::NAN].map(number);
+        assert_eq!(texts, ["12", "1235", "56.79", "0.1235", "NaN"]);
+    }
+}

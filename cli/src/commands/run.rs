@@ -1,0 +1,84 @@
+//! `polystore run`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use polystore_pipeline::{Pipeline, RunReport};
+
+use super::{
+    pipeline::{RunArgs, SelectionArgs, print_table},
+    plate::PlateArgs,
+};
+use crate::{args::Global, output};
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  polystore run pipelines/nuclei.toml /data/plate -o results
+  polystore run nuclei.toml plate.zarr -o results --wells A01:B06 --missing skip
+
+Run it again to go on where it was stopped: fields whose results are whole, and of the same
+input and settings, are kept. The exit code is 1 when fields failed.")]
+pub(crate) struct Args {
+    /// The pipeline
+    pipeline: PathBuf,
+    /// The plate
+    plate: String,
+    /// The folder for results; made when it is not there
+    #[arg(long, short, value_name = "FOLDER")]
+    output: PathBuf,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    open: PlateArgs,
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    let pipeline = Pipeline::open(&args.pipeline)?;
+    let plate = args.open.open(&args.plate)?;
+    let plan = args.selection.compile(pipeline, &plate)?;
+    let report = args.run.execute(global, &plan, &plate, &args.output)?;
+    if global.json {
+        output::json(&report.manifest)?;
+    } else {
+        print(&report, &args.output)?;
+    }
+    Ok(exit_code(&report))
+}
+
+/// The table, what was done and where it is.
+pub(crate) fn print(report: &RunReport, out: &std::path::Path) -> Result<()> {
+    print_table(report)?;
+    let manifest = &report.manifest;
+    let n_units = manifest.units.len() as u64;
+    let failed: Vec<_> = manifest.failed().collect();
+    output::line(format_args!(
+        "{} in {:.1} s{}",
+        output::count(n_units, "field"),
+        manifest.seconds,
+        if report.has_changed { "" } else { ", all of them done before" }
+    ))?;
+    for note in manifest.notes.iter().take(10) {
+        output::line(format_args!("note: {note}"))?;
+    }
+    for failure in &manifest.failures {
+        output::line(format_args!("FAILED: {failure}"))?;
+    }
+    if !failed.is_empty() {
+        output::line(format_args!(
+            "{} FAILED; they are listed in the report and in run.json",
+            output::count(failed.len() as u64, "field")
+        ))?;
+    }
+    output::line(format_args!("report: {}", out.join("report.html").display()))?;
+    output::line(format_args!("tables: {}", out.join("results").display()))
+}
+
+/// 0 when everything is done, 1 when parts failed.
+pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
+    let failed = report.manifest.failed().next().is_some() || !report.manifest.failures.is_empty();
+    if failed { ExitCode::from(1) } else { ExitCode::SUCCESS }
+}
