@@ -115,8 +115,7 @@ impl AnnotationStore for Workspace {
     }
 
     fn annotations(&self, target: &VirtualPath) -> Result<Vec<Annotation>> {
-        let found =
-            self.read_attached(target, self.notes(), AnnotationStore::annotations)?;
+        let found = self.read_attached(target, self.notes(), AnnotationStore::annotations)?;
         Ok(found.unwrap_or_default())
     }
 }

@@ -1,6 +1,10 @@
 //! The trait's methods, in terms of a mapping and its overlay.
 
-use std::{num::NonZeroUsize, ops::Range, sync::{Arc, PoisonError}};
+use std::{
+    num::NonZeroUsize,
+    ops::Range,
+    sync::{Arc, PoisonError},
+};
 
 use bytes::Bytes;
 
@@ -104,9 +108,7 @@ impl VirtualBackend for Workspace {
         };
         if self.overlay.is_none() {
             let message = "a workspace without an overlay has no files";
-            return Err(Error::unsupported(message)
-                .with_backend(self.to_string())
-                .with_path(path));
+            return Err(Error::unsupported(message).with_backend(self.to_string()).with_path(path));
         }
         match self.at(path) {
             At::Plate | At::Folder => refuse("is a directory, not a file"),

@@ -242,11 +242,8 @@ impl WorkspaceBuilder {
         let several = plate.acquisitions.len() > 1;
         let mut images = Vec::with_capacity(self.drafts.len());
         for ((well, acquisition, field), draft) in self.drafts {
-            let path = PlateStructure::canonical_image_path(
-                well,
-                several.then_some(acquisition),
-                field,
-            );
+            let path =
+                PlateStructure::canonical_image_path(well, several.then_some(acquisition), field);
             let (image, parts, planes) = draft.finish(path, acquisition, field)?;
             images.push(ImageMapping::listed(&image, parts, planes));
             if !self.is_declared {
@@ -281,8 +278,7 @@ impl WorkspaceBuilder {
         if self.acquisitions.contains_key(&acquisition) {
             return;
         }
-        let mut described =
-            of.acquisitions.get(number as usize).cloned().unwrap_or_default();
+        let mut described = of.acquisitions.get(number as usize).cloned().unwrap_or_default();
         if described.name.is_empty() {
             described.name.clone_from(&of.name);
         }

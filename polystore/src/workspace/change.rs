@@ -38,11 +38,7 @@ impl Workspace {
         self.told(path, overlay.backend.create_plate(&below, structure))
     }
 
-    pub(super) fn create_image_at(
-        &self,
-        path: &VirtualPath,
-        image: &ImageStructure,
-    ) -> Result<()> {
+    pub(super) fn create_image_at(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
         self.writable(path)?;
         image.check()?;
         if let At::Image(ordinal) = self.at(path) {
@@ -88,9 +84,7 @@ impl Workspace {
     pub(super) fn delete_at(&self, path: &VirtualPath, recursive: bool) -> Result<()> {
         let overlay = self.writable(path)?;
         match self.at(path) {
-            At::Plate => {
-                Err(Error::invalid_input("the root of a workspace cannot be deleted"))
-            }
+            At::Plate => Err(Error::invalid_input("the root of a workspace cannot be deleted")),
             At::Internal => Err(internal(path)),
             At::Folder if !recursive => Err(Error::invalid_input("is not empty")
                 .with_hint("delete recursively to delete what is in it too")),

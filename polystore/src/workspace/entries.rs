@@ -1,6 +1,10 @@
 //! What is where in a workspace.
 
-use super::{Workspace, locate::{At, internal, single_plane}, overlay};
+use super::{
+    Workspace,
+    locate::{At, internal},
+    overlay,
+};
 use crate::{
     Entry, EntryKind, Error, ErrorKind, Result, VirtualPath, model::ImageStructure, natural,
 };
@@ -72,7 +76,7 @@ impl Workspace {
                 return Err(Error::invalid_data("is a directory, no image").with_path(path));
             }
             At::Image(ordinal) => self.image(ordinal)?.clone(),
-            At::Plane(ordinal, index) => single_plane(self.image(ordinal)?, index),
+            At::Plane(ordinal, index) => self.image(ordinal)?.single_plane(index),
             At::Internal => return Err(self.nothing(path)),
             at @ (At::Below(..) | At::Other) => {
                 let (overlay, below) = self.overlaid(&at, path)?;

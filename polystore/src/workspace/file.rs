@@ -285,8 +285,7 @@ fn relative(mut spec: BackendSpec, folder: Option<&Path>) -> BackendSpec {
 /// `spec` with a location that was relative to `folder` made whole.
 fn absolute(mut spec: BackendSpec, folder: Option<&Path>) -> BackendSpec {
     let is_path = FILE_SCHEMES.contains(&spec.scheme.as_str()) && !spec.location.is_empty();
-    let Some(folder) = folder.filter(|_| is_path && Path::new(&spec.location).is_relative())
-    else {
+    let Some(folder) = folder.filter(|_| is_path && Path::new(&spec.location).is_relative()) else {
         return spec;
     };
     let mut path = folder.to_owned();

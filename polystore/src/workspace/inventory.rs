@@ -91,11 +91,7 @@ impl Workspace {
 
 impl Asked<'_> {
     /// The states of an image's planes, and how many of them the overlay hides.
-    fn image(
-        &mut self,
-        ordinal: usize,
-        image: &ImageStructure,
-    ) -> Result<(ImageInventory, u64)> {
+    fn image(&mut self, ordinal: usize, image: &ImageStructure) -> Result<(ImageInventory, u64)> {
         let workspace = self.workspace;
         let overlay = workspace.overlay.as_ref();
         let mut n_hidden = 0;

@@ -1,10 +1,7 @@
 //! What a path of a workspace is: part of the mapped plate, or something of the overlay.
 
 use super::{Workspace, overlay};
-use crate::{
-    Error, ErrorKind, PlaneIndex, Result, VirtualPath,
-    model::{ImageStructure, Sizes},
-};
+use crate::{Error, ErrorKind, PlaneIndex, Result, VirtualPath, model::ImageStructure};
 
 /// What a path is. Images are told by their position in plate order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +51,10 @@ impl Workspace {
 
     /// The image number `ordinal` as the workspace declares it.
     pub(super) fn image(&self, ordinal: usize) -> Result<&ImageStructure> {
-        let (_, image) = self
-            .mapping
-            .index
-            .image(ordinal)
-            .ok_or_else(|| Error::internal("a workspace looked for an image it does not have"))?;
+        let (_, image) =
+            self.mapping.index.image(ordinal).ok_or_else(|| {
+                Error::internal("a workspace looked for an image it does not have")
+            })?;
         Ok(image)
     }
 
@@ -97,16 +93,4 @@ pub(super) fn internal(path: &VirtualPath) -> Error {
     Error::new(ErrorKind::PermissionDenied, "the workspace keeps its own files here")
         .with_path(path)
         .with_hint("choose another name")
-}
-
-/// `image` with its plane `index` alone.
-pub(super) fn single_plane(image: &ImageStructure, index: PlaneIndex) -> ImageStructure {
-    let Sizes { y, x, .. } = image.sizes;
-    let channel = image.channels.get(index.c as usize).cloned();
-    ImageStructure {
-        sizes: Sizes::new(1, 1, 1, y, x),
-        channels: channel.into_iter().collect(),
-        absent: crate::model::PlaneSet::EMPTY,
-        ..image.clone()
-    }
 }

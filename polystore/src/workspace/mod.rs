@@ -79,12 +79,7 @@ struct Saved {
 impl Workspace {
     /// A workspace over `mapping` that is only read.
     pub fn new(mapping: Mapping) -> Self {
-        Self {
-            mapping: Arc::new(mapping),
-            overlay: None,
-            ordinals: RwLock::default(),
-            saved: None,
-        }
+        Self { mapping: Arc::new(mapping), overlay: None, ordinals: RwLock::default(), saved: None }
     }
 
     /// The same with what is written going into `backend`, and what it holds already over
@@ -297,9 +292,8 @@ fn whole_folder(path: &Path) -> Result<PathBuf> {
 
 /// Checks that no image is where the overlay keeps what belongs to the workspace.
 fn check_paths(structure: &PlateStructure) -> Result<()> {
-    let taken = structure
-        .images()
-        .find(|(_, image)| image.path.parts().next() == Some(overlay::INTERNAL));
+    let taken =
+        structure.images().find(|(_, image)| image.path.parts().next() == Some(overlay::INTERNAL));
     match taken {
         Some((_, image)) => Err(locate::internal(&image.path)),
         None => Ok(()),

@@ -167,11 +167,10 @@ impl Overlay {
 
     /// The path of a single plane of the mapped plate in the overlay.
     pub(super) fn plane_path(&self, ordinal: usize, index: PlaneIndex) -> Result<VirtualPath> {
-        let (well, image) = self
-            .structure
-            .images()
-            .nth(ordinal)
-            .ok_or_else(|| Error::internal("an overlay looked for an image it does not have"))?;
+        let (well, image) =
+            self.structure.images().nth(ordinal).ok_or_else(|| {
+                Error::internal("an overlay looked for an image it does not have")
+            })?;
         let name = self.structure.plane_name(well, image, index);
         let name = self.structure.naming_scheme()?.generate(&name, "tif").ok_or_else(|| {
             Error::unsupported(format!("no name for plane {index}")).with_path(&image.path)

@@ -12,8 +12,7 @@ use std::{
 use super::{Workspace, locate::At, mapping::Origin, overlay::Overlay};
 use crate::{
     Error, ErrorKind, PixelType, Plane, PlaneRequest, PlaneShape, PlaneSink, Result,
-    VirtualBackend, fan_out,
-    model::ImageStructure,
+    VirtualBackend, fan_out, model::ImageStructure,
 };
 
 /// Who answers a request, and as what.
@@ -116,9 +115,7 @@ impl Workspace {
         }
         match self.at(&request.path) {
             At::Plate | At::Folder => Err(Error::invalid_data("is a directory, no image")),
-            At::Plane(..) => {
-                Err(Error::invalid_input("a plane by its name is read with index 0"))
-            }
+            At::Plane(..) => Err(Error::invalid_input("a plane by its name is read with index 0")),
             At::Internal | At::Image(_) => Err(self.nothing(&request.path)),
             at @ (At::Below(..) | At::Other) => {
                 let (overlay, path) = self.overlaid(&at, &request.path)?;

@@ -1,9 +1,11 @@
 //! Writes planes, always into the overlay.
 
-use super::{Workspace, locate::{At, internal}, overlay::Overlay};
-use crate::{
-    Error, Plane, PlaneIndex, PlaneRequest, Result, VirtualBackendExt, VirtualPath,
+use super::{
+    Workspace,
+    locate::{At, internal},
+    overlay::Overlay,
 };
+use crate::{Error, Plane, PlaneIndex, PlaneRequest, Result, VirtualBackendExt, VirtualPath};
 
 /// Planes on their way into the overlay, and which planes of the mapped plate they are.
 #[derive(Default)]
