@@ -80,7 +80,7 @@ impl FileManager {
         }
         // A plate on disk gets a backend of its own, so that links cannot leave it.
         let folder = location::absolute(path.as_str())?;
-        if workspace::is_file(&folder) {
+        if options.backend.is_none() && workspace::is_file(&folder) {
             let Target { backend, path } =
                 location::resolve_workspace(&folder, Path::new(""), options)?;
             return Plate::open(backend, path);

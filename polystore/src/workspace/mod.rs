@@ -243,7 +243,7 @@ fn parse_overlay(option: &str) -> Result<Option<BackendSpec>> {
 }
 
 /// Whether the file at `path` is that of a workspace, by its name and its beginning.
-pub(crate) fn is_file(path: &Path) -> bool {
+pub fn is_file(path: &Path) -> bool {
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     if !is_json || !path.is_file() {
         return false;
