@@ -130,7 +130,12 @@ impl Workspace {
         index: PlaneIndex,
     ) -> Result<()> {
         if !self.is_stored(ordinal, index)? {
-            return Err(self.nothing(path));
+            if !overlay.is_declared() {
+                return Err(self.nothing(path));
+            }
+            // A part of it may be there.
+            let below = overlay.plane_path(ordinal, index)?;
+            return self.told(path, overlay.backend.delete(&below, false));
         }
         overlay.while_copying(|| {
             overlay.hide(ordinal, &self.image(ordinal)?.path, Some(index))?;
