@@ -60,11 +60,12 @@ impl Workspace {
                 Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
                 Err(error) => return self.told(dir, Err(error)),
             };
-            let is_own = |entry: &Entry| {
-                !self.mapping.index.declares(&entry.path)
-                    && !(dir.is_root() && entry.path.name() == Some(overlay::INTERNAL))
+            let is_hidden = |entry: &Entry| {
+                let is_internal = dir.is_root() && entry.path.name() == Some(overlay::INTERNAL);
+                is_internal || self.mapping.index.declares(&entry.path)
             };
-            entries.extend(found.into_iter().filter(is_own));
+            let found = found.into_iter().filter(|entry| !is_hidden(entry));
+            entries.extend(found);
         }
         entries.sort_by(|a, b| natural::compare(a.path.as_str(), b.path.as_str()));
         Ok(entries)

@@ -27,7 +27,7 @@ mod locate;
 mod mapping;
 mod overlay;
 mod read;
-#[cfg(all(test, feature = "disk"))]
+#[cfg(test)]
 mod tests;
 mod write;
 

@@ -1,5 +1,7 @@
 //! Workspaces over memory, over a real plate, saved and opened again.
 
+#![cfg(feature = "disk")]
+
 mod build;
 mod over;
 mod random;
