@@ -8,6 +8,7 @@ use crate::{Error, Opener, Result, SpecLayer, VirtualBackend, suggest, wrap};
 pub(crate) fn built_in_openers() -> BTreeMap<String, Opener> {
     let openers: &[(&str, Opener)] = &[
         ("memory", crate::memory::open),
+        ("workspace", crate::workspace::open_from_spec),
         #[cfg(feature = "disk")]
         ("disk", crate::disk::open_spec),
         #[cfg(feature = "zarr")]
@@ -32,6 +33,7 @@ const LAYERS: [(&str, Wrap); 5] = [
 pub(crate) fn creator(scheme: &str) -> Option<Opener> {
     let creators: &[(&str, Opener)] = &[
         ("memory", crate::memory::open),
+        ("workspace", crate::workspace::create_from_spec),
         #[cfg(feature = "disk")]
         ("disk", crate::disk::create_from_spec),
         #[cfg(feature = "zarr")]

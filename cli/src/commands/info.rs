@@ -1,12 +1,13 @@
 //! `polystore info`
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
 use polystore::{
     EntryKind, ErrorKind, FileManager, Plate, WellPosition,
     model::{ImageStructure, InventoryCounts, PlateStructure},
+    workspace,
 };
 use serde_json::json;
 
@@ -30,6 +31,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     match args.plate.open(&args.location) {
         Ok(plate) => plate_info(global, &plate)?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(error.into()),
+        // Why a workspace does not open says more than that JSON is no image.
+        Err(error) if workspace::is_file(Path::new(&args.location)) => return Err(error.into()),
         Err(error) => {
             let files = FileManager::new();
             let target = files.resolve(&args.location)?;

@@ -11,7 +11,11 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{DiskBackend, declared, locate::not_found, plates::OpenPlate};
+use super::{
+    DiskBackend, declared,
+    locate::{Address, not_found},
+    plates::OpenPlate,
+};
 use crate::{
     Entry, EntryKind, Error, ErrorKind, Result, VirtualPath, WriteMode, atomic, buffer::BufferPool,
     natural,
@@ -44,14 +48,25 @@ impl DiskBackend {
         }
         let Some((below, plate)) = self.plates.above(path) else { return Err(not_found(path)) };
         // A plane by its name is there when it is stored, an image when it is declared.
-        if plate.index().ordinal(&below).is_some() || self.locate(path, Default::default()).is_ok()
-        {
+        if plate.index().ordinal(&below).is_some() || self.is_stored(path) {
             return Ok(entry(path.clone(), EntryKind::Image, None));
         }
         let is_folder = plate.index().below(&below).is_some();
         match is_folder {
             true => Ok(entry(path.clone(), EntryKind::Directory, None)),
             false => Err(not_found(path)),
+        }
+    }
+
+    /// Whether the plane that `path` names is in its file.
+    fn is_stored(&self, path: &VirtualPath) -> bool {
+        let Ok(located) = self.locate(path, Default::default()) else { return false };
+        match located.address {
+            Address::Page { .. } => true,
+            Address::Index(index) => self
+                .headers
+                .open(&located.file)
+                .is_ok_and(|(_, header)| header.locate(index).is_some()),
         }
     }
 

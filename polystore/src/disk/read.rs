@@ -3,7 +3,7 @@
 use std::{fs::File, num::NonZeroUsize, os::unix::fs::MetadataExt, path::Path};
 
 use super::{
-    DiskBackend,
+    DiskBackend, declared,
     format::{Header, ReadRequest},
     headers::check_unchanged,
     locate::{Address, Expected, Located, missing},
@@ -90,10 +90,15 @@ impl DiskBackend {
         {
             return Ok(ImageStructure { path: path.clone(), ..image.clone() });
         }
-        if let Some(declared) = self.declared_image(path, Default::default())?
-            && declared.path == *path
-        {
-            return Ok(ImageStructure { path: path.clone(), ..declared.image });
+        if let Some(declared) = self.declared_image(path, Default::default())? {
+            if declared.path == *path {
+                return Ok(ImageStructure { path: path.clone(), ..declared.image });
+            }
+            // The file holds other planes too, so it does not say what this one is.
+            if declared::is_container(&declared.path) {
+                let plane = declared.image.single_plane(declared.index);
+                return Ok(ImageStructure { path: path.clone(), ..plane });
+            }
         }
         let located = self.locate(path, Default::default())?;
         let (_, header) = self.headers.open(&located.file)?;

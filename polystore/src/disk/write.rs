@@ -86,6 +86,9 @@ impl DiskBackend {
                 ));
         }
         if request.index != PlaneIndex::default() {
+            self.root
+                .existing(&request.path)
+                .map_err(|error| error.with_hint("declare an image with several planes first"))?;
             return Err(Error::invalid_input("a file of its own holds one plane, with index 0")
                 .with_path(request)
                 .with_hint("declare an image with several planes first"));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{FileManager, OpenOptions};
-use crate::{BackendSpec, Error, Result, VirtualBackend, VirtualPath, open_spec};
+use crate::{BackendSpec, Error, Result, VirtualBackend, VirtualPath, open_spec, workspace};
 
 /// A location as it was written: the backend it names, if it names one, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,12 @@ impl FileManager {
                 let path = parsed.rest.strip_prefix("//").unwrap_or(&parsed.rest);
                 self.resolve_path(path, options)
             }
+            Some("workspace") => {
+                let path = absolute(&parsed.rest)?;
+                let (file, below) =
+                    workspace_file(&path, Path::is_file).unwrap_or((path, PathBuf::new()));
+                resolve_workspace(&file, &below, options)
+            }
             Some(scheme) => {
                 let path = absolute(&parsed.rest)?;
                 let (store, below) = split_store(&path);
@@ -84,6 +90,12 @@ impl FileManager {
             return Ok(target);
         }
         let path = absolute(path)?;
+        // The file of a workspace itself stays a file, that can be shown and copied.
+        if let Some((file, below)) = workspace_file(&path, is_named_workspace)
+            && !below.as_os_str().is_empty()
+        {
+            return resolve_workspace(&file, &below, options);
+        }
         match zarr_root(&path) {
             Some(store) => {
                 let below = path.strip_prefix(&store).unwrap_or(Path::new(""));
@@ -101,6 +113,28 @@ fn resolve_memory(rest: &str) -> Result<Target> {
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
     let backend = open_spec(&BackendSpec::new("memory", name))?;
     Ok(Target { backend, path: VirtualPath::parse(path)? })
+}
+
+/// The innermost workspace at or above `path` that `is_file` recognises, and the way from it.
+fn workspace_file(path: &Path, is_file: fn(&Path) -> bool) -> Option<(PathBuf, PathBuf)> {
+    let file = path.ancestors().find(|above| is_file(above))?;
+    Some((file.to_owned(), path.strip_prefix(file).ok()?.to_owned()))
+}
+
+fn is_named_workspace(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(workspace::FILE_SUFFIX) && path.is_file()
+}
+
+/// A path in the workspace that is saved in `file`.
+pub(super) fn resolve_workspace(
+    file: &Path,
+    below: &Path,
+    options: &OpenOptions,
+) -> Result<Target> {
+    let spec = options.apply(BackendSpec::new("workspace", text(file)?));
+    let path = VirtualPath::parse(&text(below)?)?;
+    Ok(Target { backend: open_spec(&spec)?, path })
 }
 
 /// The whole local file system, opened once per process.

@@ -25,7 +25,9 @@ use crate::{Error, ErrorKind, Result, VirtualBackend, VirtualPath};
 /// A location is a path of the local file system (`/data/plate`, `plate.zarr/A/01/0`), a
 /// path below a mount (`/omero/plate_123`), or names its backend (`memory:scratch/a.txt`,
 /// `disk:/data`, `zarr:/data/store`). Without a name the backend is chosen by what is there:
-/// a zarr store is read as one, everything else is files on disk. Cloning shares the mounts.
+/// a zarr store is read as one, everything else is files on disk. A plate is opened from the
+/// file of a workspace too, and `week7.workspace.json/A01/A01_s001` is an image in one.
+/// Cloning shares the mounts.
 ///
 /// ```
 /// use std::sync::Arc;

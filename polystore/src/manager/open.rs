@@ -1,7 +1,9 @@
 //! Opens plates wherever they are.
 
+use std::path::Path;
+
 use super::{FileManager, Target, location};
-use crate::{BackendSpec, Error, ErrorKind, Plate, Result, VirtualPath, open_spec};
+use crate::{BackendSpec, Error, ErrorKind, Plate, Result, VirtualPath, open_spec, workspace};
 
 /// How to open a plate.
 #[derive(Clone, Debug)]
@@ -103,6 +105,11 @@ impl FileManager {
         }
         // A plate on disk gets a backend of its own, so that links cannot leave it.
         let folder = location::absolute(path.as_str())?;
+        if options.backend.is_none() && workspace::is_file(&folder) {
+            let Target { backend, path } =
+                location::resolve_workspace(&folder, Path::new(""), options)?;
+            return Plate::open(backend, path);
+        }
         if folder.is_file() {
             return Err(not_a_folder(location));
         }
@@ -131,7 +138,7 @@ impl FileManager {
 }
 
 fn not_a_folder(location: &str) -> Error {
-    Error::invalid_input("is a file; a plate is a folder or a zarr store")
+    Error::invalid_input("is a file; a plate is a folder, a zarr store or the file of a workspace")
         .with_path(location)
         .with_hint("name the folder that the plate's files are in")
 }

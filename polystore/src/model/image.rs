@@ -278,6 +278,18 @@ impl ImageStructure {
         self.sizes.indices().filter(|&index| !self.absent.contains(self.sizes, index))
     }
 
+    /// The plane `index` of this image as an image of its own, at the same path.
+    #[must_use]
+    pub fn single_plane(&self, index: PlaneIndex) -> Self {
+        let channel = self.channels.get(index.c as usize).cloned();
+        Self {
+            sizes: Sizes { t: 1, c: 1, z: 1, ..self.sizes },
+            channels: channel.into_iter().collect(),
+            absent: PlaneSet::EMPTY,
+            ..self.clone()
+        }
+    }
+
     /// The name of channel `c`, or `channel N` (from 1) when it has none.
     pub fn channel_name(&self, c: u32) -> String {
         match self.channels.get(c as usize) {

@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -25,8 +26,9 @@ use crate::{
 
 /// Requests that are planned together.
 const WINDOW: usize = 2048;
-/// How often a plane is read again that was replaced meanwhile.
-const MAX_ATTEMPTS: u32 = 32;
+/// How long a plane is read again and again that is replaced meanwhile. By time, for on a
+/// busy machine a writer may come between many times in a row.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A request that was found and checked.
 struct Wanted {
@@ -160,7 +162,8 @@ impl ZarrBackend {
         // first one is the same, all others are of the same plane.
         let first = grid.place(wanted.index);
         let name = Chunks::new(&self.store, &folder, &grid).file_name(&grid.file_place(&first));
-        for _ in 0..MAX_ATTEMPTS {
+        let started = Instant::now();
+        while started.elapsed() < MAX_WAIT {
             let before = self.store.identity(&name)?;
             let plane =
                 self.read_tiles(&Chunks::new(&self.store, &folder, &grid), &rows, wanted, within);

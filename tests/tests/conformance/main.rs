@@ -6,6 +6,7 @@
 
 mod decorated;
 mod on_disk;
+mod on_workspace;
 mod on_zarr;
 mod subjects;
 

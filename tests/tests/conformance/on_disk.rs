@@ -30,15 +30,6 @@ impl Subject for Disk {
         self.name
     }
 
-    fn available(&self) -> Result<(), String> {
-        match self.layout {
-            TargetLayout::OmeTiff => {
-                Err("the disk backend does not read OME-XML yet, not even its own".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn open(&self) -> Result<Place> {
         let folder = tempfile::tempdir()
             .map_err(|error| Error::io(error, "create", "a temporary folder"))?;

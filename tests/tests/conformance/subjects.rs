@@ -7,7 +7,7 @@ use polystore::{
     conformance::{Place, Subject},
 };
 
-use crate::{decorated, on_disk, on_zarr};
+use crate::{decorated, on_disk, on_workspace, on_zarr};
 
 /// Every subject of the matrix.
 pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
@@ -15,6 +15,7 @@ pub(crate) fn subjects() -> Vec<Arc<dyn Subject>> {
     subjects.extend(decorated::subjects());
     subjects.extend(on_disk::subjects());
     subjects.extend(on_zarr::subjects());
+    subjects.extend(on_workspace::subjects());
     subjects
 }
 
