@@ -256,18 +256,6 @@ impl ImageStructure {
         }
     }
 
-    /// One plane of it as an image of its own, with its channel.
-    pub(crate) fn single_plane(&self, index: PlaneIndex) -> Self {
-        let Sizes { y, x, .. } = self.sizes;
-        let channel = self.channels.get(index.c as usize).cloned();
-        Self {
-            sizes: Sizes::new(1, 1, 1, y, x),
-            channels: channel.into_iter().collect(),
-            absent: PlaneSet::EMPTY,
-            ..self.clone()
-        }
-    }
-
     /// Whether the image declares a plane at `index`: inside its sizes and not absent by design.
     pub fn declares(&self, index: PlaneIndex) -> bool {
         self.sizes.contains(index) && !self.absent.contains(self.sizes, index)
