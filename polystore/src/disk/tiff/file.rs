@@ -84,6 +84,8 @@ impl Directory {
         let metadata = file.metadata().map_err(|error| Error::io(error, "read", path.display()))?;
         let identity = FileIdentity::of(&metadata);
         check_magic(file, identity.n_bytes, path)?;
+        super::first::check(file, identity.n_bytes)
+            .map_err(|error| error.with_path(path.display()))?;
         read_directories(file, identity).map_err(|error| error.with_path(path.display()))
     }
 }
