@@ -4,7 +4,7 @@ use super::{DimensionOrder, Pixels, TiffData};
 use crate::{Error, ErrorKind, PlaneIndex, Result, model::Sizes};
 
 /// Most planes of an image.
-const MAX_PLANES: u64 = 1 << 21;
+const MAX_PLANES: u64 = 1 << 22;
 
 /// Where a plane is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -84,6 +84,8 @@ impl Directory {
         let metadata = file.metadata().map_err(|error| Error::io(error, "read", path.display()))?;
         let identity = FileIdentity::of(&metadata);
         check_magic(file, identity.n_bytes, path)?;
+        super::first::check(file, identity.n_bytes)
+            .map_err(|error| error.with_path(path.display()))?;
         read_directories(file, identity).map_err(|error| error.with_path(path.display()))
     }
 }
@@ -127,7 +129,11 @@ fn read_directories(file: &File, identity: FileIdentity) -> Result<Directory> {
     let mut handle = file.try_clone().map_err(|error| Error::from_io(error, "read"))?;
     handle.seek(SeekFrom::Start(0)).map_err(|error| Error::from_io(error, "read"))?;
     let mut limits = Limits::default();
-    limits.ifd_value_size = MAX_TAG_BYTES.min(usize::try_from(identity.n_bytes).unwrap_or(0));
+    let n_bytes = usize::try_from(identity.n_bytes).unwrap_or(usize::MAX);
+    limits.ifd_value_size = MAX_TAG_BYTES.min(n_bytes);
+    // Of the lists of values: each takes at least a byte of the file, whatever its count says.
+    let of_lists = n_bytes.saturating_mul(size_of::<tiff::decoder::ifd::Value>());
+    limits.decoding_buffer_size = limits.decoding_buffer_size.min(of_lists);
     let decoder = Decoder::new(BufReader::with_capacity(8 << 10, handle)).map_err(bad_tiff)?;
     let mut decoder = decoder.with_limits(limits);
     let byte_order = decoder.byte_order();

@@ -3,6 +3,7 @@
 mod codec;
 mod dimensions;
 mod file;
+mod first;
 mod lzw;
 mod ome;
 mod page;

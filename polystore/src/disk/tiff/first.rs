@@ -1,0 +1,87 @@
+//! Checks the counts of the first directory's tags. The TIFF crate reads that directory when
+//! it opens a file, before it can be told how much memory it may take.
+
+use std::{fs::File, os::unix::fs::FileExt};
+
+use crate::{Error, Result};
+
+/// Most tags of a directory that are looked at; TIFF's own count has 16 bits.
+const MAX_TAGS: u64 = 65_536;
+
+/// Refuses a file of `n_bytes` whose first directory has a tag with more values than bytes
+/// are in the file. What is cut short or no TIFF at all is left to the reader.
+///
+/// # Errors
+/// `InvalidData` naming the tag.
+pub(super) fn check(file: &File, n_bytes: u64) -> Result<()> {
+    match first_beyond(file, n_bytes) {
+        Some((tag, count)) => Err(Error::invalid_data(format!(
+            "tag {tag} claims {count} values, more than the {n_bytes} bytes of the file hold"
+        ))
+        .with_hint("the file is damaged or hostile")),
+        None => Ok(()),
+    }
+}
+
+/// The first tag, with its count, that has more values than the file has bytes.
+fn first_beyond(file: &File, n_bytes: u64) -> Option<(u64, u64)> {
+    let mut start = [0; 16];
+    let length = start.len().min(usize::try_from(n_bytes).ok()?);
+    file.read_exact_at(&mut start[..length], 0).ok()?;
+    let little = &start[..2] == b"II";
+    let number = |bytes: &[u8]| {
+        let byte = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+        match little {
+            true => bytes.iter().rev().fold(0, byte),
+            false => bytes.iter().fold(0, byte),
+        }
+    };
+    let big = number(&start[2..4]) == 43;
+    // Bytes of an offset, of the number of tags, and of a tag.
+    let (place, of_count, of_tag) = match big {
+        true => (number(&start[8..16]), 8, 20),
+        false => (number(&start[4..8]), 2, 12),
+    };
+    let mut count = [0; 8];
+    file.read_exact_at(&mut count[..of_count], place).ok()?;
+    let n_tags = number(&count[..of_count]).min(MAX_TAGS).min(n_bytes / of_tag);
+    let mut tags = vec![0; usize::try_from(n_tags * of_tag).ok()?];
+    file.read_exact_at(&mut tags, place.checked_add(of_count as u64)?).ok()?;
+    let counts = tags.chunks_exact(of_tag as usize).map(|tag| {
+        let count = if big { &tag[4..12] } else { &tag[4..8] };
+        (number(&tag[..2]), number(count))
+    });
+    counts.into_iter().find(|(_, count)| *count > n_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn checked(bytes: &[u8]) -> Result<()> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        check(&file, bytes.len() as u64)
+    }
+
+    #[test]
+    fn counts_beyond_the_file_are_refused_in_every_kind_of_file() {
+        let classic = |count: u8| {
+            let mut file = b"II\x2a\0\x08\0\0\0\x01\0\x03\x01\x03\0".to_vec();
+            file.extend([count, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            file
+        };
+        checked(&classic(26)).unwrap();
+        assert!(checked(&classic(27)).unwrap_err().to_string().contains("tag 259 claims 27"));
+        let mut big = b"MM\0\x2b\0\x08\0\0\0\0\0\0\0\0\0\x10".to_vec();
+        big.extend([0, 0, 0, 0, 0, 0, 0, 1, 1, 3, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0]);
+        big.extend([0; 16]);
+        assert!(checked(&big).unwrap_err().to_string().contains("4294967296 values"));
+        // The reader says what is wrong with these.
+        for other in [&b"II"[..], b"II\x2a\0\xff\xff\xff\xff", b""] {
+            checked(other).unwrap();
+        }
+    }
+}
