@@ -32,6 +32,7 @@ impl FileManager {
     /// ```
     /// use polystore::{
     ///     FileManager, OpenOptions, PixelType, WellPosition,
+    ///     convert::{TargetLayout, retarget},
     ///     model::{ImageStructure, PlateStructure, Sizes},
     /// };
     ///
@@ -40,10 +41,12 @@ impl FileManager {
     /// let path = PlateStructure::canonical_image_path(well, None, 0);
     /// structure.add_image(well, ImageStructure::new(path, PixelType::U16, Sizes::new(1, 1, 1, 8, 8)))?;
     ///
-    /// let options = OpenOptions::default();
-    /// let plate = FileManager::new().create_plate("memory:example", &structure, &options)?;
+    /// let folder = tempfile::tempdir()?;
+    /// let location = folder.path().join("plate.zarr").display().to_string();
+    /// let structure = retarget(&structure, TargetLayout::Zarr)?;
+    /// let plate = FileManager::new().create_plate(&location, &structure, &OpenOptions::default())?;
     /// assert_eq!(plate.inventory()?.counts().missing, 1);
-    /// # Ok::<(), polystore::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
