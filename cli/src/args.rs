@@ -51,7 +51,8 @@ impl Global {
     pub(crate) fn start_logging(&self) {
         use tracing_subscriber::{EnvFilter, fmt};
         let level = match self.verbose {
-            0 => "warn",
+            // What fails in a conversion or a run is told by the command itself.
+            0 => "warn,polystore::convert=error,polystore_pipeline=error",
             1 => "info",
             _ => "debug",
         };
@@ -60,6 +61,7 @@ impl Global {
         let _ = fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .with_target(false)
             .without_time()
             .try_init();

@@ -193,6 +193,12 @@ impl Error {
         Self::from_io(error, operation).with_path(path)
     }
 
+    /// Whether a file system or quota has no room left: nothing more can be written there.
+    pub fn is_storage_full(&self) -> bool {
+        // The hint survives copies of the error, which lose their source.
+        self.hint() == Some(STORAGE_FULL)
+    }
+
     /// Wraps an operating-system error where the path is added by the caller.
     pub fn from_io(error: io::Error, operation: &str) -> Self {
         let (kind, hint) = classify_io(&error);
@@ -300,6 +306,9 @@ impl Error {
     }
 }
 
+/// The advice of an error about a full disk.
+const STORAGE_FULL: &str = "free some space or choose another place, then run again";
+
 /// Kind and advice for an operating-system error.
 fn classify_io(error: &io::Error) -> (ErrorKind, Option<&'static str>) {
     use io::ErrorKind as Io;
@@ -314,10 +323,7 @@ fn classify_io(error: &io::Error) -> (ErrorKind, Option<&'static str>) {
             ErrorKind::PermissionDenied,
             Some("the file system is read-only; choose another place"),
         ),
-        Io::StorageFull | Io::QuotaExceeded => (
-            ErrorKind::LimitExceeded,
-            Some("free some space or choose another place, then run again"),
-        ),
+        Io::StorageFull | Io::QuotaExceeded => (ErrorKind::LimitExceeded, Some(STORAGE_FULL)),
         Io::OutOfMemory | Io::FileTooLarge => (ErrorKind::LimitExceeded, None),
         Io::UnexpectedEof | Io::InvalidData => (ErrorKind::InvalidData, None),
         Io::IsADirectory | Io::NotADirectory | Io::InvalidInput | Io::InvalidFilename => {
@@ -390,5 +396,7 @@ mod tests {
         let error = Error::io(io::Error::from(io::ErrorKind::StorageFull), "write", "/a");
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         assert!(error.hint().is_some_and(|hint| hint.contains("free some space")));
+        assert!(error.is_storage_full() && error.with_path("/b").is_storage_full());
+        assert!(!Error::not_found("gone").is_storage_full());
     }
 }

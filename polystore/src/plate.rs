@@ -60,7 +60,7 @@ impl Plate {
         Ok(self.inventory.get_or_init(|| inventory))
     }
 
-    /// The image of `field` (0-based) of a well, in the first acquisition.
+    /// The image of `field` (0-based) of a well, in the first acquisition that has it.
     ///
     /// # Errors
     /// `NotFound` naming the well or field, and what there is.
@@ -74,13 +74,20 @@ impl Plate {
                 .with_backend(self.backend.to_string())
                 .with_hint(crate::suggest::hint(&well.to_string(), &known))
         })?;
-        found.field(0, field).ok_or_else(|| {
+        let mut fields = found.fields.iter();
+        fields.find(|image| image.field == field).ok_or_else(|| {
+            let mut known: Vec<u32> = found.fields.iter().map(|image| image.field).collect();
+            known.sort_unstable();
+            known.dedup();
+            let known: Vec<_> =
+                known.iter().map(|field| (u64::from(*field) + 1).to_string()).collect();
             Error::not_found(format!(
                 "well {well} has no field {}; it has {}",
                 u64::from(field) + 1,
-                found.fields.len()
+                known.join(", ")
             ))
             .with_path(&self.path)
+            .with_backend(self.backend.to_string())
         })
     }
 

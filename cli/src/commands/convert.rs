@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::ProgressBar;
 use polystore::{
-    BackendSpec, ErrorKind, VirtualPath,
+    BackendSpec, Error, ErrorKind, VirtualPath,
     convert::{ConvertEvent, ConvertOptions, ConvertReport, TargetLayout, convert},
     create_spec,
 };
@@ -26,18 +26,18 @@ pub(crate) struct Args {
     plate: String,
     /// The store or folder to write; made when it is not there
     out: PathBuf,
-    /// What to write; by the name of OUT when not given
+    /// What to write; OME-Zarr when OUT ends with .zarr and OME-TIFF otherwise when not given
     #[arg(long, value_enum)]
     to: Option<To>,
-    /// Version of OME-NGFF
-    #[arg(long, default_value = "0.5", value_parser = ["0.4", "0.5"])]
-    ngff: String,
-    /// Compression: none, zstd[:LEVEL], gzip[:LEVEL], blosc[:NAME:LEVEL] for zarr; none, lzw,
-    /// deflate, zstd for TIFF
+    /// Version of OME-Zarr; 0.5 when not given
+    #[arg(long, value_parser = ["0.4", "0.5"])]
+    ngff: Option<String>,
+    /// Compression: none, zstd, zstd:LEVEL, gzip, gzip:LEVEL, blosc or blosc:NAME:LEVEL for
+    /// OME-Zarr; none, lzw, deflate or zstd for TIFF
     #[arg(long)]
     codec: Option<String>,
     /// Pyramid levels, the full size included; chosen by the size of the images when not given
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=32))]
     levels: Option<u32>,
     /// Put the chunks of each image into one shard (OME-Zarr 0.5)
     #[arg(long)]
@@ -66,8 +66,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plate = args.open.open(&args.plate)?;
     let is_zarr = args.out.extension().is_some_and(|extension| extension == "zarr");
     let to = args.to.unwrap_or(if is_zarr { To::Zarr } else { To::OmeTiff });
-    let spec = target_spec(args, to);
+    let spec = target_spec(args, to)?;
     plate.check_target(&spec, &VirtualPath::root())?;
+    check_folder(args, to)?;
     let target = create_spec(&spec)?;
     let layout = match to {
         To::Zarr => TargetLayout::Zarr,
@@ -88,29 +89,91 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         print(args, &report)?;
     }
     Ok(match (report.failed.is_empty(), report.missing.is_empty()) {
+        _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
         (false, _) => ExitCode::from(1),
     })
 }
 
-fn target_spec(args: &Args, to: To) -> BackendSpec {
+/// What a store and a folder of files have at their roots.
+const OF_ZARR: [&str; 3] = ["zarr.json", ".zgroup", ".zattrs"];
+const OF_FILES: &str = "polystore-plate.json";
+
+/// Refuses a folder that holds something else: a conversion is mixed with nothing.
+fn check_folder(args: &Args, to: To) -> Result<()> {
+    let out = &args.out;
+    let refuse = |what: &'static str| {
+        Err(Error::new(ErrorKind::AlreadyExists, what)
+            .with_path(out.display())
+            .with_hint("choose another place")
+            .into())
+    };
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    if [".zip", ".ozx"].iter().any(|end| name.ends_with(end)) {
+        return Err(Error::new(ErrorKind::Unsupported, "zip files are read, not written")
+            .with_path(out.display())
+            .with_hint("write NAME.zarr and zip it")
+            .into());
+    }
+    let Ok(entries) = std::fs::read_dir(out) else { return Ok(()) };
+    // What a writer that was killed left behind begins with a dot.
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let is_empty = names.all(|name| name.to_string_lossy().starts_with('.'));
+    let is_zarr = OF_ZARR.iter().any(|file| out.join(file).is_file());
+    let is_files = out.join(OF_FILES).is_file();
+    match (to, is_zarr, is_files) {
+        (To::Zarr, true, false) => same_version(args),
+        (To::OmeTiff | To::Tiff, false, true) => Ok(()),
+        (_, true, _) => refuse("holds an OME-Zarr store"),
+        (_, _, true) => refuse("holds a plate of TIFF files"),
+        _ if is_empty => Ok(()),
+        _ => refuse("is not empty, and holds no plate of polystore's"),
+    }
+}
+
+/// A store that is gone on with keeps its version.
+fn same_version(args: &Args) -> Result<()> {
+    let there = if args.out.join("zarr.json").is_file() { "0.5" } else { "0.4" };
+    match args.ngff.as_deref() {
+        Some(wanted) if wanted != there => Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("holds a store of OME-Zarr {there}, not {wanted}"),
+        )
+        .with_path(args.out.display())
+        .with_hint("choose another place, or leave --ngff out")
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+fn target_spec(args: &Args, to: To) -> Result<BackendSpec> {
     let out = args.out.display().to_string();
+    if to != To::Zarr && (args.ngff.is_some() || args.shard) {
+        return Err(Error::invalid_input("--ngff and --shard are of OME-Zarr, not of TIFF files")
+            .with_hint("leave them out, or say --to zarr")
+            .into());
+    }
     let mut spec = match to {
-        To::Zarr => BackendSpec::new("zarr", out).with_option("version", &args.ngff),
+        To::Zarr => BackendSpec::new("zarr", out),
         To::OmeTiff | To::Tiff => BackendSpec::new("disk", out),
     };
+    let is_old =
+        to == To::Zarr && [".zgroup", ".zattrs"].iter().any(|file| args.out.join(file).is_file());
+    if let Some(version) = args.ngff.as_deref().or(is_old.then_some("0.4")) {
+        spec = spec.with_option("ngff", version);
+    }
     let codec = if to == To::Zarr { "codec" } else { "compression" };
     if let Some(name) = &args.codec {
         spec = spec.with_option(codec, name);
     }
     if let (Some(levels), To::Zarr) = (args.levels, to) {
-        spec = spec.with_option("n_levels", levels.to_string());
+        spec = spec.with_option("levels", levels.to_string());
     }
     if args.shard {
-        spec = spec.with_option("sharding", "image");
+        spec = spec.with_option("shard", "image");
     }
-    spec
+    Ok(spec)
 }
 
 fn show(bar: &ProgressBar, event: &ConvertEvent) {
@@ -144,14 +207,13 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
     if report.verified && report.is_complete() {
         output::line("every plane was read back and is the same")?;
     }
-    for (planes, what) in
-        [(report.missing.len(), "MISSING in the source"), (report.failed.len(), "FAILED")]
-    {
+    for (planes, what) in [
+        (report.missing.len() as u64, "MISSING in the source (--json lists them)"),
+        (report.failed.len() as u64, "FAILED (--json lists them)"),
+        (report.n_not_tried, "NOT TRIED, because there is no room left; go on with --resume"),
+    ] {
         if planes > 0 {
-            output::line(format_args!(
-                "{} {what} (--json lists them)",
-                output::count(planes as u64, "plane")
-            ))?;
+            output::line(format_args!("{} {what}", output::count(planes, "plane")))?;
         }
     }
     Ok(())

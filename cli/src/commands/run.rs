@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
+use polystore::ErrorKind;
 use polystore_pipeline::{Pipeline, RunReport};
 
 use super::{
@@ -19,7 +20,8 @@ Examples:
   polystore run nuclei.toml plate.zarr -o results --wells A01:B06 --missing skip
 
 Run it again to go on where it was stopped: fields whose results are whole, and of the same
-input and settings, are kept. The exit code is 1 when fields failed.")]
+input and settings, are kept. The exit code is 1 when fields failed, and 5 when planes that
+were needed are missing.")]
 pub(crate) struct Args {
     /// The pipeline
     pipeline: PathBuf,
@@ -68,17 +70,39 @@ pub(crate) fn print(report: &RunReport, out: &std::path::Path) -> Result<()> {
         output::line(format_args!("FAILED: {failure}"))?;
     }
     if !failed.is_empty() {
+        output::line(format_args!("{} FAILED", output::count(failed.len() as u64, "field")))?;
+    }
+    let n_left_out: u64 = n_left_out(report);
+    if n_left_out > 0 {
         output::line(format_args!(
-            "{} FAILED; they are listed in the report and in run.json",
-            output::count(failed.len() as u64, "field")
+            "{} NOT or NOT WHOLLY DONE, because planes are missing",
+            output::count(n_left_out, "field")
         ))?;
     }
-    output::line(format_args!("report: {}", out.join("report.html").display()))?;
-    output::line(format_args!("tables: {}", out.join("results").display()))
+    for (name, path) in [("report", "report.html"), ("tables", "results"), ("record", "run.json")] {
+        let path = out.join(path);
+        if path.exists() {
+            output::line(format_args!("{name}: {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
-/// 0 when everything is done, 1 when parts failed.
+/// Fields of which something was left out.
+fn n_left_out(report: &RunReport) -> u64 {
+    let failed = report.manifest.failed().count() as u64;
+    let rows = report.table.rows.iter();
+    let not_done: u64 =
+        rows.map(|row| row.n_fields - row.n_done.min(row.n_fields) + row.n_partial).sum();
+    not_done.saturating_sub(failed)
+}
+
+/// 0 when everything is done, 1 when parts failed, 5 when planes were missing.
 pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
     let failed = report.manifest.failed().next().is_some() || !report.manifest.failures.is_empty();
-    if failed { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    match failed {
+        true => ExitCode::from(1),
+        false if n_left_out(report) > 0 => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+        false => ExitCode::SUCCESS,
+    }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use polystore::{
-    Plate, WellPosition, WriteMode, atomic,
+    BackendSpec, Plate, VirtualPath, WellPosition, WriteMode, atomic,
     model::ImageStructure,
     render::{self, Picture, ViewOptions, ZView},
 };
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0)]
     t: u32,
     /// Longest side of a field in pixels, about
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(8..))]
     size: Option<u32>,
     /// Replace the file if it exists
     #[arg(long)]
@@ -64,6 +64,8 @@ fn z_view(text: &str) -> Result<ZView, String> {
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plate = args.plate.open(&args.location)?;
+    let spec = BackendSpec::new("disk", args.output.display().to_string());
+    plate.check_target(&spec, &VirtualPath::root())?;
     let picture = picture(global, args, &plate)?;
     let mode = if args.force { WriteMode::Overwrite } else { WriteMode::CreateNew };
     atomic::write_bytes(&args.output, &picture.to_png()?, mode)?;
@@ -78,7 +80,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
 
 fn picture(global: &Global, args: &Args, plate: &Plate) -> Result<Picture> {
     let Some(position) = args.well else {
-        let number = args.field.unwrap_or(1) - 1;
+        let number = args.field.map(|number| number - 1);
         let (_, first) = plate.structure().images().next().context("the plate has no images")?;
         let options = options(args, first, 128)?;
         let n_wells = plate.structure().wells.len() as u64;

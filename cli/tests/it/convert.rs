@@ -44,9 +44,15 @@ fn a_plate_is_the_same_in_every_layout() {
         assert_eq!(json["counts"]["absent_by_design"], 24, "{name}: {json}");
         from = to;
     }
-    for name in ["v5.zarr", "v4.zarr", "sharded.zarr"] {
-        assert_eq!(place.json(args!["validate", place.path(name)])["valid"], true, "{name}");
+    for (name, version, n_levels) in
+        [("v5.zarr", "0.5", 3), ("v4.zarr", "0.4", 3), ("sharded.zarr", "0.5", 1)]
+    {
+        let json = place.json(args!["validate", place.path(name)]);
+        assert_eq!((&json["valid"], &json["version"]), (&true.into(), &version.into()), "{name}");
+        assert_eq!(json["counts"]["arrays"], 8 * n_levels, "{name}");
     }
+    let array = std::fs::read_to_string(place.path("sharded.zarr/E/07/0/0/zarr.json")).unwrap();
+    assert!(array.contains("sharding_indexed"), "{array}");
 }
 
 #[test]
@@ -55,6 +61,16 @@ fn what_is_there_is_not_written_over() {
     place.run(args!["convert", plate(), "out.zarr", "--quiet"]);
     let errors = place.fail(4, args!["convert", plate(), "out.zarr"]);
     assert!(errors.contains("out.zarr: the target has 40 planes already"), "{errors}");
+    let errors = place.fail(4, args!["convert", plate(), "out.zarr", "--resume", "--ngff", "0.4"]);
+    assert!(errors.contains("holds a store of OME-Zarr 0.5"), "{errors}");
+    let errors = place.fail(4, args!["convert", plate(), "out.zarr", "--resume", "--to", "tiff"]);
+    assert!(errors.contains("holds an OME-Zarr store"), "{errors}");
+    std::fs::create_dir(place.path("other")).unwrap();
+    std::fs::write(place.path("other/precious.txt"), "keep").unwrap();
+    let errors = place.fail(4, args!["convert", plate(), "other"]);
+    assert!(errors.contains("is not empty"), "{errors}");
+    place.fail(6, args!["convert", plate(), "out.zarr.zip"]);
+    place.fail(2, args!["convert", plate(), "fields", "--to", "ome-tiff", "--ngff", "0.4"]);
     let text = place.run(args!["convert", plate(), "out.zarr", "--resume"]);
     assert!(text.contains("40 planes were there already"), "{text}");
 }

@@ -15,6 +15,12 @@ fn folders_stores_images_and_planes_are_copied() {
     assert!(place.run(args!["info", "new.zarr/copy"]).contains("c=4 z=3"));
     place.run(args!["cp", "a.zarr/E/07/E07_a001_s001_z000_c000.tif", "plane.png"]);
     place.fail(2, args!["cp", "a.zarr/E/07/0", "several.png"]);
+    let errors = place.fail(2, args!["cp", "a.zarr/E/07/0", "none.zarr"]);
+    assert!(errors.contains("name the image in it: none.zarr/0"), "{errors}");
+    assert!(!place.path("none.zarr").exists());
+    let names = place.run(args!["ls", plate(), "--planes"]);
+    place.run(args!["cp", names.lines().next().unwrap(), "vendor.tif"]);
+    assert!(place.run(args!["info", "vendor.tif"]).contains("512"));
     assert!(std::fs::read(place.path("plane.png")).unwrap().starts_with(b"\x89PNG"));
     place.run(args!["convert", "a.zarr", "fields", "--to", "ome-tiff"]);
     place.run(args!["cp", "fields", "fields-2"]);

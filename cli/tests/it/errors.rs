@@ -52,11 +52,15 @@ fn a_source_plate_is_never_written_into() {
     for arguments in [
         args!["run", pipeline(), copy, "-o", copy.join("results")].to_vec(),
         args!["convert", copy, copy.join("plate.zarr")].to_vec(),
+        args!["show", copy, "-o", copy.join("x.png")].to_vec(),
+        args!["plan", pipeline(), copy, "--save", copy.join("plan.json")].to_vec(),
         args!["convert", copy, copy.join("below/fields"), "--to", "ome-tiff"].to_vec(),
     ] {
         let errors = place.fail(7, arguments);
         assert!(errors.contains("is inside the plate"), "{errors}");
     }
+    let errors = place.fail(7, args!["cp", pipeline(), copy.join("nuclei.toml")]);
+    assert!(errors.contains("is a source plate"), "{errors}");
     assert_eq!(place.run(args!["ls", copy]), before);
 }
 

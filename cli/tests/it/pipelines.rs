@@ -94,8 +94,16 @@ fn missing_planes_are_refused_or_left_out() {
     }
     let errors = place.fail(5, args!["run", pipeline(), copy, "-o", "out"]);
     assert!(errors.contains("missing") && errors.contains("E08"), "{errors}");
-    let text = place.run(args!["run", pipeline(), copy, "-o", "out", "--missing", "skip"]);
-    assert!(text.contains("missing"), "{text}");
+    let output = place
+        .command()
+        .args(args!["run", pipeline(), copy, "-o", "out", "--missing", "skip"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("because planes are missing"), "{text}");
+    let rows = std::fs::read_to_string(place.path("out/results/plate.csv")).unwrap();
+    assert!(rows.lines().any(|row| row.contains("E08") && row.contains("false")), "{rows}");
 }
 
 #[test]
@@ -109,6 +117,7 @@ fn plans_are_told_without_reading_pixels() {
     let plan = std::fs::read(place.path("plan.json")).unwrap();
     assert!(serde_json::from_slice::<serde_json::Value>(&plan).unwrap().is_object());
     assert_eq!(place.json(args!["plan", pipeline(), plate()])["n_units"], 8);
+    assert!(text.contains("2 acquisitions together"), "{text}");
 }
 
 #[test]

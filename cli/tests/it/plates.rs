@@ -27,6 +27,16 @@ fn tree_and_ls_name_wells_and_planes() {
 }
 
 #[test]
+fn listings_end_where_links_lead_around() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("loop/below")).unwrap();
+    std::os::unix::fs::symlink(".", place.path("loop/self")).unwrap();
+    std::os::unix::fs::symlink("../../loop", place.path("loop/below/up")).unwrap();
+    std::fs::write(place.path("loop/below/a.txt"), "a").unwrap();
+    assert!(place.run(args!["ls", "-r", "loop"]).contains("below/a.txt"));
+}
+
+#[test]
 fn check_finds_what_is_missing_and_what_is_damaged() {
     let place = Place::new();
     let copy = place.path("copy");

@@ -243,8 +243,11 @@ impl<'a> Committer<'a> {
         let results = WellResults { plan: self.shared.plan, store: self.store, units };
         let written = results.write();
         let mut shared = self.lock();
+        let mut left_out = self.shared.plan.left_out.iter();
+        let n_left_out = left_out.find(|(well, _)| *well == position).map_or(0, |(_, n)| *n);
         match written {
-            Ok((row, has_changed)) => {
+            Ok((mut row, has_changed)) => {
+                row.n_fields += n_left_out;
                 shared.rows.push(row);
                 shared.has_changed |= has_changed;
                 drop(shared);
@@ -254,7 +257,7 @@ impl<'a> Committer<'a> {
                 let message = format!("the tables of well {position}: {}", error.chain());
                 tracing::warn!("{message}");
                 shared.manifest.failures.push(message);
-                shared.rows.push(PlateRow::new(position, n_units));
+                shared.rows.push(PlateRow::new(position, n_units + n_left_out));
                 shared.has_changed = true;
             }
         }

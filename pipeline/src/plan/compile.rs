@@ -1,6 +1,6 @@
 //! Compiles a pipeline over a plate.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use polystore::{
     ErrorKind, Plate, WellPosition,
@@ -57,6 +57,7 @@ pub fn compile(
         units: Vec::new(),
         missing: Vec::new(),
         n_missing: 0,
+        left_out: BTreeMap::new(),
         notes: Vec::new(),
     };
     let takes_fields = takes_fields(&pipeline);
@@ -70,11 +71,21 @@ pub fn compile(
         }
     }
     compiling.check_missing(plate)?;
-    let Compiling { programs, units, mut notes, .. } = compiling;
+    let Compiling { programs, units, mut notes, left_out, .. } = compiling;
     if units.is_empty() {
         return Err(Error::pipeline(&pipeline.input().origin, "there is nothing to do").with_hint(
             notes.pop().unwrap_or_else(|| "nothing of the plate is selected".to_owned()),
         ));
+    }
+    let acquisitions: BTreeSet<u32> = units.iter().map(|unit| unit.acquisition).collect();
+    if acquisitions.len() > 1 {
+        notes.insert(
+            0,
+            format!(
+                "rows of the plate table put the fields of {} acquisitions together, so that what is in several is counted in each; choose one with --acquisition, or `acquisition` in [input]",
+                acquisitions.len()
+            ),
+        );
     }
     let mut cost = Cost::default();
     for unit in &units {
@@ -88,6 +99,7 @@ pub fn compile(
         image_sets: Images::of(&pipeline).into_sets(),
         programs,
         units,
+        left_out: left_out.into_iter().collect(),
         notes,
         cost,
         hash: String::new(),
@@ -170,6 +182,8 @@ struct Compiling<'a> {
     units: Vec<Unit>,
     missing: Vec<String>,
     n_missing: u64,
+    /// Units that nothing is done of, because planes are missing.
+    left_out: BTreeMap<WellPosition, u64>,
     notes: Vec<String>,
 }
 
@@ -197,8 +211,11 @@ impl Compiling<'_> {
             program,
         };
         self.note_skipped(&unit);
-        if !self.programs[program as usize].writes.is_empty() {
+        let program = &self.programs[program as usize];
+        if !program.writes.is_empty() {
             self.units.push(unit);
+        } else if program.skipped.iter().any(|skipped| !skipped.missing.is_empty()) {
+            *self.left_out.entry(unit.well).or_default() += 1;
         }
         Ok(())
     }
@@ -262,7 +279,8 @@ impl Compiling<'_> {
         );
         Err(polystore::Error::new(ErrorKind::MissingPlane, message)
             .with_path(plate.path())
-            .with_hint("with the policy `skip`, what depends on them is left out and listed")
+            .with_backend(plate.backend().to_string())
+            .with_hint("with --missing skip (`missing = \"skip\"` in [input]), what depends on them is left out and listed")
             .into())
     }
 }

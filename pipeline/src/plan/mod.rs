@@ -51,6 +51,8 @@ pub struct ExecutionPlan {
     pub programs: Vec<Program>,
     /// Units in plate order.
     pub units: Vec<Unit>,
+    /// How many units of a well nothing is done of, because planes are missing.
+    pub left_out: Vec<(WellPosition, u64)>,
     /// Images that are stored, one set per step that stores some.
     pub image_sets: Vec<ImageSet>,
     /// What was left out and why, in words.

@@ -147,19 +147,8 @@ impl Page<'_> {
 
     fn all_remarks(&self) -> Vec<String> {
         let manifest = &self.report.manifest;
-        let acquisitions: std::collections::BTreeSet<u32> =
-            self.plan.units.iter().map(|unit| unit.acquisition).collect();
-        let pooled = (acquisitions.len() > 1).then(|| {
-            format!(
-                "rows of the plate table put the fields of {} acquisitions together; choose one with `acquisition` in [input]",
-                acquisitions.len()
-            )
-        });
         let failed = manifest.failed().map(|unit| format!("{} failed: {}", unit.name, unit.error));
-        let all = failed
-            .chain(pooled)
-            .chain(self.remarks.iter().cloned())
-            .chain(manifest.notes.iter().cloned());
+        let all = failed.chain(self.remarks.iter().cloned()).chain(manifest.notes.iter().cloned());
         let mut remarks: Vec<_> = all.collect();
         if remarks.len() > MAX_REMARKS {
             let more = remarks.len() - MAX_REMARKS;

@@ -83,6 +83,8 @@ pub struct ConvertReport {
     pub n_kept: u64,
     /// Bytes of pixels written in this run.
     pub n_bytes: u64,
+    /// Planes that were not tried any more, because the target has no room left.
+    pub n_not_tried: u64,
     /// Whether every plane was read back and compared.
     pub verified: bool,
     /// Planes that the source declares but does not have; missing in the target too.
@@ -94,7 +96,7 @@ pub struct ConvertReport {
 impl ConvertReport {
     /// Whether every present plane of the source is in the target.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty()
+        self.failed.is_empty() && self.n_not_tried == 0
     }
 }
 
@@ -146,7 +148,9 @@ pub fn convert(
         n_planes: (transfers.len() + kept.len()) as u64,
         n_kept: kept.len() as u64,
     });
-    let run = Run { target, verify: options.verify, cancel, events, report: Mutex::new(report) };
+    let report = Mutex::new(report);
+    let is_full = AtomicBool::new(false);
+    let run = Run { target, verify: options.verify, cancel, events, report, is_full };
     if options.verify {
         run.batches(source, &kept, &|transfer, plane| run.compare(transfer, &plane));
     }
@@ -156,6 +160,9 @@ pub fn convert(
     }
     let mut report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.n_kept = kept.len() as u64;
+    report.n_not_tried = (transfers.len() as u64)
+        .saturating_sub(report.n_written)
+        .saturating_sub(report.failed.len() as u64);
     if cancel.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
             .with_path(target_path)
@@ -202,6 +209,8 @@ struct Run<'a> {
     cancel: &'a AtomicBool,
     events: &'a (dyn Fn(ConvertEvent) + Sync),
     report: Mutex<ConvertReport>,
+    /// The target has no room left: every other plane would fail too.
+    is_full: AtomicBool,
 }
 
 impl Run<'_> {
@@ -213,9 +222,12 @@ impl Run<'_> {
         step: &(dyn Fn(&'t Transfer, Plane) -> Result<()> + Sync),
     ) {
         for batch in transfers.chunks(BATCH_PLANES) {
+            if self.is_stopped() {
+                return;
+            }
             let requests: Vec<_> = batch.iter().map(|transfer| transfer.from.clone()).collect();
             source.backend().read_planes(&requests, &|position, answer| {
-                if self.cancel.load(Ordering::Relaxed) {
+                if self.is_stopped() {
                     return ControlFlow::Break(());
                 }
                 let Some(transfer) = batch.get(position) else { return ControlFlow::Continue(()) };
@@ -237,7 +249,7 @@ impl Run<'_> {
                 Ok(())
             });
             let planes = planes.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if self.cancel.load(Ordering::Relaxed) {
+            if self.is_stopped() {
                 return ControlFlow::Break(());
             }
             self.write_image(&planes);
@@ -289,7 +301,15 @@ impl Run<'_> {
             .with_hint("delete it and convert again; the disk or its memory may be failing"))
     }
 
+    /// Whether the caller, or a target that takes nothing more, ended it.
+    fn is_stopped(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed) || self.is_full.load(Ordering::Relaxed)
+    }
+
     fn fail(&self, transfer: &Transfer, error: &Error) {
+        if error.is_storage_full() {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
         let failure = ConvertFailure { plane: transfer.from.to_string(), error: error.chain() };
         tracing::warn!(plane = %failure.plane, error = %failure.error, "plane was not converted");
         self.report.lock().unwrap_or_else(PoisonError::into_inner).failed.push(failure.clone());

@@ -105,11 +105,25 @@ impl DiskBackend {
             }
             // A link that leads nowhere, or a file deleted just now.
             let Ok(metadata) = fs::metadata(found.path()) else { continue };
+            if metadata.is_dir()
+                && found.file_type().is_ok_and(|kind| kind.is_symlink())
+                && self.leads_around(&found.path(), dir)
+            {
+                continue;
+            }
             let kind = if metadata.is_dir() { EntryKind::Directory } else { EntryKind::Blob };
             let size = metadata.is_file().then_some(metadata.len());
             names.insert(name, entry(path, kind, size));
         }
         Ok(())
+    }
+
+    /// Whether a link in `dir` leads to `dir` or a folder that the way to it went through:
+    /// what lists everything below a folder would never end.
+    fn leads_around(&self, link: &Path, dir: &VirtualPath) -> bool {
+        let Ok(target) = link.canonicalize() else { return false };
+        dir.ancestors()
+            .any(|above| self.root.join(&above).canonicalize().is_ok_and(|folder| folder == target))
     }
 
     /// Puts the declared images of `dir` in place of their files. Returns whether there are any.

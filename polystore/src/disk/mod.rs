@@ -31,6 +31,7 @@ use std::{
 use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
+pub(crate) use sources::refuse_in_source;
 pub use tiff::TiffCompression;
 
 use self::{

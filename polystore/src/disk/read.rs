@@ -36,6 +36,7 @@ impl DiskBackend {
         let (page, sample) = page_of(request, &located, &*header)?;
         if let Some(expected) = located.expected {
             check_declared(&expected, header.info(), &located.file)?;
+            check_shape(&expected, header.info(), &located.file)?;
             check_level(&expected, request)?;
         }
         let wanted =
@@ -133,6 +134,15 @@ fn check_declared(expected: &Expected, info: &ImageFileInfo, file: &Path) -> Res
         format!("{} pixels", expected.pixel_type),
         file,
     ))
+}
+
+/// A region of a file of another size would be of another place.
+fn check_shape(expected: &Expected, info: &ImageFileInfo, file: &Path) -> Result<()> {
+    let found = info.image.sizes.plane_shape();
+    if found == expected.shape {
+        return Ok(());
+    }
+    Err(differs(found.to_string(), expected.shape.to_string(), file))
 }
 
 fn check_level(expected: &Expected, request: &PlaneRequest) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -79,6 +80,10 @@ fn is_of_own_names(plate: &OpenPlate) -> bool {
 }
 
 fn is_source(path: &VirtualPath, plate: &str) -> Error {
+    is_source_at(path, plate)
+}
+
+fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
     Error::new(
         ErrorKind::PermissionDenied,
         format!("{plate} is a source plate, which is never written into"),
@@ -87,18 +92,44 @@ fn is_source(path: &VirtualPath, plate: &str) -> Error {
     .with_hint("write beside it, into a folder of its own")
 }
 
+/// Refuses a place of the local file system that lies in a folder that looks like a vendor's
+/// plate, by metadata or by names. What polystore wrote itself is no vendor's.
+///
+/// # Errors
+/// `PermissionDenied` naming the plate.
+pub(crate) fn refuse_in_source(place: &Path) -> Result<()> {
+    for above in place.ancestors().skip(1) {
+        if above.join(declared::PLATE_FILE).is_file() {
+            return Ok(());
+        }
+        let names: Vec<Box<str>> = file_names(above);
+        let name = above.file_name().unwrap_or_default().to_string_lossy();
+        let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
+        let found = microscope::detect(&seen).map(|reader| reader.name());
+        if found.is_some_and(|reader| !["polystore", "ome-tiff"].contains(&reader)) {
+            return Err(is_source_at(place.display(), &above.display().to_string()));
+        }
+    }
+    Ok(())
+}
+
 /// Most names of a folder that are looked at.
 const MAX_NAMES: usize = 10_000;
 
 fn has_vendor_metadata(folder: &VirtualPath, root: &Root) -> bool {
-    let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return false };
-    let files: Vec<Box<str>> = entries
+    let files = file_names(&root.join(folder));
+    let seen = PlateFolder::new(folder.name().unwrap_or(""), &files, &[], &NamesOnly);
+    microscope::microscopes().iter().any(|reader| reader.detect(&seen) == Detection::Metadata)
+}
+
+/// Names in a folder; none of one that cannot be read.
+fn file_names(folder: &Path) -> Vec<Box<str>> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries
         .take(MAX_NAMES)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .map(String::into_boxed_str)
-        .collect();
-    let seen = PlateFolder::new(folder.name().unwrap_or(""), &files, &[], &NamesOnly);
-    microscope::microscopes().iter().any(|reader| reader.detect(&seen) == Detection::Metadata)
+        .collect()
 }
 
 /// Detection looks at names; a reader that tries to open a file here finds none.

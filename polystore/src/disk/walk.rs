@@ -33,8 +33,8 @@ pub(crate) struct Listing {
 /// Lists `folder`, which is inside `root`.
 ///
 /// # Errors
-/// As the file system answers for the folder itself; folders below that cannot be read are
-/// notes.
+/// As the file system answers: planes in a folder that cannot be read would be taken for
+/// planes that were never acquired.
 pub(crate) fn walk(root: &Root, folder: &Path) -> Result<Listing> {
     let mut listing = Listing::default();
     let mut pending = vec![(folder.to_owned(), String::new(), 0)];
@@ -49,10 +49,11 @@ pub(crate) fn walk(root: &Root, folder: &Path) -> Result<Listing> {
                     listing.note(format!("{prefix}: folders this deep are not looked into"));
                 }
             }
-            Err(error) if depth == 0 || error.kind() == ErrorKind::LimitExceeded => {
-                return Err(error);
+            // Deleted while the folder above was read.
+            Err(error) if depth > 0 && error.kind() == ErrorKind::NotFound => {
+                listing.note(format!("{prefix}: {}", error.chain()));
             }
-            Err(error) => listing.note(format!("{prefix}: {}", error.chain())),
+            Err(error) => return Err(error),
         }
     }
     if listing.n_unnoted > 0 {

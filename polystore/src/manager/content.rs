@@ -13,7 +13,7 @@ impl FileManager {
     /// Reads the plane that `location` names (a file, or a plane's name in a plate).
     ///
     /// # Errors
-    /// As [`VirtualBackend::read_planes`].
+    /// As [`VirtualBackend::read_planes`](crate::VirtualBackend::read_planes).
     pub fn read_plane(&self, location: &str) -> Result<Plane> {
         self.read_plane_at(location, 0)
     }
@@ -21,7 +21,7 @@ impl FileManager {
     /// Reads a plane at full size (`level` 0) or a smaller level.
     ///
     /// # Errors
-    /// As [`VirtualBackend::read_planes`].
+    /// As [`VirtualBackend::read_planes`](crate::VirtualBackend::read_planes).
     pub fn read_plane_at(&self, location: &str, level: u32) -> Result<Plane> {
         let Target { backend, path } = self.resolve(location)?;
         backend.read_plane(&PlaneRequest::new(path, PlaneIndex::default()).with_level(level))
@@ -61,7 +61,7 @@ impl FileManager {
     /// Reads a region of a plane, at full size or a smaller level.
     ///
     /// # Errors
-    /// As [`VirtualBackend::read_planes`].
+    /// As [`VirtualBackend::read_planes`](crate::VirtualBackend::read_planes).
     pub fn read_region(&self, location: &str, region: Region, level: u32) -> Result<Plane> {
         let Target { backend, path } = self.resolve(location)?;
         let request = PlaneRequest::new(path, PlaneIndex::default());
@@ -71,7 +71,7 @@ impl FileManager {
     /// Writes a plane into a file of its own, or as the plane that the name says.
     ///
     /// # Errors
-    /// As [`VirtualBackend::write_planes`].
+    /// As [`VirtualBackend::write_planes`](crate::VirtualBackend::write_planes).
     pub fn write_plane(&self, location: &str, plane: Plane) -> Result<()> {
         let Target { backend, path } = self.resolve_for_writing(location)?;
         backend.write_plane(PlaneRequest::new(path, PlaneIndex::default()), plane)
@@ -80,7 +80,7 @@ impl FileManager {
     /// Reads UTF-8 text.
     ///
     /// # Errors
-    /// `InvalidData` when it is not UTF-8; as [`VirtualBackend::read_blob`].
+    /// `InvalidData` when it is not UTF-8; as [`VirtualBackend::read_blob`](crate::VirtualBackend::read_blob).
     pub fn read_text(&self, location: &str) -> Result<String> {
         let Target { backend, path } = self.resolve(location)?;
         backend.read_text(&path)
@@ -89,7 +89,7 @@ impl FileManager {
     /// Writes text in one step, replacing what was there.
     ///
     /// # Errors
-    /// As [`VirtualBackend::write_blob`].
+    /// As [`VirtualBackend::write_blob`](crate::VirtualBackend::write_blob).
     pub fn write_text(&self, location: &str, text: impl Into<String>) -> Result<()> {
         self.write_bytes(location, Bytes::from(text.into()), WriteMode::Overwrite)
     }
@@ -97,7 +97,7 @@ impl FileManager {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// As [`VirtualBackend::read_blob`].
+    /// As [`VirtualBackend::read_blob`](crate::VirtualBackend::read_blob).
     pub fn read_bytes(&self, location: &str) -> Result<Bytes> {
         let Target { backend, path } = self.resolve(location)?;
         backend.read_blob(&path, None)
@@ -131,7 +131,7 @@ impl FileManager {
     /// Writes a file in one step.
     ///
     /// # Errors
-    /// As [`VirtualBackend::write_blob`].
+    /// As [`VirtualBackend::write_blob`](crate::VirtualBackend::write_blob).
     pub fn write_bytes(&self, location: &str, data: Bytes, mode: WriteMode) -> Result<()> {
         let Target { backend, path } = self.resolve_for_writing(location)?;
         backend.write_blob(&path, data, mode)
@@ -177,7 +177,7 @@ impl FileManager {
     /// Makes a folder and those above it; fine when it is there.
     ///
     /// # Errors
-    /// As [`VirtualBackend::create_directory`].
+    /// As [`VirtualBackend::create_directory`](crate::VirtualBackend::create_directory).
     pub fn create_directory(&self, location: &str) -> Result<()> {
         let Target { backend, path } = self.resolve_for_writing(location)?;
         backend.create_directory(&path)
@@ -186,7 +186,7 @@ impl FileManager {
     /// Deletes a file, an image, or a folder (with everything below when `recursive`).
     ///
     /// # Errors
-    /// As [`VirtualBackend::delete`].
+    /// As [`VirtualBackend::delete`](crate::VirtualBackend::delete).
     pub fn delete(&self, location: &str, recursive: bool) -> Result<()> {
         let Target { backend, path } = self.resolve(location)?;
         backend.delete(&path, recursive)

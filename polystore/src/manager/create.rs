@@ -82,7 +82,7 @@ impl FileManager {
 }
 
 /// The zarr store that a location names and that is not there, and the path below it.
-fn new_store(location: &Location) -> Result<Option<(PathBuf, PathBuf)>> {
+pub(super) fn new_store(location: &Location) -> Result<Option<(PathBuf, PathBuf)>> {
     let path = match location.scheme.as_deref() {
         None | Some("zarr" | "file") => location::absolute(&location.rest)?,
         _ => return Ok(None),

@@ -46,8 +46,11 @@ impl FileManager {
     /// answer. A copy that fails half-way leaves whole files only.
     pub fn copy(&self, from: &str, to: &str) -> Result<TransferReport> {
         let from = self.resolve(from)?;
-        let entry = from.backend.stat(&from.path)?;
+        let entry = stat_plane(&from)?;
         let mut report = TransferReport::default();
+        if let Some(target) = self.local_target(to)? {
+            crate::disk::refuse_in_source(&target)?;
+        }
         // A whole folder or store stays what it is, down to the last file.
         if entry.kind == EntryKind::Directory
             && let Some(folder) = create::local_path(&from)
@@ -60,6 +63,7 @@ impl FileManager {
             tree::copy(&folder, &target, &mut report)?;
             return Ok(report);
         }
+        self.refuse_new_root(to)?;
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
         if to.backend.exists(&to.path)? {
@@ -96,6 +100,9 @@ impl FileManager {
             return Err(Error::invalid_input("only a folder can be mirrored").with_path(&from.path));
         }
         let mut report = TransferReport::default();
+        if let Some(target) = self.local_target(to)? {
+            crate::disk::refuse_in_source(&target)?;
+        }
         if mode == MirrorMode::Copy
             && let Some(folder) = create::local_path(&from)
             && let Some(target) = self.local_target(to)?
@@ -111,6 +118,18 @@ impl FileManager {
             MirrorMode::Link => copy_entry(&from, &entry, &to, &mut report, &link_one)?,
         }
         Ok(report)
+    }
+
+    /// An image needs a name in a store; the store itself is no image.
+    fn refuse_new_root(&self, to: &str) -> Result<()> {
+        match create::new_store(&to.parse()?)? {
+            Some((store, below)) if below.as_os_str().is_empty() => {
+                Err(Error::invalid_input("a store holds images by name")
+                    .with_path(store.display())
+                    .with_hint(format!("name the image in it: {}/0", to.trim_end_matches('/'))))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The path of a location that is a file or folder of the local file system, or a whole
@@ -136,6 +155,18 @@ impl FileManager {
         let (from, to) = (self.resolve(target)?, self.resolve(link)?);
         let entry = from.backend.stat(&from.path)?;
         link_one(&from, &entry, &to, &mut TransferReport::default())
+    }
+}
+
+/// What is at a place; a plane by its name counts as an image, though no listing has it.
+fn stat_plane(from: &Target) -> Result<Entry> {
+    let missing = match from.backend.stat(&from.path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => error,
+        answer => return answer,
+    };
+    match from.backend.describe(&from.path) {
+        Ok(_) => Ok(Entry { path: from.path.clone(), kind: EntryKind::Image, size_bytes: None }),
+        Err(_) => Err(missing),
     }
 }
 

@@ -101,16 +101,20 @@ pub fn well(plate: &Plate, well: &WellStructure, options: &ViewOptions) -> Resul
 /// `Cancelled`; as [`field()`].
 pub fn overview(
     plate: &Plate,
-    field_number: u32,
+    field_number: Option<u32>,
     options: &ViewOptions,
     cancel: &AtomicBool,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Picture> {
+    let field = |well: &'_ WellStructure| match field_number {
+        Some(number) => well.fields.iter().position(|image| image.field == number),
+        None => (!well.fields.is_empty()).then_some(0),
+    };
     let (wells, fields): (Vec<WellPosition>, Vec<_>) = plate
         .structure()
         .wells
         .iter()
-        .filter_map(|well| Some((well.position, well.field(0, field_number)?)))
+        .filter_map(|well| Some((well.position, &well.fields[field(well)?])))
         .unzip();
     let places: Vec<_> = wells.iter().map(|well| (well.row, well.column)).collect();
     let shown = read(plate, &fields, options, cancel, progress)?;
@@ -339,7 +343,8 @@ mod tests {
 
     #[test]
     fn a_plate_has_all_its_wells_and_missing_fields_are_hatched() {
-        let picture = overview(&plate(), 0, &options(4), &AtomicBool::new(false), &|_| {}).unwrap();
+        let picture =
+            overview(&plate(), Some(0), &options(4), &AtomicBool::new(false), &|_| {}).unwrap();
         assert_eq!((picture.height(), picture.width()), (2 * 6 + 2, 3 * 6 + 2));
         let at = |y: usize, x: usize| {
             let start = (y * picture.width() as usize + x) * 3;

@@ -157,6 +157,21 @@ impl ZarrOptions {
 
     /// Reads the options of a `zarr:` spec.
     pub(super) fn of_spec(spec: &BackendSpec) -> Result<Self> {
+        const KNOWN: [&str; 9] = [
+            "ngff",
+            "codec",
+            "shard",
+            "absent_chunks",
+            "durability",
+            "levels",
+            "io_concurrency",
+            "chunk",
+            "cache",
+        ];
+        if let Some(other) = spec.options.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+            return Err(Error::invalid_input(format!("`zarr:` has no option `{other}`"))
+                .with_hint(crate::suggest::hint(other, &KNOWN)));
+        }
         let mut options = Self::default();
         macro_rules! take {
             ($($key:literal => $field:ident),*) => {
