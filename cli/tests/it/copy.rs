@@ -53,7 +53,10 @@ fn nothing_is_copied_over_something_or_into_itself() {
     place.run(args!["cp", plate(), "copy"]);
     let errors = place.fail(4, args!["cp", plate(), "copy"]);
     assert!(errors.contains("copy: something is here already"), "{errors}");
-    place.fail(2, args!["cp", "copy", "copy/below"]);
-    place.fail(2, args!["cp", "--mirror", "copy", "copy"]);
+    place.fail(7, args!["cp", "copy", "copy/below"]);
+    std::fs::create_dir(place.path("notes")).unwrap();
+    std::fs::write(place.path("notes/a.txt"), "a").unwrap();
+    place.fail(2, args!["cp", "notes", "notes/below"]);
+    place.fail(2, args!["cp", "--mirror", "notes", "notes"]);
     place.fail(3, args!["cp", "nothing", "else"]);
 }
