@@ -150,7 +150,10 @@ fn missing_planes_are_refused_or_left_out_with_what_depends_on_them() {
     assert_eq!(error.kind(), ErrorKind::MissingPlane);
     let text = error.to_string();
     assert!(text.contains("4 planes that the pipeline needs are missing"), "{text}");
-    assert!(text.contains("/A02/A02_s001 (t=0 c=0 z=1)") && text.contains("`skip`"), "{text}");
+    assert!(
+        text.contains("/A02/A02_s001 (t=0 c=0 z=1)") && text.contains("--missing skip"),
+        "{text}"
+    );
 
     let options = CompileOptions::default().with_missing(MissingPolicy::Skip);
     let plan = compile(&pipeline(PIPELINE), &plate, &options).unwrap();

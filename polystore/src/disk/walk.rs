@@ -53,6 +53,16 @@ pub(crate) fn walk(root: &Root, folder: &Path) -> Result<Listing> {
             Err(error) if depth > 0 && error.kind() == ErrorKind::NotFound => {
                 listing.note(format!("{prefix}: {}", error.chain()));
             }
+            Err(error) if depth > 0 && error.kind() == ErrorKind::PermissionDenied => {
+                let name = prefix.trim_end_matches('/');
+                return Err(Error::new(
+                    ErrorKind::PermissionDenied,
+                    format!("the folder `{name}` in it may not be listed, and its planes would be taken for absent"),
+                )
+                .with_path(folder.display())
+                .with_hint("make it readable, or move it out of the plate")
+                .with_source(error));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -270,8 +270,8 @@ fn unreadable(kind: Kind) {
     assert!(said[0].contains(&*folder.path().to_string_lossy()), "{said:?}");
 }
 
-/// A vendor's plate with a folder that may not be listed: the rest is read, and the remark
-/// says what was passed over.
+/// A vendor's plate with a folder that may not be listed is refused, and the error names the
+/// folder: without it, its planes would pass for planes that were never acquired.
 fn unreadable_folder() {
     let folder = tempfile::tempdir().unwrap();
     chmod(folder.path(), 0o755);
@@ -284,9 +284,11 @@ fn unreadable_folder() {
             fs::write(folder.path().join(part).join(name), content).unwrap();
         }
     }
-    chmod(&folder.path().join("TimePoint_2"), 0);
     let Some(said) = as_nobody("read disk_planes", folder.path()) else { return };
-    assert_eq!(said.iter().filter(|line| line.ends_with(" ok")).count(), 2, "{said:?}");
-    let noted = |line: &String| line.starts_with("note ") && line.contains("TimePoint_2");
-    assert!(said.iter().any(noted), "{said:?}");
+    assert_eq!(said.iter().filter(|line| line.ends_with(" ok")).count(), 4, "{said:?}");
+    chmod(&folder.path().join("TimePoint_2"), 0);
+    let said = as_nobody("read disk_planes", folder.path()).unwrap();
+    let refused = |line: &String| line.contains("PermissionDenied") && line.contains("TimePoint_2");
+    assert!(said.iter().any(refused), "{said:?}");
+    assert!(!said.iter().any(|line| line.ends_with(" ok")), "{said:?}");
 }
