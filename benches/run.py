@@ -85,12 +85,14 @@ def contest(title: str, contestants: dict[str, list], rounds: int, target: str =
             contestant.round()
     for contestant in running:
         contestant.close()
-    base = running[0].seconds
+    base = running[0]
     lines = ["", f"**{title}**" + (f" (target: {target})" if target else ""), "", f"| who | median s | {unit} | polystore is |", "| --- | --- | --- | --- |"]
     for contestant in running:
         amount = contestant.rounds[-1]["amount"]
         rate = amount / contestant.seconds / (1e6 if unit == "MB/s" else 1)
-        ratio = "" if contestant is running[0] else f"{contestant.seconds / base:.2f} x"
+        # Of bytes by the rate, for slow peers are given less to do; of names by the time.
+        per = [entry.seconds / (entry.rounds[-1]["amount"] if unit == "MB/s" else 1) for entry in (contestant, base)]
+        ratio = "" if contestant is base else f"{per[0] / per[1]:.2f} x"
         lines.append(f"| {contestant.name} | {contestant.seconds:.4f} | {rate:.0f} | {ratio} |")
     print("\n".join(lines), flush=True)
     return lines
