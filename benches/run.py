@@ -200,7 +200,7 @@ def group_memory(_wells: int, _rounds: int) -> list[str]:
     lines += ["| wells | seconds | seconds per well | peak MB |", "| --- | --- | --- | --- |"]
     for wells in (12, 96, 384):
         path = plate("tiff", f"tiff-zstd-{wells}", "--wells", wells, "--codec", "zstd")
-        contestant = Contestant("polystore", ours("pipeline", path))
+        contestant = Contestant("polystore", ours("pipeline", path, "--out", PLATES / "results"))
         contestant.round()
         entry = contestant.rounds[0]
         contestant.close()

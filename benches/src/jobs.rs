@@ -140,7 +140,7 @@ pub(crate) fn convert(path: &Path, out: PathBuf, codec: &str, levels: u32) -> Re
 /// The standard pipeline of the benches, as it stands in the repository.
 const PIPELINE: &str = include_str!("../../pipelines/bench.toml");
 
-pub(crate) fn pipeline(path: &Path) -> Result<Round> {
+pub(crate) fn pipeline(path: &Path, out: Option<PathBuf>) -> Result<Round> {
     use polystore_pipeline::{
         CompileOptions, Executor, ExecutorOptions, Pipeline, ResultStore, compile,
     };
@@ -150,7 +150,15 @@ pub(crate) fn pipeline(path: &Path) -> Result<Round> {
     let n_bytes = plan.cost.read_bytes;
     Ok(Box::new(move || {
         // A store of its own for every round: nothing is kept from the one before.
-        let store = ResultStore::in_backend(Arc::new(MemoryBackend::new()), VirtualPath::root());
+        let store = match &out {
+            Some(out) => {
+                if out.exists() {
+                    std::fs::remove_dir_all(out)?;
+                }
+                ResultStore::on_disk(out)?
+            }
+            None => ResultStore::in_backend(Arc::new(MemoryBackend::new()), VirtualPath::root()),
+        };
         let executor = Executor::new(ExecutorOptions::default());
         let report = executor.run(&plan, &plate, &store, &AtomicBool::new(false), &|_| {})?;
         if !report.manifest.is_complete() {

@@ -57,10 +57,13 @@ enum Job {
         #[arg(long, default_value_t = 1)]
         levels: u32,
     },
-    /// Run the standard pipeline over a plate; results stay in memory
+    /// Run the standard pipeline over a plate
     Pipeline {
         /// The plate
         plate: PathBuf,
+        /// Where results go, replaced in every round; they stay in memory when not given
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Read every file of a folder into reused, aligned memory with two threads
     CeilingRead {
@@ -104,7 +107,7 @@ fn prepare(job: Job) -> Result<Round> {
         Job::Read { plate, map, .. } => jobs::read_all(&plate, map),
         Job::Open { plate, no_cache } => jobs::open(plate, no_cache),
         Job::Convert { plate, out, codec, levels } => jobs::convert(&plate, out, &codec, levels),
-        Job::Pipeline { plate } => jobs::pipeline(&plate),
+        Job::Pipeline { plate, out } => jobs::pipeline(&plate, out),
         Job::CeilingRead { folder } => ceiling::read(&folder),
         Job::CeilingDecode { folder, codec } => ceiling::decode(&folder, &codec),
         Job::CeilingList { folder } => Ok(ceiling::list(folder)),
