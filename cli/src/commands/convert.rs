@@ -7,8 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::ProgressBar;
 use polystore::{
     BackendSpec, Error, ErrorKind, VirtualPath,
-    convert::{ConvertEvent, ConvertOptions, ConvertReport, TargetLayout, convert},
-    create_spec,
+    convert::{ConvertEvent, ConvertOptions, ConvertReport, TargetLayout, convert, create_target},
 };
 
 use super::plate::PlateArgs;
@@ -68,8 +67,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let to = args.to.unwrap_or(if is_zarr { To::Zarr } else { To::OmeTiff });
     let spec = target_spec(args, to)?;
     plate.check_target(&spec, &VirtualPath::root())?;
-    check_folder(args, to)?;
-    let target = create_spec(&spec)?;
+    let target = create_target(&spec)?;
     let layout = match to {
         To::Zarr => TargetLayout::Zarr,
         To::OmeTiff => TargetLayout::OmeTiff,
@@ -96,57 +94,6 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// What a store and a folder of files have at their roots.
-const OF_ZARR: [&str; 3] = ["zarr.json", ".zgroup", ".zattrs"];
-const OF_FILES: &str = "polystore-plate.json";
-
-/// Refuses a folder that holds something else: a conversion is mixed with nothing.
-fn check_folder(args: &Args, to: To) -> Result<()> {
-    let out = &args.out;
-    let refuse = |what: &'static str| {
-        Err(Error::new(ErrorKind::AlreadyExists, what)
-            .with_path(out.display())
-            .with_hint("choose another place")
-            .into())
-    };
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    if [".zip", ".ozx"].iter().any(|end| name.ends_with(end)) {
-        return Err(Error::new(ErrorKind::Unsupported, "zip files are read, not written")
-            .with_path(out.display())
-            .with_hint("write NAME.zarr and zip it")
-            .into());
-    }
-    let Ok(entries) = std::fs::read_dir(out) else { return Ok(()) };
-    // What a writer that was killed left behind begins with a dot.
-    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-    let is_empty = names.all(|name| name.to_string_lossy().starts_with('.'));
-    let is_zarr = OF_ZARR.iter().any(|file| out.join(file).is_file());
-    let is_files = out.join(OF_FILES).is_file();
-    match (to, is_zarr, is_files) {
-        (To::Zarr, true, false) => same_version(args),
-        (To::OmeTiff | To::Tiff, false, true) => Ok(()),
-        (_, true, _) => refuse("holds an OME-Zarr store"),
-        (_, _, true) => refuse("holds a plate of TIFF files"),
-        _ if is_empty => Ok(()),
-        _ => refuse("is not empty, and holds no plate of polystore's"),
-    }
-}
-
-/// A store that is gone on with keeps its version.
-fn same_version(args: &Args) -> Result<()> {
-    let there = if args.out.join("zarr.json").is_file() { "0.5" } else { "0.4" };
-    match args.ngff.as_deref() {
-        Some(wanted) if wanted != there => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("holds a store of OME-Zarr {there}, not {wanted}"),
-        )
-        .with_path(args.out.display())
-        .with_hint("choose another place, or leave --ngff out")
-        .into()),
-        _ => Ok(()),
-    }
-}
-
 fn target_spec(args: &Args, to: To) -> Result<BackendSpec> {
     let out = args.out.display().to_string();
     if to != To::Zarr && (args.ngff.is_some() || args.shard) {
@@ -158,9 +105,7 @@ fn target_spec(args: &Args, to: To) -> Result<BackendSpec> {
         To::Zarr => BackendSpec::new("zarr", out),
         To::OmeTiff | To::Tiff => BackendSpec::new("disk", out),
     };
-    let is_old =
-        to == To::Zarr && [".zgroup", ".zattrs"].iter().any(|file| args.out.join(file).is_file());
-    if let Some(version) = args.ngff.as_deref().or(is_old.then_some("0.4")) {
+    if let Some(version) = &args.ngff {
         spec = spec.with_option("ngff", version);
     }
     let codec = if to == To::Zarr { "codec" } else { "compression" };

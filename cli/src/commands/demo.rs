@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use polystore::{FileManager, Plate};
 use polystore_pipeline::Pipeline;
@@ -13,7 +13,7 @@ use polystore_pipeline::Pipeline;
 use super::{
     info,
     pipeline::{RunArgs, SelectionArgs},
-    run::{exit_code, print},
+    run::{exit_code, print, print_places},
 };
 use crate::{args::Global, output};
 
@@ -22,6 +22,16 @@ const PIPELINE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../pipelines/nuclei.toml"));
 /// The plate that is in the repository.
 const PLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/imagexpress-mix/plate");
+
+/// What is in the folder of results, and what each is for.
+const PLACES: [(&str, &str); 6] = [
+    ("report.html", "everything on one page: open it in a browser"),
+    ("results/plate.csv", "a row per well"),
+    ("results/nuclei", "a row per nucleus: a CSV and a JSON file per well"),
+    ("images/project.zarr", "projections and label images, OME-Zarr"),
+    ("plots", "heatmaps of the plate, SVG and PNG"),
+    ("run.json", "what was done, from what, by what"),
+];
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -62,8 +72,16 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         output::json(&report.manifest)?;
         return Ok(exit_code(&report));
     }
-    print(&report, &args.output)?;
-    list_results(&args.output)?;
+    print(&report)?;
+    output::line("\nLeft behind:")?;
+    print_places(&args.output, &PLACES)?;
+    if let Some(row) = report.table.rows.first() {
+        output::line(format_args!(
+            "\nTo look at the images: polystore show {} --well {} -o well.png",
+            args.output.join("images/project.zarr").display(),
+            row.well
+        ))?;
+    }
     Ok(exit_code(&report))
 }
 
@@ -91,29 +109,4 @@ fn heading(global: &Global, text: &str) -> Result<()> {
         return Ok(());
     }
     output::line(format_args!("\n== {text}\n"))
-}
-
-/// What is in the folder of results, and what each is for.
-fn list_results(out: &Path) -> Result<()> {
-    let known = [
-        ("report.html", "everything on one page: open it in a browser"),
-        ("results/plate.csv", "a row per well"),
-        ("results/nuclei", "a row per nucleus: a CSV and a JSON file per well"),
-        ("images/project.zarr", "projections and label images, OME-Zarr"),
-        ("plots", "heatmaps of the plate, SVG and PNG"),
-        ("run.json", "what was done, from what, by what"),
-    ];
-    output::line("\nLeft behind:")?;
-    for (name, what) in known {
-        let path = out.join(name);
-        if !path.exists() {
-            bail!("{} was not written; this is a bug", path.display());
-        }
-        output::line(format_args!("  {:<40} {what}", path.display()))?;
-    }
-    let images = out.join("images/project.zarr");
-    output::line(format_args!(
-        "\nTo look at the images: polystore show {} --well E08 -o e08.png",
-        images.display()
-    ))
 }

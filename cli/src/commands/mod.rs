@@ -28,7 +28,7 @@ use crate::args::{Args, Global};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a real pipeline over a real plate that comes with the program
+    /// Run a real pipeline over the real plate of the repository
     Demo(demo::Args),
     /// List what is in a folder, a store or a plate
     Ls(ls::Args),

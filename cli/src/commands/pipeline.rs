@@ -1,16 +1,17 @@
 //! Options of the commands that run a pipeline or plan it, and what they print.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::Path};
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::ProgressBar;
-use polystore::{BackendSpec, Plate, VirtualPath};
+use polystore::Plate;
 use polystore_pipeline::{
     CompileOptions, Event, ExecutionPlan, Executor, ExecutorOptions, MissingPolicy, Numbers,
     Pipeline, ResultStore, RunReport, WellSet, compile,
 };
 
+use super::plate::check_outside;
 use crate::{args::Global, output, progress};
 
 /// What of the plate to work on, over what the pipeline says.
@@ -79,7 +80,7 @@ impl RunArgs {
         global: &Global,
         plan: &ExecutionPlan,
         plate: &Plate,
-        out: &PathBuf,
+        out: &Path,
     ) -> Result<RunReport> {
         let mut options = ExecutorOptions::default().with_replace(self.replace);
         if let Some(threads) = self.threads {
@@ -88,8 +89,7 @@ impl RunArgs {
         if let Some(megabytes) = self.memory {
             options = options.with_memory_bytes(megabytes.saturating_mul(1_000_000));
         }
-        let spec = BackendSpec::new("disk", out.display().to_string());
-        plate.check_target(&spec, &VirtualPath::root())?;
+        check_outside(plate, out)?;
         let store = ResultStore::on_disk(out)?;
         let bar = progress::bar(global, plan.pipeline.name(), "fields", 0);
         let cancel = progress::cancel_on_interrupt();

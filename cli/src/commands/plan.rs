@@ -4,10 +4,13 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use polystore::{BackendSpec, VirtualPath, WriteMode, atomic};
+use polystore::{WriteMode, atomic};
 use polystore_pipeline::Pipeline;
 
-use super::{pipeline::SelectionArgs, plate::PlateArgs};
+use super::{
+    pipeline::SelectionArgs,
+    plate::{PlateArgs, check_outside},
+};
 use crate::{args::Global, output};
 
 #[derive(Debug, ClapArgs)]
@@ -36,8 +39,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plate = args.open.open(&args.plate)?;
     let plan = args.selection.compile(pipeline, &plate)?;
     if let Some(file) = &args.save {
-        let spec = BackendSpec::new("disk", file.display().to_string());
-        plate.check_target(&spec, &VirtualPath::root())?;
+        check_outside(&plate, file)?;
         atomic::write_bytes(file, plan.to_json()?.as_bytes(), WriteMode::Overwrite)?;
     }
     let summary = plan.summary();

@@ -1,9 +1,9 @@
 //! Options that name a plate and say how to open it; shared by the commands that open one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use polystore::{FileManager, OpenOptions, Plate, Result};
+use polystore::{BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath};
 
 /// How to open a plate.
 #[derive(Clone, Debug, Default, ClapArgs)]
@@ -28,6 +28,12 @@ pub(crate) struct PlateArgs {
     /// Look at the plate's files again instead of using the cached structure
     #[arg(long)]
     pub(crate) no_cache: bool,
+}
+
+/// Refuses a file or folder for results that lies in the plate.
+pub(crate) fn check_outside(plate: &Plate, place: &Path) -> Result<()> {
+    let spec = BackendSpec::new("disk", place.display().to_string());
+    plate.check_target(&spec, &VirtualPath::root())
 }
 
 impl PlateArgs {

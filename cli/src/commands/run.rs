@@ -1,6 +1,9 @@
 //! `polystore run`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
@@ -46,13 +49,29 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     if global.json {
         output::json(&report.manifest)?;
     } else {
-        print(&report, &args.output)?;
+        print(&report)?;
+        print_places(&args.output, &PLACES)?;
     }
     Ok(exit_code(&report))
 }
 
-/// The table, what was done and where it is.
-pub(crate) fn print(report: &RunReport, out: &std::path::Path) -> Result<()> {
+/// What a run leaves, and what it is.
+const PLACES: [(&str, &str); 3] =
+    [("report.html", "report"), ("results", "tables"), ("run.json", "what was done")];
+
+/// Which of `places` in the folder of results are there.
+pub(crate) fn print_places(out: &Path, places: &[(&str, &str)]) -> Result<()> {
+    for (name, what) in places {
+        let path = out.join(name);
+        if path.exists() {
+            output::line(format_args!("  {:<40} {what}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The table and what was done.
+pub(crate) fn print(report: &RunReport) -> Result<()> {
     print_table(report)?;
     let manifest = &report.manifest;
     let n_units = manifest.units.len() as u64;
@@ -78,12 +97,6 @@ pub(crate) fn print(report: &RunReport, out: &std::path::Path) -> Result<()> {
             "{} NOT or NOT WHOLLY DONE, because planes are missing",
             output::count(n_left_out, "field")
         ))?;
-    }
-    for (name, path) in [("report", "report.html"), ("tables", "results"), ("record", "run.json")] {
-        let path = out.join(path);
-        if path.exists() {
-            output::line(format_args!("{name}: {}", path.display()))?;
-        }
     }
     Ok(())
 }

@@ -5,13 +5,13 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use polystore::{
-    BackendSpec, Plate, VirtualPath, WellPosition, WriteMode, atomic,
+    Plate, WellPosition, WriteMode, atomic,
     model::ImageStructure,
     render::{self, Picture, ViewOptions, ZView},
 };
 use serde_json::json;
 
-use super::plate::PlateArgs;
+use super::plate::{PlateArgs, check_outside};
 use crate::{args::Global, output, progress};
 
 #[derive(Debug, ClapArgs)]
@@ -64,8 +64,7 @@ fn z_view(text: &str) -> Result<ZView, String> {
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plate = args.plate.open(&args.location)?;
-    let spec = BackendSpec::new("disk", args.output.display().to_string());
-    plate.check_target(&spec, &VirtualPath::root())?;
+    check_outside(&plate, &args.output)?;
     let picture = picture(global, args, &plate)?;
     let mode = if args.force { WriteMode::Overwrite } else { WriteMode::CreateNew };
     atomic::write_bytes(&args.output, &picture.to_png()?, mode)?;

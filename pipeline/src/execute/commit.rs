@@ -264,7 +264,13 @@ impl<'a> Committer<'a> {
     }
 
     pub(super) fn into_committed(self) -> Committed {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A well of which nothing could be done is a row too, one without numbers.
+        for &(well, n_fields) in &self.shared.plan.left_out {
+            if !state.rows.iter().any(|row| row.well == well) {
+                state.rows.push(PlateRow::new(well, n_fields));
+            }
+        }
         Committed { manifest: state.manifest, rows: state.rows, has_changed: state.has_changed }
     }
 }

@@ -149,8 +149,9 @@ impl Executor {
     ///
     /// # Errors
     /// `Pipeline` when the plan is not of this plate, or needs functions that are not here;
-    /// `Store` of kind `AlreadyExists` when the store has results of another pipeline; as the
-    /// backends answer to declarations; `Cancelled`.
+    /// `Store` of kind `AlreadyExists` when the store has results of another pipeline, and of
+    /// kind `PermissionDenied` when it lies inside the plate; as the backends answer to
+    /// declarations; `Cancelled`.
     pub fn run(
         &self,
         plan: &ExecutionPlan,
@@ -161,6 +162,7 @@ impl Executor {
     ) -> Result<RunReport> {
         let start = Instant::now();
         check_plate(plan, plate)?;
+        plate.check_target(&store.files().spec(), store.root())?;
         let functions = Functions::of(plan)?;
         let earlier = self.prepare(plan, store)?;
         let images = StoredImages::declare(plan, plate.structure(), store)?;

@@ -6,6 +6,7 @@
 //! Missing planes of the source stay missing in the target.
 
 mod layout;
+mod target;
 
 use std::{
     ops::ControlFlow,
@@ -17,6 +18,7 @@ use std::{
 
 pub use layout::{TargetLayout, retarget};
 use serde::Serialize;
+pub use target::create_target;
 
 use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
@@ -158,11 +160,13 @@ pub fn convert(
         TargetLayout::OmeTiff => run.images(source, &transfers),
         _ => run.batches(source, &transfers, &|transfer, plane| run.write(transfer, &plane)),
     }
+    let is_full = run.is_full.into_inner();
     let mut report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.n_kept = kept.len() as u64;
-    report.n_not_tried = (transfers.len() as u64)
-        .saturating_sub(report.n_written)
-        .saturating_sub(report.failed.len() as u64);
+    if is_full {
+        let n_tried = report.n_written + report.failed.len() as u64;
+        report.n_not_tried = (transfers.len() as u64).saturating_sub(n_tried);
+    }
     if cancel.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
             .with_path(target_path)

@@ -36,7 +36,6 @@ impl DiskBackend {
         let (page, sample) = page_of(request, &located, &*header)?;
         if let Some(expected) = located.expected {
             check_declared(&expected, header.info(), &located.file)?;
-            check_shape(&expected, header.info(), &located.file)?;
             check_level(&expected, request)?;
         }
         let wanted =
@@ -125,24 +124,18 @@ fn page_of(request: &PlaneRequest, located: &Located, header: &dyn Header) -> Re
 }
 
 /// A file of another pixel type than its plate declares must not pass for the plate's.
+/// Type and size must be those declared: a region of a file of another size would be of
+/// another place.
 fn check_declared(expected: &Expected, info: &ImageFileInfo, file: &Path) -> Result<()> {
-    if info.image.pixel_type == expected.pixel_type {
-        return Ok(());
+    let (found, shape) = (info.image.pixel_type, info.image.sizes.plane_shape());
+    if found != expected.pixel_type {
+        let declared = format!("{} pixels", expected.pixel_type);
+        return Err(differs(format!("{found} pixels"), declared, file));
     }
-    Err(differs(
-        format!("{} pixels", info.image.pixel_type),
-        format!("{} pixels", expected.pixel_type),
-        file,
-    ))
-}
-
-/// A region of a file of another size would be of another place.
-fn check_shape(expected: &Expected, info: &ImageFileInfo, file: &Path) -> Result<()> {
-    let found = info.image.sizes.plane_shape();
-    if found == expected.shape {
-        return Ok(());
+    if shape != expected.shape {
+        return Err(differs(shape.to_string(), expected.shape.to_string(), file));
     }
-    Err(differs(found.to_string(), expected.shape.to_string(), file))
+    Ok(())
 }
 
 fn check_level(expected: &Expected, request: &PlaneRequest) -> Result<()> {

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath,
-    microscope::{self, Detection, FolderFiles, ImageFileInfo, Microscope, OwnNames, PlateFolder},
+    microscope::{
+        self, Detection, FolderFiles, ImageFileInfo, Microscope, OmeTiff, OwnNames, PlateFolder,
+    },
 };
 
 /// Folders that were looked at, and whether each is a source plate.
@@ -95,6 +97,9 @@ fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
 /// Refuses a place of the local file system that lies in a folder that looks like a vendor's
 /// plate, by metadata or by names. What polystore wrote itself is no vendor's.
 ///
+/// Stricter than [`Sources::refuse`], for what a user names once: there, names alone must not
+/// count, or a plate that is copied file by file would be refused after its first files.
+///
 /// # Errors
 /// `PermissionDenied` naming the plate.
 pub(crate) fn refuse_in_source(place: &Path) -> Result<()> {
@@ -105,8 +110,8 @@ pub(crate) fn refuse_in_source(place: &Path) -> Result<()> {
         let names: Vec<Box<str>> = file_names(above);
         let name = above.file_name().unwrap_or_default().to_string_lossy();
         let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
-        let found = microscope::detect(&seen).map(|reader| reader.name());
-        if found.is_some_and(|reader| !["polystore", "ome-tiff"].contains(&reader)) {
+        let ours = [OwnNames.name(), OmeTiff.name()];
+        if microscope::detect(&seen).is_some_and(|reader| !ours.contains(&reader.name())) {
             return Err(is_source_at(place.display(), &above.display().to_string()));
         }
     }

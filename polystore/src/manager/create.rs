@@ -6,7 +6,9 @@ use super::{
     FileManager, OpenOptions, Target,
     location::{self, Location},
 };
-use crate::{BackendSpec, Plate, Result, VirtualBackend, create_spec, model::PlateStructure};
+use crate::{
+    BackendSpec, ErrorKind, Plate, Result, VirtualBackend, create_spec, model::PlateStructure,
+};
 
 impl FileManager {
     /// The backend that is to hold `location`, and the path in it. As
@@ -15,14 +17,14 @@ impl FileManager {
     /// # Errors
     /// As [`FileManager::resolve`]; as the file system answers.
     pub fn resolve_for_writing(&self, location: &str) -> Result<Target> {
-        match new_store(&location.parse()?)? {
-            Some((store, below)) if !self.is_mounted(location) => {
-                let spec = BackendSpec::new("zarr", location::text(&store)?);
-                let path = crate::VirtualPath::parse(&location::text(&below)?)?;
-                Ok(Target { backend: create_spec(&spec)?, path })
-            }
-            _ => self.resolve(location),
-        }
+        let missing = match self.resolve(location) {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            answer => return answer,
+        };
+        let Some((store, below)) = new_store(&location.parse()?)? else { return Err(missing) };
+        let spec = BackendSpec::new("zarr", location::text(&store)?);
+        let path = crate::VirtualPath::parse(&location::text(&below)?)?;
+        Ok(Target { backend: create_spec(&spec)?, path })
     }
 
     /// Declares a plate at `location`, with the backend that `options` names, or that the

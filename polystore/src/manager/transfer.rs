@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackend,
     VirtualBackendExt, VirtualPath, WriteMode,
+    disk::{image_extensions, refuse_in_source},
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -48,13 +49,11 @@ impl FileManager {
         let from = self.resolve(from)?;
         let entry = stat_plane(&from)?;
         let mut report = TransferReport::default();
-        if let Some(target) = self.local_target(to)? {
-            crate::disk::refuse_in_source(&target)?;
-        }
+        let local = self.local_target(to)?;
         // A whole folder or store stays what it is, down to the last file.
         if entry.kind == EntryKind::Directory
             && let Some(folder) = create::local_path(&from)
-            && let Some(target) = self.local_target(to)?
+            && let Some(target) = local
         {
             check_folders_apart(&folder, &target)?;
             if target.exists() {
@@ -100,12 +99,10 @@ impl FileManager {
             return Err(Error::invalid_input("only a folder can be mirrored").with_path(&from.path));
         }
         let mut report = TransferReport::default();
-        if let Some(target) = self.local_target(to)? {
-            crate::disk::refuse_in_source(&target)?;
-        }
+        let local = self.local_target(to)?;
         if mode == MirrorMode::Copy
             && let Some(folder) = create::local_path(&from)
-            && let Some(target) = self.local_target(to)?
+            && let Some(target) = local
         {
             check_folders_apart(&folder, &target)?;
             tree::mirror(&folder, &target, &mut report)?;
@@ -133,7 +130,7 @@ impl FileManager {
     }
 
     /// The path of a location that is a file or folder of the local file system, or a whole
-    /// store in it, there or not.
+    /// store in it, there or not. One in a vendor's plate is refused.
     fn local_target(&self, location: &str) -> Result<Option<PathBuf>> {
         let parsed: Location = location.parse()?;
         if !matches!(parsed.scheme.as_deref(), None | Some("disk" | "file" | "zarr"))
@@ -143,7 +140,11 @@ impl FileManager {
         }
         let path = location::absolute(&parsed.rest)?;
         let is_in_store = location::zarr_root(&path).is_some_and(|store| store != path);
-        Ok((!is_in_store).then_some(path))
+        if is_in_store {
+            return Ok(None);
+        }
+        refuse_in_source(&path)?;
+        Ok(Some(path))
     }
 
     /// Makes a symbolic link at `link` that leads to `target`; both on disk. An existing
@@ -259,17 +260,16 @@ fn copy_image(
     to_path: &VirtualPath,
 ) -> Result<u64> {
     let image = from.describe(from_path)?;
-    let has_one_plane = (image.sizes.t, image.sizes.c, image.sizes.z) == (1, 1, 1);
-    let name = to_path.name().unwrap_or("").to_ascii_lowercase();
-    let is_file_of_one = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-    if has_one_plane && is_file_of_one(&[".tif", ".tiff", ".png", ".npy"]) {
+    let is_ome_tiff = to_path.name().is_some_and(|name| name.contains(".ome."));
+    let is_image_file = image_extensions().into_iter().any(|end| to_path.has_extension(end));
+    if image.sizes.n_planes() == 1 && is_image_file && !is_ome_tiff {
         let plane =
             from.read_plane(&PlaneRequest::new(from_path.clone(), PlaneIndex::default()))?;
         let n_bytes = plane.n_bytes() as u64;
         to.write_plane(PlaneRequest::new(to_path.clone(), PlaneIndex::default()), plane)?;
         return Ok(n_bytes);
     }
-    if is_file_of_one(&[".png", ".npy"]) {
+    if is_image_file && !to_path.has_extension("tif") && !to_path.has_extension("tiff") {
         return Err(Error::invalid_input(format!(
             "the file would hold one plane, and the image has {}",
             image.declared_indices().count()

@@ -68,17 +68,18 @@ fn copy_file(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> 
         return Ok(());
     }
     // In one step, but not synced one by one: all of them are at the end.
-    let mut temporary = to.as_os_str().to_owned();
-    temporary.push(atomic::TEMPORARY_SUFFIX);
-    let temporary = PathBuf::from(temporary);
-    let copied = fs::copy(from, &temporary).and_then(|n_bytes| {
-        fs::rename(&temporary, to)?;
-        Ok(n_bytes)
-    });
-    report.n_bytes += copied.map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        Error::io(error, &format!("copy to {}", to.display()), from.display())
-    })?;
+    let folder = to.parent().unwrap_or(Path::new("/"));
+    let copied = tempfile::Builder::new()
+        .prefix(".copy-")
+        .suffix(atomic::TEMPORARY_SUFFIX)
+        .tempfile_in(folder)
+        .and_then(|temporary| {
+            let n_bytes = fs::copy(from, temporary.path())?;
+            temporary.persist(to)?;
+            Ok(n_bytes)
+        });
+    report.n_bytes += copied
+        .map_err(|error| Error::io(error, &format!("copy to {}", to.display()), from.display()))?;
     report.n_transferred += 1;
     Ok(())
 }

@@ -14,8 +14,6 @@ mod harmony;
 mod imagexpress;
 mod lookup;
 mod matrix_screener;
-#[cfg(test)]
-mod measure;
 mod named;
 mod names;
 mod ome_tiff;

@@ -45,7 +45,7 @@ use self::{
     store::{Directory, Store},
 };
 use crate::{
-    BackendSpec, Capabilities, Entry, Error, Plane, PlaneRequest, PlaneSink, Result,
+    BackendSpec, Capabilities, Entry, Error, ErrorKind, Plane, PlaneRequest, PlaneSink, Result,
     VirtualBackend, VirtualPath, WriteMode,
     model::{ImageStructure, Inventory, PlateStructure},
 };
@@ -162,9 +162,29 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
 }
 
 /// Makes the store of a `zarr:` spec where it is not there, and opens it.
+/// A store that is there keeps its version.
 pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
-    let options = ZarrOptions::of_spec(spec)?;
-    Ok(Arc::new(ZarrBackend::create(Path::new(&spec.location), options)?))
+    let mut options = ZarrOptions::of_spec(spec)?;
+    let path = Path::new(&spec.location);
+    if let Some(there) = version_of(path) {
+        if spec.options.contains_key("ngff") && options.version != there {
+            let what = format!("holds a store of OME-Zarr {there}, not {}", options.version);
+            return Err(Error::new(ErrorKind::AlreadyExists, what)
+                .with_path(path.display())
+                .with_hint("choose another place, or do not name a version"));
+        }
+        options.version = there;
+    }
+    Ok(Arc::new(ZarrBackend::create(path, options)?))
+}
+
+/// The version of the store in a folder, if one is there.
+fn version_of(folder: &Path) -> Option<NgffVersion> {
+    let has = |file: &str| folder.join(file).is_file();
+    if has("zarr.json") {
+        return Some(NgffVersion::V05);
+    }
+    (has(".zgroup") || has(".zattrs")).then_some(NgffVersion::V04)
 }
 
 impl VirtualBackend for ZarrBackend {

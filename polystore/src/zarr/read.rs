@@ -8,7 +8,6 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 use super::{
@@ -26,9 +25,8 @@ use crate::{
 
 /// Requests that are planned together.
 const WINDOW: usize = 2048;
-/// How long a plane is read again and again that is replaced meanwhile. By time, for on a
-/// busy machine a writer may come between many times in a row.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// How often a plane is read again that was replaced meanwhile, before its writers are kept out.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// A request that was found and checked.
 struct Wanted {
@@ -162,8 +160,7 @@ impl ZarrBackend {
         // first one is the same, all others are of the same plane.
         let first = grid.place(wanted.index);
         let name = Chunks::new(&self.store, &folder, &grid).file_name(&grid.file_place(&first));
-        let started = Instant::now();
-        while started.elapsed() < MAX_WAIT {
+        for _ in 0..MAX_ATTEMPTS {
             let before = self.store.identity(&name)?;
             let plane =
                 self.read_tiles(&Chunks::new(&self.store, &folder, &grid), &rows, wanted, within);
@@ -171,8 +168,14 @@ impl ZarrBackend {
                 return plane;
             }
         }
-        Err(Error::new(ErrorKind::Conflict, "plane is being replaced again and again")
-            .with_hint("read it when its writer is done"))
+        // A writer that does not rest: while this lock is held, none replaces the plane.
+        let directory = self.store.writable().map_err(|error| {
+            Error::new(ErrorKind::Conflict, "plane is being replaced again and again")
+                .with_hint("read it when its writer is done")
+                .with_source(error)
+        })?;
+        let _lock = directory.lock(&wanted.image.name)?;
+        self.read_tiles(&Chunks::new(&self.store, &folder, &grid), &rows, wanted, within)
     }
 
     /// Reads a plane, or a part of one, chunk by chunk.

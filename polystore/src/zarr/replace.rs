@@ -10,7 +10,7 @@
 //!
 //! All of it is done by one writer of an image at a time, who holds a lock on its directory.
 
-use std::sync::PoisonError;
+use std::{collections::HashSet, sync::PoisonError};
 
 use super::{
     ZarrBackend,
@@ -70,15 +70,10 @@ impl ZarrBackend {
         indices: &[PlaneIndex],
         touched: &Touched,
     ) -> Result<bool> {
-        let mut there = Vec::new();
-        let mut lies_in_one_file = true;
-        for &index in indices {
-            if self.is_stored(image, index)? {
-                there.push(index);
-            }
-            let grid = image.grid(image.array(&self.store, 0)?);
-            lies_in_one_file &= tiles_of_files(&grid, &[index]).len() == 1;
-        }
+        let there = self.stored(image, indices)?;
+        let grid = image.grid(image.array(&self.store, 0)?);
+        let lies_in_one_file =
+            indices.iter().all(|&index| tiles_of_files(&grid, &[index]).len() == 1);
         for level in u32::from(lies_in_one_file)..image.structure.n_levels {
             let grid = image.grid(image.array(&self.store, level)?);
             if !grid.is_one_plane_per_chunk() {
@@ -100,20 +95,25 @@ impl ZarrBackend {
         Ok(!there.is_empty())
     }
 
-    /// Whether a part of the plane at full size is there.
-    fn is_stored(&self, image: &OpenImage, index: PlaneIndex) -> Result<bool> {
+    /// Those planes of which a part is there at full size. Each file is opened once.
+    fn stored(&self, image: &OpenImage, indices: &[PlaneIndex]) -> Result<Vec<PlaneIndex>> {
         let grid = image.grid(image.array(&self.store, 0)?);
         let folder = image.folder(0);
         let chunks = Chunks::new(&self.store, &folder, &grid);
-        for (place, tiles) in tiles_of_files(&grid, &[index]) {
+        let mut tiles_there = HashSet::new();
+        for (place, tiles) in tiles_of_files(&grid, indices) {
             let Some(file) = chunks.open(&place)? else { continue };
             for tile in tiles {
                 if file.range(grid.position_in_file(&tile.place))?.is_some() {
-                    return Ok(true);
+                    tiles_there.insert(tile.place);
                 }
             }
         }
-        Ok(false)
+        let is_there = |index: &PlaneIndex| {
+            let mut tiles = grid.rows(*index, grid.plane()).into_iter().flatten();
+            tiles.any(|tile| tiles_there.contains(&tile.place))
+        };
+        Ok(indices.iter().copied().filter(is_there).collect())
     }
 
     /// Gives a file new content in one step.

@@ -278,7 +278,11 @@ fn a_full_disk_leaves_what_was_there() {
 }
 
 /// A file system of 1 MB, where this process may mount one.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so out loud")]
+#[expect(
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a test that is skipped says so out loud, and fails where nothing may be"
+)]
 fn small_disk() -> Option<SmallDisk> {
     let folder = tempfile::tempdir().unwrap();
     let mounted = std::process::Command::new("mount")
@@ -288,7 +292,11 @@ fn small_disk() -> Option<SmallDisk> {
     if mounted.is_ok_and(|output| output.status.success()) {
         return Some(SmallDisk(folder));
     }
-    eprintln!("SKIPPED, not passed: a small file system cannot be mounted here");
+    let reason = "a small file system cannot be mounted here";
+    if std::env::var("POLYSTORE_REQUIRE").is_ok_and(|required| required == "all") {
+        panic!("mount is required, but {reason}");
+    }
+    eprintln!("SKIPPED, not passed: {reason}");
     None
 }
 

@@ -1,0 +1,85 @@
+//! Makes the place that a conversion writes into, and refuses one that holds something else.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, create_spec};
+
+/// What a zarr store has at its root.
+const OF_ZARR: [&str; 3] = ["zarr.json", ".zgroup", ".zattrs"];
+/// What a plate of files has.
+const OF_FILES: &str = "polystore-plate.json";
+
+/// The backend of `spec` for [`convert`](super::convert) to write into, made where it is not
+/// there. A folder of the local file system must be empty, or hold an earlier conversion of
+/// the same kind, which [`ConvertOptions::resume`](super::ConvertOptions) goes on with.
+///
+/// # Errors
+/// `AlreadyExists` when something else is there, or a store of another version than `spec`
+/// names; `Unsupported` for a zip file; as the backend is made.
+pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    if matches!(spec.scheme.as_str(), "disk" | "zarr") {
+        check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;
+    }
+    create_spec(spec)
+}
+
+fn check_folder(folder: &Path, wants_zarr: bool) -> Result<()> {
+    let refuse = |kind, what: &'static str, advice: &'static str| {
+        Err(Error::new(kind, what).with_path(folder.display()).with_hint(advice))
+    };
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if [".zip", ".ozx"].iter().any(|end| name.ends_with(end)) {
+        let advice = "write NAME.zarr and zip it";
+        return refuse(ErrorKind::Unsupported, "zip files are read, not written", advice);
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    // What a writer that was killed left behind begins with a dot.
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let is_empty = names.all(|name| name.to_string_lossy().starts_with('.'));
+    let has_zarr = OF_ZARR.iter().any(|file| folder.join(file).is_file());
+    let has_files = folder.join(OF_FILES).is_file();
+    let what = match (wants_zarr, has_zarr, has_files) {
+        (true, true, false) | (false, false, true) => return Ok(()),
+        (_, true, _) => "holds an OME-Zarr store",
+        (_, _, true) => "holds a plate of TIFF files",
+        _ if is_empty => return Ok(()),
+        _ => "is not empty, and holds no plate of polystore's",
+    };
+    refuse(ErrorKind::AlreadyExists, what, "choose another place")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_with_something_else_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "{}").unwrap();
+        };
+        for name in ["old/.zattrs", "store/zarr.json", "files/polystore-plate.json", "other/a.txt"]
+        {
+            file(name);
+        }
+        file("killed/.a.polystore-tmp");
+        let answer = |folder: &str, wants_zarr| {
+            check_folder(&root.path().join(folder), wants_zarr).map_err(|error| error.kind())
+        };
+        for (folder, as_zarr, as_files) in [
+            ("none", true, true),
+            ("killed", true, true),
+            ("old", true, false),
+            ("store", true, false),
+            ("files", false, true),
+            ("other", false, false),
+        ] {
+            let expected = |fits: bool| if fits { Ok(()) } else { Err(ErrorKind::AlreadyExists) };
+            assert_eq!(answer(folder, true), expected(as_zarr), "{folder}");
+            assert_eq!(answer(folder, false), expected(as_files), "{folder}");
+        }
+        assert_eq!(answer("new.zarr.zip", true), Err(ErrorKind::Unsupported));
+    }
+}
