@@ -69,6 +69,11 @@ def peer(name: str, *arguments) -> list:
     return [PYTHON, PEER, name, *arguments]
 
 
+def has_polystore() -> bool:
+    """Whether PolyStore is there; the script that installs the peers says when it is not."""
+    return not subprocess.run([PYTHON, "-c", "import polystore.zarr"], capture_output=True, env=environment()).returncode
+
+
 def plate(kind: str, name: str, *arguments) -> pathlib.Path:
     path = PLATES / name
     if not path.exists():
@@ -122,6 +127,14 @@ def group_tiff(wells: int, rounds: int) -> list[str]:
 
 def group_zarr(wells: int, rounds: int) -> list[str]:
     lines = []
+    if has_polystore():
+        path = plate("zarr", f"zarr-0.4-zstd-{wells}", "--wells", wells, "--codec", "zstd", "--version", "0.4")
+        theirs = plate("polystore", f"polystore-{wells}", "--wells", wells)
+        contestants = {
+            "polystore": ours("read", path),
+            "PolyStore (Python) reading its own store": peer("polystore-read", theirs, "--count", wells),
+        }
+        lines += contest(f"Read all planes, PolyStore's zarr, {wells} wells", contestants, min(rounds, 3), "10 x PolyStore")
     for version in ("0.4", "0.5"):
         for codec in ("zstd", "blosc", "none"):
             path = plate("zarr", f"zarr-{version}-{codec}-{wells}", "--wells", wells, "--codec", codec, "--version", version)

@@ -7,7 +7,6 @@ venv=${1:-target/peers-venv}
 python=${POLYSTORE_PYTHON:-$(ls -d ~/.pyenv/versions/3.12.*/bin/python 2>/dev/null | head -1 || true)}
 "${python:-python3}" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
-# OpenHCS and PolyStore pin one another's older releases; without them their rows are left out.
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps polystore==0.6.3 ||
+"$venv/bin/pip" install --quiet --disable-pip-version-check polystore==0.6.3 ||
     echo "polystore 0.6.3 was not installed; its rows are left out" >&2
 "$venv/bin/python" -c "import tifffile, zarr, tensorstore, ome_zarr, skimage; print('peers ready')"

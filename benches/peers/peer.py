@@ -8,6 +8,7 @@ The process stays warm between rounds; `run.py` interleaves the rounds of severa
 import argparse
 import itertools
 import json
+import logging
 import os
 import pathlib
 import random
@@ -113,6 +114,21 @@ def zarr_python_read(args):
         check(array[0, channel, 0], number * plates.CHANNELS + channel)
         for number, array in enumerate(arrays)
         for channel in range(plates.CHANNELS)
+    )
+
+
+def polystore_read(args):
+    """PolyStore reading its own store, a well in a call as OpenHCS does."""
+    from polystore.zarr import ZarrStorageBackend
+
+    logging.disable(logging.WARNING)  # It remarks on the version of every group it opens.
+    backend = ZarrStorageBackend()
+    wells = [
+        ([args.path / name for name in plates.polystore_names(row, column)], well * plates.FIELDS * plates.CHANNELS)
+        for well, (row, column) in enumerate(plates.wells_of(args.count))
+    ]
+    return lambda: sum(
+        check(image, first + number) for paths, first in wells for number, image in enumerate(backend.load_batch(paths))
     )
 
 
@@ -252,6 +268,7 @@ PEERS = {
     "zarr-python-read": zarr_python_read,
     "ome-zarr-open": ome_zarr_open,
     "tensorstore-open": tensorstore_open,
+    "polystore-read": polystore_read,
     "glob-stat": glob_stat,
     "scandir-regex": scandir_regex,
     "tensorstore-convert": tensorstore_convert,

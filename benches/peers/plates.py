@@ -6,6 +6,7 @@ swaps or shifts planes is caught. Every plane is a real tile, rolled by its ordi
 
     python plates.py tiff  OUT --wells 12 --codec none|lzw|deflate|zstd
     python plates.py zarr  OUT --wells 12 --codec none|zstd|blosc --version 0.4|0.5
+    python plates.py polystore OUT --wells 12                           (by PolyStore itself)
     python plates.py names OUT --wells 1536 --fields 9 --channels 5     (empty files, for opening)
     python plates.py zarr-names OUT --wells 1536 --fields 9 --version 0.4|0.5
 """
@@ -152,6 +153,29 @@ def make_zarr(out: pathlib.Path, wells: int, codec: str, version: str) -> None:
                 array[0, channel, 0].write(plane(source, ordinal_of(well, field, channel))).result()
 
 
+def polystore_names(row: int, column: int) -> list[str]:
+    """Names of a well's planes in PolyStore's store, by field and channel."""
+    well = f"{row_name(row)}{column + 1:02d}"
+    return [f"{well}_s{field + 1}_w{channel + 1}.tif" for field in range(FIELDS) for channel in range(CHANNELS)]
+
+
+def make_polystore(out: pathlib.Path, wells: int) -> None:
+    """PolyStore's own zarr store, written by itself with its default settings."""
+    from polystore.zarr import ZarrStorageBackend
+    from polystore.zarr_batch import ZarrBatchAxis, ZarrBatchAxisRole, ZarrBatchLayout
+
+    source, backend = tiles(), ZarrStorageBackend()
+    fields = ZarrBatchAxis("field", tuple(range(1, FIELDS + 1)), ZarrBatchAxisRole.HCS_IMAGE)
+    channels = ZarrBatchAxis("c", tuple(range(1, CHANNELS + 1)), ZarrBatchAxisRole.ARRAY)
+    coordinates = tuple((field, channel) for field in range(FIELDS) for channel in range(CHANNELS))
+    layout = ZarrBatchLayout((fields, channels), coordinates)
+    for well, (row, column) in enumerate(wells_of(wells)):
+        planes = [plane(source, ordinal_of(well, *place)) for place in coordinates]
+        paths = [out / name for name in polystore_names(row, column)]
+        place = {"row": row_name(row), "col": f"{column + 1:02d}"}
+        backend.save_batch(planes, paths, chunk_name="".join(place.values()), batch_layout=layout, **place)
+
+
 def make_names(out: pathlib.Path, wells: int, fields: int, channels: int) -> None:
     import tifffile
 
@@ -190,7 +214,7 @@ def make_zarr_names(out: pathlib.Path, wells: int, fields: int, version: str) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["tiff", "zarr", "names", "zarr-names"])
+    parser.add_argument("kind", choices=["tiff", "zarr", "names", "zarr-names", "polystore"])
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--wells", type=int, default=12)
     parser.add_argument("--fields", type=int, default=9)
@@ -205,6 +229,8 @@ def main() -> None:
         make_tiff(partial, args.wells, args.codec)
     elif args.kind == "zarr":
         make_zarr(partial, args.wells, args.codec, args.version)
+    elif args.kind == "polystore":
+        make_polystore(partial, args.wells)
     elif args.kind == "names":
         make_names(partial, args.wells, args.fields, args.channels)
     else:
