@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use polystore::{
     PlaneIndex, Plate, WellPosition, WriteMode, atomic,
-    model::ImageStructure,
+    model::{ImageStructure, PlateStructure},
     render::{self, Gap, View, ViewOptions, ZView},
 };
 use serde_json::json;
@@ -121,11 +121,11 @@ fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
         let first = images.find(is_wanted).context("there are no images to show")?;
         let bar = progress::bar(global, "reading", "planes", 0);
         let cancel = progress::cancel_on_interrupt();
-        let view =
-            render::overview(plate, number, &options(first, 128)?, &cancel, &|n_read, n_planes| {
-                bar.set_length(n_planes);
-                bar.set_position(n_read);
-            })?;
+        let options = options(first, overview_side(structure, args.all_wells))?;
+        let view = render::overview(plate, number, &options, &cancel, &|n_read, n_planes| {
+            bar.set_length(n_planes);
+            bar.set_position(n_read);
+        })?;
         bar.finish_and_clear();
         return Ok(view);
     };
@@ -146,6 +146,18 @@ fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
     Ok(render::field(plate, image, &options(image, 1024)?)?)
 }
 
+/// Side of a field in an overview: larger where there are few wells, so that the picture is
+/// about as large as a screen.
+fn overview_side(structure: &PlateStructure, whole_grid: bool) -> u32 {
+    const SCREEN: u32 = 1536;
+    let columns = structure.wells.iter().map(|well| well.position.column);
+    let n_columns = match (columns.clone().min(), columns.max()) {
+        (Some(first), Some(last)) if !whole_grid => last - first + 1,
+        _ => structure.n_columns,
+    };
+    (SCREEN / n_columns.max(1)).clamp(128, 384)
+}
+
 fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions> {
     let channel = |wanted: &String| {
         image.find_channel(wanted).ok_or_else(|| {
@@ -160,6 +172,7 @@ fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions
         channels: args.channels.iter().map(channel).collect::<polystore::Result<_>>()?,
         z: args.z,
         t: args.t,
+        whole_grid: args.all_wells,
         field_side: args.size.unwrap_or(size),
         ..ViewOptions::default()
     })

@@ -7,6 +7,7 @@
 
 mod layout;
 mod target;
+mod windows;
 
 use std::{
     ops::ControlFlow,
@@ -130,6 +131,9 @@ pub fn convert(
     if let (Some(n_levels), TargetLayout::OmeTiff) = (options.n_levels, layout) {
         structure.set_levels(n_levels);
     }
+    if layout == TargetLayout::Zarr {
+        windows::measure(source, &mut structure, cancel)?;
+    }
     target.create_plate(target_path, &structure)?;
     let mut report = ConvertReport {
         n_images: structure.n_images() as u64,
@@ -171,6 +175,9 @@ pub fn convert(
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
             .with_path(target_path)
             .with_hint("run it again with resume to go on"));
+    }
+    if !is_full {
+        target.finish_plate(target_path)?;
     }
     Ok(report)
 }

@@ -40,30 +40,11 @@ impl Contrast {
         (low, high): (f64, f64),
     ) -> Result<Self> {
         let planes: Vec<_> = planes.into_iter().collect();
-        let per_plane = MAX_SAMPLES / planes.len().max(1);
-        let (mut samples, mut steps) = (Vec::new(), Vec::new());
-        let mut min_span = 0.0_f64;
+        let mut sampler = ContrastSampler::new(planes.len());
         for plane in planes {
-            min_span = min_span.max(min_span_of(plane.pixel_type()));
-            dispatch!(plane.pixel_type(), T => {
-                let pixels = plane.as_slice::<T>()?;
-                let step = (pixels.len() / per_plane.max(1)).max(1);
-                samples.extend(pixels.iter().step_by(step).map(|&pixel| pixel.to_f64()));
-                let pairs = pixels.windows(2).step_by(step);
-                steps.extend(pairs.map(|pair| (pair[0].to_f64() - pair[1].to_f64()).abs()));
-            });
+            sampler.add(plane)?;
         }
-        samples.retain(|sample| sample.is_finite());
-        steps.retain(|step| step.is_finite());
-        if samples.is_empty() {
-            return Ok(Self { low: 0.0, high: 1.0 });
-        }
-        let (low, high) = (percentile(&mut samples, low), percentile(&mut samples, high));
-        // The difference of two normal values has sqrt(2) times their deviation, and half of
-        // all differences are within 0.6745 of its own.
-        let noise = percentile(&mut steps, 50.0) / (0.6745 * std::f64::consts::SQRT_2);
-        let span = (high - low).max(min_span).max(MIN_SPAN_NOISE * noise);
-        Ok(Self { low, high: low + if span > 0.0 { span } else { 1.0 } })
+        Ok(sampler.finish((low, high)).unwrap_or(Self { low: 0.0, high: 1.0 }))
     }
 
     /// The shade of `value`: 0 at the low end, 255 at the high end.
@@ -71,6 +52,56 @@ impl Contrast {
         let scaled = (value - self.low) / (self.high - self.low) * 255.0;
         // `as` saturates, and takes NaN to 0.
         scaled.round() as u8
+    }
+}
+
+/// Finds a contrast from planes that come one by one; keeps a sample of their pixels only.
+#[derive(Clone, Debug)]
+pub struct ContrastSampler {
+    per_plane: usize,
+    samples: Vec<f64>,
+    /// Differences of neighbours.
+    steps: Vec<f64>,
+    min_span: f64,
+}
+
+impl ContrastSampler {
+    /// For about `n_planes`.
+    pub fn new(n_planes: usize) -> Self {
+        let per_plane = (MAX_SAMPLES / n_planes.max(1)).max(1);
+        Self { per_plane, samples: Vec::new(), steps: Vec::new(), min_span: 0.0 }
+    }
+
+    /// Takes in an even sample of a plane's pixels.
+    ///
+    /// # Errors
+    /// `Internal` never in practice.
+    pub fn add(&mut self, plane: &Plane) -> Result<()> {
+        self.min_span = self.min_span.max(min_span_of(plane.pixel_type()));
+        dispatch!(plane.pixel_type(), T => {
+            let pixels = plane.as_slice::<T>()?;
+            let step = (pixels.len() / self.per_plane).max(1);
+            let samples = pixels.iter().step_by(step).map(|&pixel| pixel.to_f64());
+            self.samples.extend(samples.filter(|sample| sample.is_finite()));
+            let pairs = pixels.windows(2).step_by(step);
+            let steps = pairs.map(|pair| (pair[0].to_f64() - pair[1].to_f64()).abs());
+            self.steps.extend(steps.filter(|step| step.is_finite()));
+        });
+        Ok(())
+    }
+
+    /// The contrast from the `low` to the `high` percentile, as [`Contrast::of_percentiles`];
+    /// `None` when there were no pixels.
+    pub fn finish(mut self, (low, high): (f64, f64)) -> Option<Contrast> {
+        if self.samples.is_empty() {
+            return None;
+        }
+        let (low, high) = (percentile(&mut self.samples, low), percentile(&mut self.samples, high));
+        // The difference of two normal values has sqrt(2) times their deviation, and half of
+        // all differences are within 0.6745 of its own.
+        let noise = percentile(&mut self.steps, 50.0) / (0.6745 * std::f64::consts::SQRT_2);
+        let span = (high - low).max(self.min_span).max(MIN_SPAN_NOISE * noise);
+        Some(Contrast { low, high: low + if span > 0.0 { span } else { 1.0 } })
     }
 }
 
@@ -123,7 +154,8 @@ mod tests {
                 / 20
         };
         let flat = ndarray::Array2::from_shape_simple_fn((64, 64), &mut noise);
-        let contrast = Contrast::of_percentiles([&Plane::from_array(flat.clone())], DEFAULT_PERCENTILES);
+        let contrast =
+            Contrast::of_percentiles([&Plane::from_array(flat.clone())], DEFAULT_PERCENTILES);
         let contrast = contrast.unwrap();
         let mean = flat.iter().map(|&value| f64::from(value)).sum::<f64>() / 4096.0;
         assert!(contrast.shade(mean) < 64, "{contrast:?}");

@@ -3,8 +3,10 @@
 use super::Picture;
 use crate::model::Color;
 
-/// Where no well or field is.
+/// Around and between fields.
 pub(super) const BACKGROUND: Color = Color::new(24, 24, 28);
+/// A place of the grid where no well or field is declared.
+const EMPTY: Color = Color::new(34, 34, 39);
 /// A field that was not to be acquired.
 const ABSENT: Color = Color::new(62, 62, 66);
 const STRIPE: Color = Color::new(150, 150, 150);
@@ -42,8 +44,17 @@ pub(super) fn missing(picture: &mut Picture, tile: Tile) {
 
 /// Plain dark grey: a field that is absent by design.
 pub(super) fn absent(picture: &mut Picture, tile: Tile) {
+    fill(picture, tile, ABSENT);
+}
+
+/// Hardly brighter than the background: a place where nothing is declared.
+pub(super) fn empty(picture: &mut Picture, tile: Tile) {
+    fill(picture, tile, EMPTY);
+}
+
+fn fill(picture: &mut Picture, tile: Tile, color: Color) {
     for (y, x) in tile.places() {
-        picture.set(tile.y + y, tile.x + x, ABSENT);
+        picture.set(tile.y + y, tile.x + x, color);
     }
 }
 
@@ -77,6 +88,7 @@ mod tests {
         };
         assert_eq!(colors(missing), BTreeSet::from([vec![150; 3], vec![72; 3]]));
         assert_eq!(colors(absent), BTreeSet::from([vec![62, 62, 66]]));
+        assert_eq!(colors(empty), BTreeSet::from([vec![34, 34, 39]]));
         assert_eq!(colors(incomplete), BTreeSet::from([vec![255, 176, 0], vec![0; 3]]));
     }
 }

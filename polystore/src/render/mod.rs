@@ -11,7 +11,7 @@ mod views;
 
 use std::borrow::Cow;
 
-pub use contrast::{Contrast, DEFAULT_PERCENTILES};
+pub use contrast::{Contrast, ContrastSampler, DEFAULT_PERCENTILES};
 pub use montage::{grid_layout, stage_layout};
 pub use palette::{color_of, colors_of};
 pub use views::{Gap, View, ViewOptions, ZView, field, overview, well};

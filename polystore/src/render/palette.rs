@@ -56,7 +56,7 @@ mod tests {
     fn image(channels: Vec<Channel>) -> ImageStructure {
         let sizes = Sizes::new(1, channels.len() as u32, 1, 4, 4);
         let image = ImageStructure::new(VirtualPath::root(), PixelType::U16, sizes);
-        ImageStructure { channels, ..image }
+        ImageStructure { channels: channels.into(), ..image }
     }
 
     #[test]

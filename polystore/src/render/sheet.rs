@@ -82,6 +82,11 @@ impl<'s> Sheet<'s> {
         let mut picture = Picture::filled(layout.size.0, layout.size.1, marks::BACKGROUND)?;
         self.draw_titles(&mut picture, titles, &layout, &letters);
         draw_legend(&mut picture, &legend, &letters);
+        for place in
+            (0..self.grid.0).flat_map(|row| (0..self.grid.1).map(move |column| (row, column)))
+        {
+            marks::empty(&mut picture, self.tile_at(&layout, place));
+        }
         for (number, (shown, &place)) in self.shown.iter().zip(self.places).enumerate() {
             let tile = self.tile_at(&layout, place);
             self.draw_field(&mut picture, shown, tile)?;

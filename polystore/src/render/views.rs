@@ -206,17 +206,14 @@ fn grid(
         if whole { 0..last.max(declared) } else { first..last }
     };
     let structure = plate.structure();
-    (
-        range(&|well| well.row, structure.n_rows),
-        range(&|well| well.column, structure.n_columns),
-    )
+    (range(&|well| well.row, structure.n_rows), range(&|well| well.column, structure.n_columns))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
+    use super::{super::text::Lettering, *};
     use crate::{
         MemoryBackend, PixelType, Plane, PlaneRequest, VirtualBackend, VirtualBackendExt,
         model::{PlateStructure, Sizes},
