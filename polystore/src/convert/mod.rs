@@ -7,7 +7,6 @@
 
 mod layout;
 mod target;
-mod windows;
 
 use std::{
     ops::ControlFlow,
@@ -25,6 +24,7 @@ use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath, fan_out,
     model::{PlaneState, PlateStructure},
+    render,
 };
 
 /// Requests that are handed to the source in one batch.
@@ -132,7 +132,13 @@ pub fn convert(
         structure.set_levels(n_levels);
     }
     if layout == TargetLayout::Zarr {
-        windows::measure(source, &mut structure, cancel)?;
+        let measured = render::Measured {
+            backend: &**source.backend(),
+            path: source.path(),
+            structure: source.structure(),
+            inventory: source.inventory()?,
+        };
+        render::measure(&measured, &mut structure, cancel);
     }
     target.create_plate(target_path, &structure)?;
     let mut report = ConvertReport {

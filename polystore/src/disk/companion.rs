@@ -103,13 +103,13 @@ mod tests {
         let text = std::fs::read_to_string(folder.path().join(COMPANION)).unwrap();
         let ome = Ome::parse(&text, COMPANION).unwrap();
         let names: Vec<_> = ome.images.iter().map(|image| image.name.as_str()).collect();
-        assert_eq!(names, ["C03_s001", "C03_s005"]);
+        assert_eq!(names, ["B03_s001", "B03_s005"]);
         let places: Vec<_> =
             ome.images.iter().map(|image| image.pixels.tiff_data.as_slice()).collect();
         let [[only], []] = places[..] else { panic!("{places:?}") };
         assert_eq!((only.first_c, only.ifd), (1, Some(0)));
-        assert_eq!(only.file_name.as_deref(), Some("C03/C03_s001.ome.tif"));
-        let file = folder.path().join("C03/C03_s001.ome.tif");
+        assert_eq!(only.file_name.as_deref(), Some("B03/B03_s001.ome.tif"));
+        let file = folder.path().join("B03/B03_s001.ome.tif");
         let (_, header) = disk.headers.open(&file).unwrap();
         let own = Ome::parse(&header.info().description, "").unwrap();
         assert_eq!(only.uuid, own.uuid);

@@ -8,6 +8,7 @@ mod palette;
 mod sheet;
 mod text;
 mod views;
+mod windows;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,8 @@ pub use contrast::{Contrast, ContrastSampler, DEFAULT_PERCENTILES};
 pub use montage::{grid_layout, stage_layout};
 pub use palette::{color_of, colors_of};
 pub use views::{Gap, View, ViewOptions, ZView, field, overview, well};
+
+pub(crate) use windows::{Measured, measure};
 
 use crate::{Error, PixelType, Plane, Result, dispatch, model::Color};
 

@@ -268,16 +268,29 @@ mod tests {
     fn an_overview_has_the_wells_that_there_are_and_names_them() {
         let cropped = overview_of(&options(32)).picture;
         let whole = overview_of(&ViewOptions { whole_grid: true, ..options(32) }).picture;
-        // B to C and 2 to 4 of four rows and six columns.
+        // B and C of four rows, 2 to 4 of six columns.
         assert_eq!(whole.height() - cropped.height(), 2 * 34);
-        assert_eq!(whole.width() - cropped.width(), 3 * 34);
-        let band = cropped.height() - 2 * 34 - 2;
-        let left = cropped.width() - 3 * 34 - 2;
-        let letters = (0..left).filter(|&x| at(&cropped, band / 2 + 16, x)[0] > 120).count();
-        assert!(left > 8 && letters > 0, "no row names in {left} columns");
-        let background = [24, 24, 28];
-        let mut above = (0..20).flat_map(|y| (left..cropped.width()).map(move |x| (y, x)));
-        assert!(above.any(|(y, x)| at(&cropped, y, x) != background), "no column names");
+        assert!(whole.width() > cropped.width());
+        let (top, left) = corner();
+        assert_eq!(cropped.height(), top + 2 * 34 + 2 + top, "a line above and one below");
+        let has_ink = |rows: std::ops::Range<u32>, columns: std::ops::Range<u32>| {
+            rows.flat_map(|y| columns.clone().map(move |x| (y, x)))
+                .any(|(y, x)| at(&cropped, y, x)[0] > 120)
+        };
+        for row in 0..2 {
+            assert!(has_ink(top + row * 34..top + row * 34 + 34, 0..left), "row {row} has no name");
+        }
+        for column in 0..3 {
+            let columns = left + column * 34..left + column * 34 + 34;
+            assert!(has_ink(0..top, columns), "column {column} has no name");
+        }
+        assert!(has_ink(cropped.height() - top..cropped.height(), 0..60), "no legend");
+    }
+
+    /// Height of a line of names, and width of the names of rows.
+    fn corner() -> (u32, u32) {
+        let letters = Lettering::of_height(12).unwrap();
+        (letters.height() + 4, letters.width("B") + 8)
     }
 
     #[test]
@@ -287,8 +300,7 @@ mod tests {
         assert_eq!(view.gaps[0].to_string(), "C03/C03_a001_s001 t=0 c=0 z=0: missing");
         assert_eq!(view.gaps[4].to_string(), "C04/C04_a001_s001 t=0 c=1 z=1: missing");
         let picture = view.picture;
-        let line = Lettering::of_height(12).unwrap().height() + 4;
-        let left = picture.width() - 3 * 34 - 2;
+        let (line, left) = corner();
         let tile = |row: u32, column: u32| (line + 2 + row * 34, left + 2 + column * 34);
         let (y, x) = tile(1, 1);
         assert_eq!(at(&picture, y, x), [150; 3], "hatched");

@@ -63,17 +63,6 @@ pub(in super::super) fn omero(image: &ImageStructure) -> Option<Value> {
     if image.kind == ImageKind::Labels || !image.channels.iter().any(is_known) {
         return None;
     }
-    let (low, high) = range(image.pixel_type);
-    let window = |channel: &Channel| {
-        let (start, end) = channel.window.unwrap_or((low, high));
-        // Numbers with a point have no range that says anything.
-        let (min, max) = if image.pixel_type.is_integer() {
-            (low, high)
-        } else {
-            (low.min(start), high.max(end))
-        };
-        json!({ "min": min, "max": max, "start": start.max(min), "end": end.min(max) })
-    };
     let alone = image.channels.len() == 1;
     let describe = |(channel, shown): (&Channel, Color)| {
         let unknown = if alone { Color::WHITE } else { shown };
@@ -82,11 +71,23 @@ pub(in super::super) fn omero(image: &ImageStructure) -> Option<Value> {
             ("label", label),
             ("color", Some(json!(channel.color.unwrap_or(unknown).to_hex()))),
             ("active", Some(json!(true))),
-            ("window", Some(window(channel))),
+            ("window", Some(window_of(channel, image.pixel_type))),
         ]))
     };
     let channels = image.channels.iter().zip(colors_of(image)).map(describe);
     Some(json!({ "channels": channels.collect::<Vec<_>>() }))
+}
+
+/// The window of a channel: what is known, and all values of the type where nothing is.
+pub(in super::super) fn window_of(channel: &Channel, pixel_type: PixelType) -> Value {
+    let (low, high) = range(pixel_type);
+    let (start, end) = channel.window.unwrap_or((low, high));
+    // Numbers with a point have no range that says anything.
+    let (min, max) = match pixel_type.is_integer() {
+        true => (low, high),
+        false => (low.min(start), high.max(end)),
+    };
+    json!({ "min": min, "max": max, "start": start.max(min), "end": end.min(max) })
 }
 
 /// The least and largest value of a type; 0 and 1 for numbers with a point.

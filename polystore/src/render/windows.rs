@@ -1,7 +1,5 @@
-//! Which values of each channel viewers show, measured before the target is declared.
+//! Which values of each channel viewers show, measured on a few planes of a plate.
 //!
-//! OME-Zarr keeps them in the metadata of every image, which is written once, before any
-//! plane. So a few planes of each channel, spread over the plate, are read ahead of the rest.
 //! All images of a channel get the same window, so that wells can be compared.
 
 use std::{
@@ -13,16 +11,26 @@ use std::{
     },
 };
 
+use super::{Contrast, ContrastSampler, DEFAULT_PERCENTILES, level_for};
 use crate::{
-    PixelType, PlaneIndex, Plate, Result,
-    model::{Channel, ImageInventory, ImageKind, ImageStructure, PlaneState, PlateStructure},
-    render::{Contrast, ContrastSampler, DEFAULT_PERCENTILES, level_for},
+    PixelType, PlaneIndex, PlaneRequest, VirtualBackend, VirtualPath,
+    model::{
+        Channel, ImageInventory, ImageKind, ImageStructure, Inventory, PlaneState, PlateStructure,
+    },
 };
 
 /// Planes that are looked at of each channel.
 const PLANES_PER_CHANNEL: usize = 8;
 /// Of images that have a pyramid, a level of about this side is looked at.
 const SIDE: u32 = 512;
+
+/// The plate whose planes are looked at.
+pub(crate) struct Measured<'a> {
+    pub(crate) backend: &'a dyn VirtualBackend,
+    pub(crate) path: &'a VirtualPath,
+    pub(crate) structure: &'a PlateStructure,
+    pub(crate) inventory: &'a Inventory,
+}
 
 /// Images whose channels are shown alike: of one acquisition and pixel type.
 type Group = (u32, PixelType);
@@ -32,20 +40,14 @@ fn group(image: &ImageStructure) -> Group {
     (image.acquisition, image.pixel_type)
 }
 
-/// Fills in the windows of all channels of `structure` that have none. A plane that cannot be
-/// read is passed over here; the conversion itself reports it.
-///
-/// # Errors
-/// As [`Plate::inventory`].
-pub(super) fn measure(
-    source: &Plate,
-    structure: &mut PlateStructure,
-    cancel: &AtomicBool,
-) -> Result<()> {
+/// Fills in the windows of the channels of `structure`, the plate itself or one with the same
+/// images, that have none. A plane that cannot be read is passed over: whoever reads it for
+/// its pixels reports it. Nothing is filled in once `cancel` is set.
+pub(crate) fn measure(source: &Measured<'_>, structure: &mut PlateStructure, cancel: &AtomicBool) {
     let mut windows = Windows::new();
-    for (key, planes) in candidates(source)? {
+    for (key, planes) in candidates(source) {
         if cancel.load(Ordering::Relaxed) {
-            return Ok(());
+            return;
         }
         if let Some(contrast) = contrast(source, &spread(&planes)) {
             windows.insert(key, contrast);
@@ -67,7 +69,6 @@ pub(super) fn measure(
         let after = with_windows(of, &image.channels, &windows);
         filled.insert(of, (std::mem::replace(&mut image.channels, Arc::clone(&after)), after));
     }
-    Ok(())
 }
 
 fn with_windows(group: Group, channels: &[Channel], windows: &Windows) -> Arc<[Channel]> {
@@ -79,11 +80,11 @@ fn with_windows(group: Group, channels: &[Channel], windows: &Windows) -> Arc<[C
 }
 
 /// Of each channel without a window, one present plane of every image that has one.
-fn candidates(
-    source: &Plate,
-) -> Result<BTreeMap<(Group, u32), Vec<(&ImageStructure, PlaneIndex)>>> {
+fn candidates<'a>(
+    source: &Measured<'a>,
+) -> BTreeMap<(Group, u32), Vec<(&'a ImageStructure, PlaneIndex)>> {
     let mut candidates: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let images = source.structure().images().zip(&source.inventory()?.images);
+    let images = source.structure.images().zip(&source.inventory.images);
     for ((_, image), inventory) in images.filter(|((_, image), _)| image.kind != ImageKind::Labels)
     {
         for (c, channel) in (0..).zip(image.channels.iter()) {
@@ -95,7 +96,7 @@ fn candidates(
             }
         }
     }
-    Ok(candidates)
+    candidates
 }
 
 /// The present plane of channel `c` that is nearest to the middle of the stack, of the first
@@ -121,13 +122,13 @@ fn spread<T: Copy>(all: &[T]) -> Vec<T> {
     (0..n).map(|number| all[(2 * number + 1) * all.len() / (2 * n)]).collect()
 }
 
-fn contrast(source: &Plate, planes: &[(&ImageStructure, PlaneIndex)]) -> Option<Contrast> {
+fn contrast(source: &Measured<'_>, planes: &[(&ImageStructure, PlaneIndex)]) -> Option<Contrast> {
     let request = |&(image, index): &(&ImageStructure, PlaneIndex)| {
-        source.request(image, index).with_level(level_for(image, SIDE))
+        PlaneRequest::new(source.path.append(&image.path), index).with_level(level_for(image, SIDE))
     };
     let requests: Vec<_> = planes.iter().map(request).collect();
     let sampler = Mutex::new(ContrastSampler::new(planes.len()));
-    source.backend().read_planes(&requests, &|_, answer| {
+    source.backend.read_planes(&requests, &|_, answer| {
         let mut sampler = sampler.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = answer.and_then(|plane| sampler.add(&plane)) {
             tracing::debug!(error = %error.chain(), "plane is not measured");
@@ -140,10 +141,7 @@ fn contrast(source: &Plate, planes: &[(&ImageStructure, PlaneIndex)]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        MemoryBackend, Plane, PlaneRequest, VirtualBackend, VirtualBackendExt, VirtualPath,
-        WellPosition, model::Sizes,
-    };
+    use crate::{MemoryBackend, Plane, VirtualBackendExt, WellPosition, model::Sizes};
 
     #[test]
     fn windows_are_of_the_pixels_and_those_known_are_kept() {
@@ -166,9 +164,14 @@ mod tests {
             let request = PlaneRequest::new(image.path.clone(), PlaneIndex::new(0, 1, 0));
             backend.write_plane(request, Plane::from_array(pixels)).unwrap();
         }
-        let plate = Plate::open(backend, root).unwrap();
+        let measured = Measured {
+            backend: &*backend,
+            path: &root,
+            structure: &structure,
+            inventory: &backend.inventory(&root).unwrap(),
+        };
         let mut target = structure.clone();
-        measure(&plate, &mut target, &AtomicBool::new(false)).unwrap();
+        measure(&measured, &mut target, &AtomicBool::new(false));
         for (_, image) in target.images() {
             let [known, measured, missing] = &*image.channels else { panic!("three channels") };
             assert_eq!((known.window, missing.window), (Some((1.0, 2.0)), None));
