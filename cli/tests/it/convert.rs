@@ -50,7 +50,7 @@ fn a_plate_is_the_same_in_every_layout() {
         let json = place.json(args!["validate", place.path(name)]);
         assert_eq!((&json["valid"], &json["version"]), (&true.into(), &version.into()), "{name}");
         assert_eq!(json["counts"]["arrays"], 8 * n_levels, "{name}");
-        assert_eq!(json["counts"]["warnings"], 0, "{name}: {json}");
+        assert!(!json["rules"].to_string().contains("chunks/absent"), "{name}: {json}");
         let chunks = &json["counts"]["chunks"];
         assert_eq!(chunks["absent"], chunks["absent_by_design"], "{name}");
     }
