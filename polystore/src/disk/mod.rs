@@ -7,6 +7,7 @@
 mod companion;
 mod declared;
 mod entries;
+mod entries_of;
 mod format;
 mod headers;
 mod inventory;

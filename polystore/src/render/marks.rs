@@ -37,7 +37,7 @@ impl Tile {
 pub(super) fn missing(picture: &mut Picture, tile: Tile) {
     let stripe = tile.stripe();
     for (y, x) in tile.places() {
-        let color = if (x + y) / stripe % 2 == 0 { STRIPE } else { BETWEEN_STRIPES };
+        let color = if ((x + y) / stripe).is_multiple_of(2) { STRIPE } else { BETWEEN_STRIPES };
         picture.set(tile.y + y, tile.x + x, color);
     }
 }
@@ -65,7 +65,8 @@ pub(super) fn incomplete(picture: &mut Picture, tile: Tile) {
     for (y, x) in tile.places() {
         let from_corner = y + (tile.width - 1 - x);
         if from_corner < side {
-            let color = if from_corner / stripe % 2 == 0 { WARNING } else { Color::BLACK };
+            let color =
+                if (from_corner / stripe).is_multiple_of(2) { WARNING } else { Color::BLACK };
             picture.set(tile.y + y, tile.x + x, color);
         }
     }

@@ -34,6 +34,7 @@ pub(crate) struct Measured<'a> {
 
 /// Images whose channels are shown alike: of one acquisition and pixel type.
 type Group = (u32, PixelType);
+type Channels = Arc<[Channel]>;
 type Windows = BTreeMap<(Group, u32), Contrast>;
 
 fn group(image: &ImageStructure) -> Group {
@@ -54,7 +55,7 @@ pub(crate) fn measure(source: &Measured<'_>, structure: &mut PlateStructure, can
         }
     }
     // The images of a plate share lists of channels; so they do when these have windows.
-    let mut filled: BTreeMap<Group, (Arc<[Channel]>, Arc<[Channel]>)> = BTreeMap::new();
+    let mut filled: BTreeMap<Group, (Channels, Channels)> = BTreeMap::new();
     for image in structure.wells.iter_mut().flat_map(|well| &mut well.fields) {
         if image.kind == ImageKind::Labels {
             continue;

@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn windows_stay_in_the_type_and_labels_have_no_block() {
         let channel = Channel { window: Some((0.0, 300.0)), ..Channel::default() };
-        let json = omero(&image(&[channel.clone()], PixelType::U8)).unwrap();
+        let json = omero(&image(std::slice::from_ref(&channel), PixelType::U8)).unwrap();
         assert_eq!(json["channels"][0]["window"]["end"], 255.0);
         assert_eq!(json["channels"][0]["color"], "FFFFFF");
-        let json = omero(&image(&[channel.clone()], PixelType::F32)).unwrap();
+        let json = omero(&image(std::slice::from_ref(&channel), PixelType::F32)).unwrap();
         assert_eq!(json["channels"][0]["window"]["max"], 300.0);
         let labels = ImageStructure {
             kind: ImageKind::Labels,
