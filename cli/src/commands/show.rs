@@ -5,9 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use polystore::{
-    Plate, WellPosition, WriteMode, atomic,
-    model::ImageStructure,
-    render::{self, Picture, ViewOptions, ZView},
+    PlaneIndex, Plate, WellPosition, WriteMode, atomic,
+    model::{ImageStructure, PlateStructure},
+    render::{self, Gap, View, ViewOptions, ZView},
 };
 use serde_json::json;
 
@@ -18,6 +18,7 @@ use crate::{args::Global, output, progress};
 #[command(after_help = "\
 Examples:
   polystore show plate -o plate.png                     every well, one field each
+  polystore show plate --acquisition 2 -o second.png    of the second run over the plate
   polystore show plate --well B03 -o b03.png            the fields of a well
   polystore show plate --well B03 --field 2 --channels DAPI,2 --z middle -o field.png")]
 pub(crate) struct Args {
@@ -32,6 +33,12 @@ pub(crate) struct Args {
     /// A field by its number from 1: of the well, or the one shown of each well
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     field: Option<u32>,
+    /// An acquisition by name or number from 1; the first of each well when not given
+    #[arg(long)]
+    acquisition: Option<String>,
+    /// Show the plate's whole grid, not only the rows and columns that wells are in
+    #[arg(long, conflicts_with = "well")]
+    all_wells: bool,
     /// Channels by name or number from 1, joined by commas; all when not given
     #[arg(long, value_delimiter = ',')]
     channels: Vec<String>,
@@ -65,41 +72,90 @@ fn z_view(text: &str) -> Result<ZView, String> {
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plate = args.plate.open(&args.location)?;
     check_outside(&plate, &args.output)?;
-    let picture = picture(global, args, &plate)?;
+    let view = view(global, args, &plate)?;
+    let picture = &view.picture;
     let mode = if args.force { WriteMode::Overwrite } else { WriteMode::CreateNew };
     atomic::write_bytes(&args.output, &picture.to_png()?, mode)?;
     let (width, height) = (picture.width(), picture.height());
     if global.json {
-        output::json(&json!({ "file": args.output, "width": width, "height": height }))?;
+        let gaps: Vec<_> = view.gaps.iter().map(gap_as_json).collect();
+        let file = &args.output;
+        output::json(&json!({ "file": file, "width": width, "height": height, "gaps": gaps }))?;
     } else {
         output::line(format_args!("{} ({width} x {height} pixels)", args.output.display()))?;
     }
+    tell(&view.gaps);
     Ok(ExitCode::SUCCESS)
 }
 
-fn picture(global: &Global, args: &Args, plate: &Plate) -> Result<Picture> {
+fn gap_as_json(gap: &Gap) -> serde_json::Value {
+    let PlaneIndex { t, c, z } = gap.index;
+    json!({ "image": gap.image.to_string(), "t": t, "c": c, "z": z, "reason": gap.reason })
+}
+
+/// Says which planes are not in the picture, the first of them one by one.
+fn tell(gaps: &[Gap]) {
+    const MAX_LINES: usize = 12;
+    for gap in gaps.iter().take(MAX_LINES) {
+        progress::tell(&format!("not shown: {gap}"));
+    }
+    if gaps.len() > MAX_LINES {
+        let more = output::count((gaps.len() - MAX_LINES) as u64, "plane");
+        progress::tell(&format!("not shown: {more} more; `polystore check` lists them"));
+    }
+}
+
+fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
+    let structure = plate.structure();
+    let wanted = args.acquisition.as_deref();
+    let acquisition = wanted.map(|wanted| structure.find_acquisition(wanted)).transpose()?;
+    let is_wanted = |image: &&ImageStructure| {
+        acquisition.is_none_or(|acquisition| image.acquisition == acquisition)
+    };
+    let options = |image: &ImageStructure, size: u32| -> Result<ViewOptions> {
+        Ok(ViewOptions { acquisition, ..options(args, image, size)? })
+    };
     let Some(position) = args.well else {
         let number = args.field.map(|number| number - 1);
-        let (_, first) = plate.structure().images().next().context("the plate has no images")?;
-        let options = options(args, first, 128)?;
-        let n_wells = plate.structure().wells.len() as u64;
-        let bar = progress::bar(global, "reading", "planes", n_wells);
+        let mut images = structure.images().map(|(_, image)| image);
+        let first = images.find(is_wanted).context("there are no images to show")?;
+        let bar = progress::bar(global, "reading", "planes", 0);
         let cancel = progress::cancel_on_interrupt();
-        let picture = render::overview(plate, number, &options, &cancel, &|n| bar.inc(n))?;
+        let options = options(first, overview_side(structure, args.all_wells))?;
+        let view = render::overview(plate, number, &options, &cancel, &|n_read, n_planes| {
+            bar.set_length(n_planes);
+            bar.set_position(n_read);
+        })?;
         bar.finish_and_clear();
-        return Ok(picture);
+        return Ok(view);
     };
-    let Some(well) = plate.structure().well(position) else {
+    let Some(well) = structure.well(position) else {
         bail!(plate.image(position, 0).err().context("the well is not there")?);
     };
-    let image = match args.field {
-        Some(number) => plate.image(position, number - 1)?,
-        None => {
-            let first = well.fields.first().context("the well has no fields")?;
-            return Ok(render::well(plate, well, &options(args, first, 512)?)?);
-        }
+    let Some(number) = args.field else {
+        let first = well.fields.iter().find(is_wanted).or(well.fields.first());
+        let first = first.context("the well has no fields")?;
+        return Ok(render::well(plate, well, &options(first, 512)?)?);
     };
-    Ok(render::field(plate, image, &options(args, image, 1024)?)?)
+    let image = match acquisition {
+        Some(acquisition) => well.field(acquisition, number - 1).with_context(|| {
+            format!("well {position} has no field {number} in acquisition {}", acquisition + 1)
+        })?,
+        None => plate.image(position, number - 1)?,
+    };
+    Ok(render::field(plate, image, &options(image, 1024)?)?)
+}
+
+/// Side of a field in an overview: larger where there are few wells, so that the picture is
+/// about as large as a screen.
+fn overview_side(structure: &PlateStructure, whole_grid: bool) -> u32 {
+    const SCREEN: u32 = 1536;
+    let columns = structure.wells.iter().map(|well| well.position.column);
+    let n_columns = match (columns.clone().min(), columns.max()) {
+        (Some(first), Some(last)) if !whole_grid => last - first + 1,
+        _ => structure.n_columns,
+    };
+    (SCREEN / n_columns.max(1)).clamp(128, 384)
 }
 
 fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions> {
@@ -116,6 +172,7 @@ fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions
         channels: args.channels.iter().map(channel).collect::<polystore::Result<_>>()?,
         z: args.z,
         t: args.t,
+        whole_grid: args.all_wells,
         field_side: args.size.unwrap_or(size),
         ..ViewOptions::default()
     })

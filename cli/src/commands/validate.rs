@@ -94,8 +94,12 @@ fn print(report: &Report) -> Result<()> {
         ))?;
     }
     if counts.arrays > 0 {
+        let by_design = match counts.chunks.absent_by_design {
+            0 => String::new(),
+            n => format!(", {n} absent by design"),
+        };
         output::line(format_args!(
-            "looked at {}, {}, {}, {} of {} chunks",
+            "looked at {}, {}, {}, {} of {} chunks{by_design}",
             output::count(counts.wells, "well"),
             output::count(counts.images, "image"),
             output::count(counts.arrays, "array"),

@@ -50,9 +50,64 @@ fn a_plate_is_the_same_in_every_layout() {
         let json = place.json(args!["validate", place.path(name)]);
         assert_eq!((&json["valid"], &json["version"]), (&true.into(), &version.into()), "{name}");
         assert_eq!(json["counts"]["arrays"], 8 * n_levels, "{name}");
+        assert!(!json["rules"].to_string().contains("chunks/absent"), "{name}: {json}");
+        let chunks = &json["counts"]["chunks"];
+        assert_eq!(chunks["absent"], chunks["absent_by_design"], "{name}");
     }
     let array = std::fs::read_to_string(place.path("sharded.zarr/E/07/0/0/zarr.json")).unwrap();
     assert!(array.contains("sharding_indexed"), "{array}");
+}
+
+#[test]
+fn a_plate_of_ome_tiff_files_is_a_plate_to_other_programs_too() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "fields", "--to", "ome-tiff"]);
+    let source = planes(&plate());
+    std::fs::remove_file(place.path("fields/polystore-plate.json")).unwrap();
+    let json = place.json(args!["info", "fields"]);
+    assert_eq!((&json["microscope"], &json["wells"]), (&"ome-tiff".into(), &2.into()), "{json}");
+    assert_eq!(json["planes"]["present"], 40, "{json}");
+    let names: Vec<_> = json["acquisitions"].as_array().unwrap().iter().collect();
+    assert_eq!((&names[0]["name"], &names[1]["name"]), (&"stack".into(), &"projection".into()));
+    // The same pixels in the same wells and fields; OME-XML cannot say that a plane is absent
+    // by design, so those are missing.
+    let files = polystore::FileManager::new();
+    let opened = files.open_plate(place.path("fields").to_str().unwrap()).unwrap();
+    for (name, pixels) in &source {
+        let found = opened.structure().images().find_map(|(well, image)| {
+            let start = format!("{well} {:?} {} ", image.acquisition, image.field);
+            let index = name.strip_prefix(&start)?;
+            image.sizes.indices().find(|at| at.to_string() == index).map(|at| (image, at))
+        });
+        let (image, index) = found.unwrap_or_else(|| panic!("{name} is not there"));
+        let plane = opened.read(image, index).unwrap();
+        assert!(plane.as_slice::<u16>().unwrap() == pixels, "{name} differs");
+    }
+}
+
+#[test]
+fn viewers_open_a_converted_plate_with_the_contrast_of_its_pixels() {
+    let place = Place::new();
+    let metadata = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(place.path(name).join("E/07/0/zarr.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    place.run(args!["convert", plate(), "out.zarr"]);
+    let json = metadata("out.zarr");
+    let window = &json["attributes"]["ome"]["omero"]["channels"][0]["window"];
+    let number = |name: &str| window[name].as_f64().unwrap();
+    assert_eq!((number("min"), number("max")), (0.0, 65535.0));
+    assert!(number("start") > 0.0 && number("end") < 30000.0, "{window}");
+    // A setting that someone has changed is kept, by what resumes and by what copies.
+    let path = place.path("out.zarr/E/07/0/zarr.json");
+    let mut changed = json.clone();
+    changed["attributes"]["ome"]["omero"]["channels"][0]["window"]["end"] = 777.0.into();
+    std::fs::write(&path, changed.to_string()).unwrap();
+    place.run(args!["convert", plate(), "out.zarr", "--resume"]);
+    place.run(args!["convert", "out.zarr", "again.zarr"]);
+    let again = metadata("again.zarr");
+    let window = &again["attributes"]["ome"]["omero"]["channels"][0]["window"];
+    assert_eq!(window["end"], 777.0, "{again}");
 }
 
 #[test]

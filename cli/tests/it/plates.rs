@@ -93,9 +93,46 @@ fn show_draws_plate_well_and_field() {
         (side(16), side(20))
     };
     assert_eq!(size("field.png"), (512, 512));
-    assert!(size("well.png").0 > 1000 && size("plate.png").0 > 1000);
+    assert!(size("well.png").0 > 1000 && size("plate.png").0 > 500);
+    place.run(args!["show", plate(), "--all-wells", "-o", "all.png"]);
+    assert!(size("all.png").0 > 1400 && size("all.png").1 > 1000);
     let errors = place.fail(4, args!["show", plate(), "-o", "plate.png"]);
     assert!(errors.contains("plate.png: a file of this name exists"), "{errors}");
+}
+
+#[test]
+fn show_chooses_acquisitions_and_says_which_there_are() {
+    let place = Place::new();
+    let field = ["--well", "E08", "--field", "1", "--channels", "1", "--z", "0"];
+    for (name, file) in [("stack", "a.png"), ("1", "b.png"), ("Projection", "c.png")] {
+        let mut arguments = args!["show", plate(), "--acquisition", name, "-o", file].to_vec();
+        arguments.extend(field.map(Into::into));
+        place.run(arguments);
+    }
+    let content = |file: &str| std::fs::read(place.path(file)).unwrap();
+    assert_eq!(content("a.png"), content("b.png"));
+    assert_ne!(content("a.png"), content("c.png"));
+    let wrong =
+        |name: &str| place.fail(3, args!["show", plate(), "--acquisition", name, "-o", "d.png"]);
+    assert!(wrong("projektion").contains("did you mean `projection`?"), "{}", wrong("projektion"));
+    assert!(wrong("3").contains("there are 1 stack, 2 projection"), "{}", wrong("3"));
+}
+
+#[test]
+fn show_tells_which_section_of_a_projection_is_missing() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    let files = place.run(args!["ls", copy, "-r"]);
+    let is_section = |name: &&str| name.contains("ZStep_2/") && name.contains("E07_s1_w1");
+    let gone =
+        files.lines().map(str::trim).find(|name| is_section(name) && !name.contains("thumb"));
+    std::fs::remove_file(copy.join(gone.unwrap())).unwrap();
+    let output = place.command().args(args!["show", copy, "-o", "plate.png"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(errors, "not shown: E07/E07_a001_s001 t=0 c=0 z=1: missing\n");
+    let json = place.json(args!["show", copy, "--well", "E07", "-o", "well.png"]);
+    assert_eq!(json["gaps"][0]["z"], 1, "{json}");
 }
 
 #[test]

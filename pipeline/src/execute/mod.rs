@@ -200,6 +200,9 @@ impl Executor {
             return Err(Error::Cancelled);
         }
         events(Event::Finishing);
+        if has_changed {
+            images.finish()?;
+        }
         let report = RunReport {
             table: PlateTable::new(rows),
             peak_bytes: shared.budget.peak_bytes(),

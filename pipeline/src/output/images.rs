@@ -49,6 +49,20 @@ impl StoredImages {
         Ok(Self { sets })
     }
 
+    /// Says that all images are written that will be.
+    pub(crate) fn finish(&self) -> Result<()> {
+        for (number, set) in self.sets.iter().enumerate() {
+            // Labels beside the images of another set are of its plate.
+            let is_first = self.sets[..number].iter().all(|before| {
+                before.plate != set.plate || !Arc::ptr_eq(&before.backend, &set.backend)
+            });
+            if is_first {
+                set.backend.finish_plate(&set.plate)?;
+            }
+        }
+        Ok(())
+    }
+
     fn set(&self, set: u32) -> Result<&OpenSet> {
         self.sets
             .get(set as usize)

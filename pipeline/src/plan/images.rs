@@ -93,7 +93,10 @@ impl Images {
 fn channel(source: &ImageStructure, c: Option<u32>, step: &str) -> Channel {
     let known = c.and_then(|c| source.channels.get(c as usize));
     match (known, c) {
-        (Some(known), Some(c)) => Channel { name: source.channel_name(c), ..known.clone() },
+        // The values that are shown dark and bright are the source's, not the result's.
+        (Some(known), Some(c)) => {
+            Channel { name: source.channel_name(c), window: None, ..known.clone() }
+        }
         _ => Channel::named(step),
     }
 }

@@ -91,28 +91,16 @@ fn check_wells(selection: &Selection, structure: &PlateStructure) -> Result<()> 
 }
 
 fn acquisitions(selection: &Selection, structure: &PlateStructure) -> Result<BTreeSet<u32>> {
-    let known = &structure.acquisitions;
-    let all = 0..known.len() as u32;
     if selection.acquisitions.is_empty() {
-        return Ok(all.collect());
+        return Ok((0..structure.acquisitions.len() as u32).collect());
     }
     let find = |wanted: &String| {
-        let by_name = known
-            .iter()
-            .position(|acquisition| {
-                !acquisition.name.is_empty() && acquisition.name.eq_ignore_ascii_case(wanted)
-            })
-            .map(|at| at as u32);
-        let by_number =
-            || wanted.parse::<u32>().ok()?.checked_sub(1).filter(|number| all.contains(number));
-        by_name.or_else(by_number).ok_or_else(|| {
-            let names: Vec<_> = known.iter().map(|acquisition| acquisition.name.as_str()).collect();
-            let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
-            let hint = match names.is_empty() {
-                true => format!("it has {}, numbered from 1", known.len()),
-                false => suggest::hint(wanted, &names),
-            };
-            refuse(selection, format!("the plate has no acquisition `{wanted}`")).with_hint(hint)
+        structure.find_acquisition(wanted).map_err(|error| {
+            let refusal = refuse(selection, error.message().to_owned());
+            match error.hint() {
+                Some(hint) => refusal.with_hint(hint.to_owned()),
+                None => refusal,
+            }
         })
     };
     selection.acquisitions.iter().map(find).collect()

@@ -205,7 +205,7 @@ fn of_source(plate: &Plate, unit: &Unit) -> Result<Picture> {
         None => plate.image(unit.well, field_number)?,
     };
     let options = ViewOptions { field_side: SIDE, ..ViewOptions::default() };
-    Ok(field(plate, image, &options)?)
+    Ok(field(plate, image, &options)?.picture)
 }
 
 const OUTLINE: Color = Color::new(255, 214, 10);

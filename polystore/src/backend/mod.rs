@@ -211,6 +211,18 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
         Err(self.unsupported("create images").with_path(path))
     }
 
+    /// Says that the planes of the plate at `path` that will be written are. A backend that
+    /// keeps metadata of the whole plate beside its images (the `.companion.ome` of OME-TIFF)
+    /// writes it now; others do nothing. It may be called again after more planes, and a plate
+    /// is read without it.
+    ///
+    /// # Errors
+    /// `NotFound` when no plate is declared there, from a backend that has something to write.
+    fn finish_plate(&self, path: &VirtualPath) -> Result<()> {
+        let _ = path;
+        Ok(())
+    }
+
     /// Writes planes, each atomically. The image must have been declared, except where the
     /// backend stores single planes as files of their own (`.tif`, `.png`, `.npy` on disk):
     /// there a whole plane, index 0 of level 0, replaces a single plane of any shape and

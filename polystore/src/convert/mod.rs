@@ -24,6 +24,7 @@ use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath, fan_out,
     model::{PlaneState, PlateStructure},
+    render,
 };
 
 /// Requests that are handed to the source in one batch.
@@ -130,6 +131,15 @@ pub fn convert(
     if let (Some(n_levels), TargetLayout::OmeTiff) = (options.n_levels, layout) {
         structure.set_levels(n_levels);
     }
+    if layout == TargetLayout::Zarr {
+        let measured = render::Measured {
+            backend: &**source.backend(),
+            path: source.path(),
+            structure: source.structure(),
+            inventory: source.inventory()?,
+        };
+        render::measure(&measured, &mut structure, cancel);
+    }
     target.create_plate(target_path, &structure)?;
     let mut report = ConvertReport {
         n_images: structure.n_images() as u64,
@@ -171,6 +181,9 @@ pub fn convert(
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
             .with_path(target_path)
             .with_hint("run it again with resume to go on"));
+    }
+    if !is_full {
+        target.finish_plate(target_path)?;
     }
     Ok(report)
 }

@@ -4,6 +4,7 @@
 //! ([`VirtualBackend::create_plate`]) and written as one TIFF per plane or one OME-TIFF per
 //! field, each file in one step.
 
+mod companion;
 mod declared;
 mod entries;
 mod entries_of;
@@ -286,6 +287,10 @@ impl VirtualBackend for DiskBackend {
             write::declare(&target, &declared::to_text(&image)?, same)
         });
         self.named(result)
+    }
+
+    fn finish_plate(&self, path: &VirtualPath) -> Result<()> {
+        self.named(self.write_companion(path))
     }
 
     fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {

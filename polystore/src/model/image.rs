@@ -154,6 +154,10 @@ pub struct Channel {
     pub excitation_nm: Option<f64>,
     /// Emission wavelength in nm.
     pub emission_nm: Option<f64>,
+    /// Values to show black and at full brightness, where they are known: a viewer's setting,
+    /// or measured. Says nothing of the pixels themselves.
+    #[serde(default)]
+    pub window: Option<(f64, f64)>,
     /// The number, from 1, that the source's file names give it, where that is not its
     /// position from 1 (a plate with `w1` and `w4` only).
     pub number: Option<u32>,

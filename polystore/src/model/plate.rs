@@ -166,6 +166,32 @@ impl PlateStructure {
             .collect()
     }
 
+    /// The acquisition that a user names: by its name (without case), or by its number from 1.
+    ///
+    /// # Errors
+    /// `NotFound`, with a hint of what there is.
+    pub fn find_acquisition(&self, wanted: &str) -> Result<u32> {
+        let known = &self.acquisitions;
+        let is_it = |acquisition: &Acquisition| {
+            !acquisition.name.is_empty() && acquisition.name.eq_ignore_ascii_case(wanted)
+        };
+        let by_number =
+            || wanted.parse::<usize>().ok()?.checked_sub(1).filter(|number| *number < known.len());
+        let found = known.iter().position(is_it).or_else(by_number);
+        found.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+            let label = |(number, acquisition): (usize, &Acquisition)| {
+                format!("{} {}", number + 1, acquisition.name).trim_end().to_owned()
+            };
+            let all: Vec<_> = known.iter().enumerate().map(label).collect();
+            let names: Vec<_> = known.iter().map(|acquisition| acquisition.name.as_str()).collect();
+            let hint = match crate::suggest::nearest(wanted, &names).first() {
+                Some(near) => format!("did you mean `{near}`? There are {}", all.join(", ")),
+                None => format!("there are {}", all.join(", ")),
+            };
+            Error::not_found(format!("the plate has no acquisition `{wanted}`")).with_hint(hint)
+        })
+    }
+
     /// The plate's own naming scheme.
     ///
     /// # Errors

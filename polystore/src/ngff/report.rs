@@ -108,7 +108,7 @@ pub struct Counts {
     pub arrays: u64,
     /// Chunks of all arrays.
     pub chunks: ChunkCounts,
-    /// Images with at least one absent chunk in one of their levels.
+    /// Images with at least one chunk in one of their levels that is absent and not by design.
     pub images_with_absent_chunks: u64,
 }
 
@@ -135,6 +135,9 @@ pub struct ChunkCounts {
     pub present: u64,
     /// Expected and not stored.
     pub absent: u64,
+    /// Of those absent, how many hold only planes that the image declares absent by design, as
+    /// stores of polystore's do.
+    pub absent_by_design: u64,
     /// Stored with zero bytes; part of `present`.
     pub empty: u64,
     /// Stored, but outside the grid; not part of `present`.
@@ -146,6 +149,7 @@ impl ChunkCounts {
         self.expected = self.expected.saturating_add(other.expected);
         self.present += other.present;
         self.absent = self.absent.saturating_add(other.absent);
+        self.absent_by_design += other.absent_by_design;
         self.empty += other.empty;
         self.outside += other.outside;
     }

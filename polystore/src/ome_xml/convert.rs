@@ -116,7 +116,7 @@ impl Pixels {
                 color: channel.color,
                 excitation_nm: channel.excitation_nm,
                 emission_nm: channel.emission_nm,
-                number: None,
+                ..model::Channel::default()
             };
             let n_left = (self.size_c as usize).saturating_sub(channels.len());
             channels.extend(vec![described; n_left.min(channel.n_samples as usize)]);

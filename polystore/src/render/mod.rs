@@ -1,14 +1,23 @@
 //! Pictures of planes for people: contrast, colour, composites and montages in 8-bit RGB.
 
 mod contrast;
+mod gather;
+mod marks;
 mod montage;
+mod palette;
+mod sheet;
+mod text;
 mod views;
+mod windows;
 
 use std::borrow::Cow;
 
-pub use contrast::{Contrast, DEFAULT_PERCENTILES};
+pub use contrast::{Contrast, ContrastSampler, DEFAULT_PERCENTILES};
 pub use montage::{grid_layout, stage_layout};
-pub use views::{ViewOptions, ZView, color_of, field, overview, well};
+pub use palette::{color_of, colors_of};
+pub use views::{Gap, View, ViewOptions, ZView, field, overview, well};
+
+pub(crate) use windows::{Measured, measure};
 
 use crate::{Error, PixelType, Plane, Result, dispatch, model::Color};
 
@@ -95,6 +104,18 @@ impl Picture {
         if y < self.height && x < self.width {
             let at = (y as usize * self.width as usize + x as usize) * 3;
             self.pixels[at..at + 3].copy_from_slice(&[color.red, color.green, color.blue]);
+        }
+    }
+
+    /// Covers one pixel by `color` in part (`cover` from 0 to 1); a place outside is ignored.
+    fn blend(&mut self, y: u32, x: u32, color: Color, cover: f32) {
+        if y < self.height && x < self.width {
+            let at = (y as usize * self.width as usize + x as usize) * 3;
+            let cover = cover.clamp(0.0, 1.0);
+            let ink = [color.red, color.green, color.blue];
+            for (value, ink) in self.pixels[at..at + 3].iter_mut().zip(ink) {
+                *value = (f32::from(*value) * (1.0 - cover) + f32::from(ink) * cover).round() as u8;
+            }
         }
     }
 

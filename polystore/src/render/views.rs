@@ -1,20 +1,17 @@
 //! Views of a plate: one field, the fields of a well, all wells.
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, sync::atomic::AtomicBool};
 
 use super::{
-    Contrast, DEFAULT_PERCENTILES, Picture, grid_layout, level_for, stage_layout, thumbnail,
+    DEFAULT_PERCENTILES, Picture,
+    gather::{contrasts, gather},
+    grid_layout, marks,
+    sheet::{Sheet, Titles},
+    stage_layout,
 };
 use crate::{
-    Error, ErrorKind, Plane, PlaneIndex, Plate, Result, WellPosition, dispatch,
-    model::{Channel, Color, ImageStructure, PlaneState, WellStructure},
+    Error, ErrorKind, PlaneIndex, Plate, Result, VirtualPath, WellPosition,
+    model::{ImageStructure, WellStructure},
 };
 
 /// Which z-sections of a field a view shows.
@@ -38,6 +35,11 @@ pub struct ViewOptions {
     pub z: ZView,
     /// Timepoint, from 0.
     pub t: u32,
+    /// Fields of this acquisition only, an index into the plate's acquisitions; of each well's
+    /// first when `None`.
+    pub acquisition: Option<u32>,
+    /// Show the plate's whole grid, not only the rows and columns that wells are in.
+    pub whole_grid: bool,
     /// Longest side of a field in the picture, about: fields are shown at a power of two of
     /// their size.
     pub field_side: u32,
@@ -51,288 +53,200 @@ impl Default for ViewOptions {
             channels: Vec::new(),
             z: ZView::default(),
             t: 0,
+            acquisition: None,
+            whole_grid: false,
             field_side: 1024,
             percentiles: DEFAULT_PERCENTILES,
         }
     }
 }
 
-/// A field that a view shows, and the channels of it that could be read.
-struct Shown<'p> {
-    image: &'p ImageStructure,
-    planes: BTreeMap<u32, Plane>,
-    /// Planes that should be there and are not, or that could not be read.
-    is_missing: bool,
+/// A picture of planes, and what it could not show.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The picture. Fields with gaps are marked in it.
+    pub picture: Picture,
+    /// Planes that should be there and are not shown, by field, then `t, c, z`.
+    pub gaps: Vec<Gap>,
 }
 
-/// One field.
+/// A plane that a view should show and could not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The field's path below the plate.
+    pub image: VirtualPath,
+    /// Which of its planes.
+    pub index: PlaneIndex,
+    /// `missing`, `corrupt`, or what the backend answered.
+    pub reason: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.image.relative(), self.index, self.reason)
+    }
+}
+
+/// One field, at the size of its pixels. When some planes of it are missing, its top right
+/// corner is striped in amber.
 ///
 /// # Errors
 /// `InvalidInput` for a channel or timepoint that is not there; `MissingPlane` when nothing
 /// of the field is there; as the backend answers.
-pub fn field(plate: &Plate, image: &ImageStructure, options: &ViewOptions) -> Result<Picture> {
-    let shown = read(plate, &[image], options, &AtomicBool::new(false), &|_| {})?;
+pub fn field(plate: &Plate, image: &ImageStructure, options: &ViewOptions) -> Result<View> {
+    let shown = gather(plate, &[image], options, &AtomicBool::new(false), &|_, _| {})?;
     let Some(only) = shown.first().filter(|shown| !shown.planes.is_empty()) else {
         return Err(Error::new(ErrorKind::MissingPlane, "none of the field's planes is there")
             .with_path(plate.request(image, PlaneIndex::default()).path));
     };
-    let contrasts = contrasts(&shown, options)?;
-    picture_of(only, &contrasts)
+    let mut picture = only.picture(&contrasts(&shown, options)?)?;
+    if !only.gaps.is_empty() {
+        let (height, width) = (picture.height(), picture.width());
+        marks::incomplete(&mut picture, marks::Tile { y: 0, x: 0, height, width });
+    }
+    Ok(View { picture, gaps: only.gaps.clone() })
 }
 
-/// The fields of one well, where the stage stood when that is known, else in a grid. A
-/// field that is missing is hatched.
+/// The fields of one well, numbered from 1, where the stage stood when that is known, else in
+/// a grid; with the well's name above and the channels' names below. A field that is missing
+/// is hatched in grey, one that is absent by design is plain grey, one of which some planes
+/// are missing has a striped corner.
 ///
 /// # Errors
-/// As [`field()`].
-pub fn well(plate: &Plate, well: &WellStructure, options: &ViewOptions) -> Result<Picture> {
+/// `NotFound` when the well has no field of the acquisition; as [`field()`].
+pub fn well(plate: &Plate, well: &WellStructure, options: &ViewOptions) -> Result<View> {
     let first = well.fields.first().map_or(0, |image| image.acquisition);
-    let fields: Vec<_> = well.fields.iter().filter(|image| image.acquisition == first).collect();
+    let acquisition = options.acquisition.unwrap_or(first);
+    let fields: Vec<_> =
+        well.fields.iter().filter(|image| image.acquisition == acquisition).collect();
+    if fields.is_empty() {
+        let what = format!("well {} has no field{}", well.position, of_acquisition(options));
+        return Err(Error::not_found(what).with_path(plate.path()));
+    }
     let places = stage_layout(&fields).unwrap_or_else(|| grid_layout(fields.len()));
-    let shown = read(plate, &fields, options, &AtomicBool::new(false), &|_| {})?;
-    montage(&shown, &places, options)
+    let shown = gather(plate, &fields, options, &AtomicBool::new(false), &|_, _| {})?;
+    let numbers = fields.iter().map(|image| (u64::from(image.field) + 1).to_string());
+    let titles = Titles {
+        above: title_of_well(plate, well, acquisition),
+        tiles: numbers.collect(),
+        ..Titles::default()
+    };
+    Sheet::of(&shown, &places, options)?.draw(&titles)
 }
 
-/// All wells of the plate in its grid, each by one field (`field_number`, from 0). Wells
-/// that were not acquired are dark, missing fields are hatched. All wells have the same
-/// contrast, so that they can be compared. `progress` gets the number of fields read.
+/// Name of a well, with its acquisition where there are several.
+fn title_of_well(plate: &Plate, well: &WellStructure, acquisition: u32) -> String {
+    let acquisitions = &plate.structure().acquisitions;
+    let name = acquisitions.get(acquisition as usize).map_or("", |known| known.name.as_str());
+    match (acquisitions.len() > 1, name) {
+        (false, _) => well.position.to_string(),
+        (true, "") => format!("{} acquisition {}", well.position, u64::from(acquisition) + 1),
+        (true, name) => format!("{} {name}", well.position),
+    }
+}
+
+/// The wells of the plate in its grid, each by one field (`field_number`, from 0), with the
+/// names of rows, columns and channels. Rows and columns before the first well and after the
+/// last are left out unless [`ViewOptions::whole_grid`] is set. Wells that were not acquired
+/// are the background; missing fields are marked as [`well()`] does. All wells have the same
+/// contrast, so that they can be compared. `progress` gets the number of planes read so far
+/// and of all.
 ///
 /// # Errors
-/// `Cancelled`; as [`field()`].
+/// `Cancelled`; `NotFound` when no well has such a field; as [`field()`].
 pub fn overview(
     plate: &Plate,
     field_number: Option<u32>,
     options: &ViewOptions,
     cancel: &AtomicBool,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Picture> {
-    let field = |well: &'_ WellStructure| match field_number {
-        Some(number) => well.fields.iter().position(|image| image.field == number),
-        None => (!well.fields.is_empty()).then_some(0),
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<View> {
+    let is_wanted = |image: &&ImageStructure| {
+        options.acquisition.is_none_or(|wanted| image.acquisition == wanted)
+            && field_number.is_none_or(|number| image.field == number)
     };
     let (wells, fields): (Vec<WellPosition>, Vec<_>) = plate
         .structure()
         .wells
         .iter()
-        .filter_map(|well| Some((well.position, &well.fields[field(well)?])))
+        .filter_map(|well| Some((well.position, well.fields.iter().find(is_wanted)?)))
         .unzip();
-    let places: Vec<_> = wells.iter().map(|well| (well.row, well.column)).collect();
-    let shown = read(plate, &fields, options, cancel, progress)?;
-    let mut places = places;
-    // The grid is the plate's, whether or not its last wells were acquired.
-    let last = (plate.structure().n_rows.max(1) - 1, plate.structure().n_columns.max(1) - 1);
-    places.push(last);
-    montage(&shown, &places, options)
+    if wells.is_empty() {
+        let number = field_number.map_or_else(String::new, |n| format!(" {}", u64::from(n) + 1));
+        let what = format!("no well has a field{number}{}", of_acquisition(options));
+        return Err(Error::not_found(what).with_path(plate.path()));
+    }
+    let shown = gather(plate, &fields, options, cancel, progress)?;
+    let (rows, columns) = grid(plate, &wells, options.whole_grid);
+    let places: Vec<_> =
+        wells.iter().map(|well| (well.row - rows.start, well.column - columns.start)).collect();
+    let titles = Titles {
+        rows: rows.clone().map(|row| WellPosition::new(row, 0).row_name()).collect(),
+        columns: columns.clone().map(|column| (u64::from(column) + 1).to_string()).collect(),
+        ..Titles::default()
+    };
+    let sheet = Sheet::of(&shown, &places, options)?;
+    sheet.with_grid(rows.len() as u32, columns.len() as u32).draw(&titles)
 }
 
-/// Reads what a view shows of `fields`, scaled down as it comes in.
-fn read<'p>(
+fn of_acquisition(options: &ViewOptions) -> String {
+    let number = options.acquisition.map(|acquisition| u64::from(acquisition) + 1);
+    number.map_or_else(String::new, |number| format!(" of acquisition {number}"))
+}
+
+/// The rows and columns that are drawn.
+fn grid(
     plate: &Plate,
-    fields: &[&'p ImageStructure],
-    options: &ViewOptions,
-    cancel: &AtomicBool,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Shown<'p>>> {
-    let ordinals = plate.structure().image_ordinals();
-    let inventory = plate.inventory()?;
-    let mut targets = Vec::new();
-    let mut requests = Vec::new();
-    let mut shown = Vec::new();
-    for (number, image) in fields.iter().enumerate() {
-        let mut is_missing = false;
-        for (c, z) in wanted(image, options)? {
-            let index = PlaneIndex::new(options.t, c, z);
-            let state = ordinals
-                .get(&image.path)
-                .map_or(PlaneState::Missing, |&ordinal| inventory.state(ordinal, index));
-            match state {
-                PlaneState::Present => {
-                    let level = level_for(image, options.field_side);
-                    targets.push((number, c));
-                    requests.push(plate.request(image, index).with_level(level));
-                }
-                PlaneState::AbsentByDesign => {}
-                PlaneState::Missing | PlaneState::Corrupt => is_missing = true,
-            }
-        }
-        shown.push(Mutex::new(Shown { image, planes: BTreeMap::new(), is_missing }));
-    }
-    plate.backend().read_planes(&requests, &|position, answer| {
-        let (number, c) = targets[position];
-        let scaled =
-            answer.and_then(|plane| thumbnail(&plane, options.field_side, fields[number].kind));
-        let mut shown = shown[number].lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = scaled.and_then(|plane| brightest(shown.planes.remove(&c), plane));
-        match kept {
-            Ok(plane) => {
-                shown.planes.insert(c, plane);
-            }
-            Err(error) => {
-                tracing::warn!(error = %error.chain(), "plane is not shown");
-                shown.is_missing = true;
-            }
-        }
-        progress(1);
-        if cancel.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    if cancel.load(Ordering::Relaxed) {
-        return Err(Error::new(ErrorKind::Cancelled, "the view was stopped"));
-    }
-    Ok(shown
-        .into_iter()
-        .map(|shown| shown.into_inner().unwrap_or_else(PoisonError::into_inner))
-        .collect())
-}
-
-/// Channel and z-section of each plane that a view shows of `image`.
-fn wanted(image: &ImageStructure, options: &ViewOptions) -> Result<Vec<(u32, u32)>> {
-    let sizes = image.sizes;
-    let refuse = |what: String| Err(Error::invalid_input(what).with_path(&image.path));
-    if options.t >= sizes.t {
-        return refuse(format!("there is no timepoint {}; the field has {}", options.t, sizes.t));
-    }
-    if let Some(c) = options.channels.iter().find(|&&c| c >= sizes.c) {
-        return refuse(format!("there is no channel {}; the field has {}", c + 1, sizes.c));
-    }
-    let sections = match options.z {
-        ZView::Max => 0..sizes.z,
-        ZView::Middle => sizes.z / 2..sizes.z / 2 + 1,
-        ZView::Section(z) if z < sizes.z => z..z + 1,
-        ZView::Section(z) => {
-            return refuse(format!("there is no z-section {z}; the field has {}", sizes.z));
-        }
+    wells: &[WellPosition],
+    whole: bool,
+) -> (std::ops::Range<u32>, std::ops::Range<u32>) {
+    let range = |values: &dyn Fn(&WellPosition) -> u32, declared: u32| {
+        let last = wells.iter().map(values).max().unwrap_or(0) + 1;
+        let first = wells.iter().map(values).min().unwrap_or(0);
+        if whole { 0..last.max(declared) } else { first..last }
     };
-    let all = (0..sizes.c).collect();
-    let channels = if options.channels.is_empty() { all } else { options.channels.clone() };
-    Ok(channels.into_iter().flat_map(|c| sections.clone().map(move |z| (c, z))).collect())
-}
-
-/// The brighter of two planes, pixel by pixel.
-fn brightest(one: Option<Plane>, other: Plane) -> Result<Plane> {
-    let Some(one) = one else { return Ok(other) };
-    if (one.shape(), one.pixel_type()) != (other.shape(), other.pixel_type()) {
-        return Err(Error::invalid_data("sections of one field differ in size or type"));
-    }
-    dispatch!(one.pixel_type(), T => {
-        let pairs = one.as_slice::<T>()?.iter().zip(other.as_slice::<T>()?);
-        let pixels = pairs.map(|(&a, &b)| if a > b { a } else { b }).collect();
-        Plane::from_vec(one.shape(), pixels)
-    })
-}
-
-/// One contrast per channel over everything that is shown.
-fn contrasts(shown: &[Shown<'_>], options: &ViewOptions) -> Result<BTreeMap<u32, Contrast>> {
-    let channels: std::collections::BTreeSet<u32> =
-        shown.iter().flat_map(|shown| shown.planes.keys().copied()).collect();
-    let contrast = |c: u32| {
-        let planes = shown.iter().filter_map(|shown| shown.planes.get(&c));
-        Ok((c, Contrast::of_percentiles(planes, options.percentiles)?))
-    };
-    channels.into_iter().map(contrast).collect()
-}
-
-fn picture_of(shown: &Shown<'_>, contrasts: &BTreeMap<u32, Contrast>) -> Result<Picture> {
-    let Some(first) = shown.planes.values().next() else {
-        return Err(Error::new(ErrorKind::MissingPlane, "there is nothing to show"));
-    };
-    let mut picture = Picture::filled(first.shape().height, first.shape().width, Color::BLACK)?;
-    let alone = contrasts.len() == 1;
-    for (c, plane) in &shown.planes {
-        let color = if alone { Color::WHITE } else { color_of(shown.image, *c) };
-        let contrast = contrasts.get(c).copied().unwrap_or(Contrast { low: 0.0, high: 1.0 });
-        picture.add_plane(plane, contrast, color)?;
-    }
-    Ok(picture)
-}
-
-/// The colour that channel `c` is shown in: its own, its wavelength's, else one of a palette.
-pub fn color_of(image: &ImageStructure, c: u32) -> Color {
-    const PALETTE: [Color; 6] = [
-        Color::new(64, 96, 255),
-        Color::new(0, 220, 90),
-        Color::new(255, 60, 60),
-        Color::new(230, 80, 230),
-        Color::new(240, 200, 40),
-        Color::new(40, 210, 220),
-    ];
-    let channel = image.channels.get(c as usize);
-    let of_wavelength = |channel: &Channel| channel.emission_nm.map(Color::from_wavelength);
-    channel
-        .and_then(|channel| channel.color.or_else(|| of_wavelength(channel)))
-        .unwrap_or(PALETTE[c as usize % PALETTE.len()])
-}
-
-const BACKGROUND: Color = Color::new(24, 24, 28);
-const GAP: u32 = 2;
-
-/// Puts fields in their places; `places` may go on beyond the fields to widen the grid.
-fn montage(shown: &[Shown<'_>], places: &[(u32, u32)], options: &ViewOptions) -> Result<Picture> {
-    let contrasts = contrasts(shown, options)?;
-    let planes = shown.iter().flat_map(|shown| shown.planes.values());
-    let (height, width) = planes.fold((0, 0), |(height, width), plane| {
-        (plane.shape().height.max(height), plane.shape().width.max(width))
-    });
-    if height == 0 {
-        return Err(Error::new(ErrorKind::MissingPlane, "none of the planes is there"));
-    }
-    let n_rows = places.iter().map(|place| place.0).max().unwrap_or(0) + 1;
-    let n_columns = places.iter().map(|place| place.1).max().unwrap_or(0) + 1;
-    let side = |n: u32, size: u32| n.saturating_mul(size + GAP).saturating_add(GAP);
-    let mut picture = Picture::filled(side(n_rows, height), side(n_columns, width), BACKGROUND)?;
-    for (shown, &(row, column)) in shown.iter().zip(places) {
-        let (y, x) = (GAP + row * (height + GAP), GAP + column * (width + GAP));
-        if shown.planes.is_empty() && shown.is_missing {
-            hatch(&mut picture, (y, x), (height, width));
-        } else if !shown.planes.is_empty() {
-            picture.paste(&picture_of(shown, &contrasts)?, y, x);
-        }
-    }
-    Ok(picture)
-}
-
-/// Diagonal stripes, so that a missing field is not taken for a dark one.
-fn hatch(picture: &mut Picture, (top, left): (u32, u32), (height, width): (u32, u32)) {
-    for y in 0..height {
-        for x in 0..width {
-            let stripe = (x + y) % 16 < 4;
-            let color = if stripe { Color::new(170, 60, 60) } else { Color::new(60, 30, 34) };
-            picture.set(top + y, left + x, color);
-        }
-    }
+    let structure = plate.structure();
+    (range(&|well| well.row, structure.n_rows), range(&|well| well.column, structure.n_columns))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
+    use super::{super::text::Lettering, *};
     use crate::{
-        MemoryBackend, PixelType, PlaneRequest, VirtualBackend, VirtualBackendExt, VirtualPath,
+        MemoryBackend, PixelType, Plane, PlaneRequest, VirtualBackend, VirtualBackendExt,
         model::{PlateStructure, Sizes},
         ndarray::Array2,
     };
 
-    /// Wells A01 and B02; the field of B02 is missing.
+    const SIZES: Sizes = Sizes::new(1, 2, 2, 32, 32);
+
+    /// Wells B02, C03 and C04 of a plate of 4 x 6: B02 whole, C03 missing, one section of
+    /// channel 2 of C04 missing. Two acquisitions; only B02 is in the second.
     fn plate() -> Plate {
-        let mut structure = PlateStructure::new("p", 2, 3);
-        for (row, column) in [(0, 0), (1, 1)] {
+        let mut structure = PlateStructure::new("p", 4, 6);
+        structure.acquisitions.push(crate::model::Acquisition { id: 1, ..Default::default() });
+        for (row, column, acquisition) in [(1, 1, 0), (1, 1, 1), (2, 2, 0), (2, 3, 0)] {
             let well = WellPosition::new(row, column);
-            let at = PlateStructure::canonical_image_path(well, None, 0);
-            let image = ImageStructure::new(at, PixelType::U16, Sizes::new(1, 2, 2, 8, 8));
-            structure.add_image(well, image).unwrap();
+            let at = PlateStructure::canonical_image_path(well, Some(acquisition), 0);
+            let image = ImageStructure::new(at, PixelType::U16, SIZES);
+            structure.add_image(well, ImageStructure { acquisition, ..image }).unwrap();
         }
         let backend = Arc::new(MemoryBackend::new());
         let root = VirtualPath::parse("/p").unwrap();
         backend.create_plate(&root, &structure).unwrap();
-        for index in Sizes::new(1, 2, 2, 8, 8).indices() {
-            let request = PlaneRequest::new(root.join("A01/A01_s001").unwrap(), index);
-            let pixels =
-                Array2::from_shape_fn((8, 8), |(y, x)| (y * 8 + x) as u16 * (1 + index.z as u16));
-            backend.write_plane(request, Plane::from_array(pixels)).unwrap();
+        for name in ["B02/B02_a001_s001", "B02/B02_a002_s001", "C04/C04_a001_s001"] {
+            for index in SIZES.indices() {
+                if name.starts_with("C04") && index == PlaneIndex::new(0, 1, 1) {
+                    continue;
+                }
+                let request = PlaneRequest::new(root.join(name).unwrap(), index);
+                let pixels = Array2::from_shape_fn((32, 32), |(y, x)| {
+                    (y * 32 + x) as u16 * (1 + index.z as u16)
+                });
+                backend.write_plane(request, Plane::from_array(pixels)).unwrap();
+            }
         }
         Plate::open(backend, root).unwrap()
     }
@@ -341,28 +255,85 @@ mod tests {
         ViewOptions { field_side: side, percentiles: (0.0, 100.0), ..ViewOptions::default() }
     }
 
+    fn overview_of(options: &ViewOptions) -> View {
+        overview(&plate(), Some(0), options, &AtomicBool::new(false), &|_, _| {}).unwrap()
+    }
+
+    fn at(picture: &Picture, y: u32, x: u32) -> &[u8] {
+        let start = (y * picture.width() + x) as usize * 3;
+        &picture.pixels()[start..start + 3]
+    }
+
     #[test]
-    fn a_plate_has_all_its_wells_and_missing_fields_are_hatched() {
-        let picture =
-            overview(&plate(), Some(0), &options(4), &AtomicBool::new(false), &|_| {}).unwrap();
-        assert_eq!((picture.height(), picture.width()), (2 * 6 + 2, 3 * 6 + 2));
-        let at = |y: usize, x: usize| {
-            let start = (y * picture.width() as usize + x) * 3;
-            &picture.pixels()[start..start + 3]
+    fn an_overview_has_the_wells_that_there_are_and_names_them() {
+        let cropped = overview_of(&options(32)).picture;
+        let whole = overview_of(&ViewOptions { whole_grid: true, ..options(32) }).picture;
+        // B and C of four rows, 2 to 4 of six columns.
+        assert_eq!(whole.height() - cropped.height(), 2 * 34);
+        assert!(whole.width() > cropped.width());
+        let (top, left) = corner();
+        assert_eq!(cropped.height(), top + 2 * 34 + 2 + top, "a line above and one below");
+        let has_ink = |rows: std::ops::Range<u32>, columns: std::ops::Range<u32>| {
+            rows.flat_map(|y| columns.clone().map(move |x| (y, x)))
+                .any(|(y, x)| at(&cropped, y, x)[0] > 120)
         };
-        assert_eq!(at(0, 0), [24, 24, 28]);
-        assert_eq!(at(2 + 6, 2 + 6), [170, 60, 60]);
+        for row in 0..2 {
+            assert!(has_ink(top + row * 34..top + row * 34 + 34, 0..left), "row {row} has no name");
+        }
+        for column in 0..3 {
+            let columns = left + column * 34..left + column * 34 + 34;
+            assert!(has_ink(0..top, columns), "column {column} has no name");
+        }
+        assert!(has_ink(cropped.height() - top..cropped.height(), 0..60), "no legend");
+    }
+
+    /// Height of a line of names, and width of the names of rows.
+    fn corner() -> (u32, u32) {
+        let letters = Lettering::of_height(12).unwrap();
+        (letters.height() + 4, letters.width("B") + 8)
+    }
+
+    #[test]
+    fn what_is_missing_is_marked_and_told() {
+        let view = overview_of(&options(32));
+        assert_eq!(view.gaps.len(), 5);
+        assert_eq!(view.gaps[0].to_string(), "C03/C03_a001_s001 t=0 c=0 z=0: missing");
+        assert_eq!(view.gaps[4].to_string(), "C04/C04_a001_s001 t=0 c=1 z=1: missing");
+        let picture = view.picture;
+        let (line, left) = corner();
+        let tile = |row: u32, column: u32| (line + 2 + row * 34, left + 2 + column * 34);
+        let (y, x) = tile(1, 1);
+        assert_eq!(at(&picture, y, x), [150; 3], "hatched");
+        let (y, x) = tile(1, 2);
+        assert_eq!(at(&picture, y, x + 31), [255, 176, 0], "corner");
+        let (y, x) = tile(0, 0);
+        assert_eq!(at(&picture, y, x), [0; 3], "the darkest pixel of a whole field");
+    }
+
+    #[test]
+    fn one_acquisition_can_be_chosen() {
+        let second = ViewOptions { acquisition: Some(1), ..options(32) };
+        assert!(overview_of(&second).gaps.is_empty(), "only B02 is in it");
+        let plate = plate();
+        let of = |position: (u32, u32), options: &ViewOptions| {
+            let position = WellPosition::new(position.0, position.1);
+            well(&plate, plate.structure().well(position).unwrap(), options)
+        };
+        assert!(of((1, 1), &second).is_ok());
+        let error = of((2, 3), &second).unwrap_err();
+        assert!(error.to_string().contains("C04 has no field of acquisition 2"), "{error}");
+        assert_eq!(of((2, 3), &options(32)).unwrap().gaps.len(), 1);
     }
 
     #[test]
     fn sections_are_projected_and_wrong_ones_refused() {
         let plate = plate();
-        let image = plate.image(WellPosition::new(0, 0), 0).unwrap();
-        let picture = field(&plate, image, &options(8)).unwrap();
-        assert_eq!((picture.height(), picture.width()), (8, 8));
+        let image = plate.image(WellPosition::new(1, 1), 0).unwrap();
+        let picture = field(&plate, image, &options(32)).unwrap().picture;
+        assert_eq!((picture.height(), picture.width()), (32, 32));
         let wrong = ViewOptions { channels: vec![2], ..options(8) };
         assert!(field(&plate, image, &wrong).unwrap_err().to_string().contains("no channel 3"));
-        let missing = plate.image(WellPosition::new(1, 1), 0).unwrap();
+        let missing = plate.image(WellPosition::new(2, 2), 0).unwrap();
         assert_eq!(
             field(&plate, missing, &options(8)).unwrap_err().kind(),
             ErrorKind::MissingPlane

@@ -197,6 +197,10 @@ impl VirtualBackend for Cached {
         self.changing(|| self.inner.create_image(path, image))
     }
 
+    fn finish_plate(&self, path: &VirtualPath) -> Result<()> {
+        self.changing(|| self.inner.finish_plate(path))
+    }
+
     fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
         self.changing(|| self.inner.write_planes(planes))
     }

@@ -148,6 +148,10 @@ impl<H: Hook> VirtualBackend for Hooked<H> {
         self.call(Operation::CreateImage, path, |inner| inner.create_image(path, image))
     }
 
+    fn finish_plate(&self, path: &VirtualPath) -> Result<()> {
+        self.call(Operation::FinishPlate, path, |inner| inner.finish_plate(path))
+    }
+
     fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
         match planes.first() {
             Some((first, _)) => self

@@ -20,6 +20,7 @@ pub enum Operation {
     ReadPlanes,
     CreatePlate,
     CreateImage,
+    FinishPlate,
     WritePlanes,
     ReadBlob,
     WriteBlob,
@@ -37,7 +38,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Stat,
         Self::List,
         Self::Plate,
@@ -46,6 +47,7 @@ impl Operation {
         Self::ReadPlanes,
         Self::CreatePlate,
         Self::CreateImage,
+        Self::FinishPlate,
         Self::WritePlanes,
         Self::ReadBlob,
         Self::WriteBlob,
@@ -72,6 +74,7 @@ impl Operation {
             Self::ReadPlanes => "read_planes",
             Self::CreatePlate => "create_plate",
             Self::CreateImage => "create_image",
+            Self::FinishPlate => "finish_plate",
             Self::WritePlanes => "write_planes",
             Self::ReadBlob => "read_blob",
             Self::WriteBlob => "write_blob",
@@ -94,6 +97,7 @@ impl Operation {
             self,
             Self::CreatePlate
                 | Self::CreateImage
+                | Self::FinishPlate
                 | Self::WritePlanes
                 | Self::WriteBlob
                 | Self::CreateDirectory

@@ -62,6 +62,7 @@ impl ZarrBackend {
             if image.n_levels == 1 {
                 image.n_levels = there.n_levels;
             }
+            keep_windows(image, there);
         }
         if **there.structure() == wanted {
             return Ok(());
@@ -124,6 +125,7 @@ impl ZarrBackend {
         if wanted.n_levels == 1 {
             wanted.n_levels = there.n_levels;
         }
+        keep_windows(&mut wanted, &there);
         if there == wanted { Ok(()) } else { Err(exists("another image is there")) }
     }
 
@@ -146,6 +148,18 @@ impl ZarrBackend {
             }
         }
         Ok(())
+    }
+}
+
+/// Which values viewers show is a setting that may have been changed since: it makes no other
+/// image.
+fn keep_windows(wanted: &mut ImageStructure, there: &ImageStructure) {
+    let windows = there.channels.iter().map(|channel| channel.window);
+    let differs = wanted.channels.iter().zip(windows.clone()).any(|(c, window)| c.window != window);
+    if differs && wanted.channels.len() == there.channels.len() {
+        let channels = wanted.channels.iter().zip(windows);
+        wanted.channels =
+            channels.map(|(channel, window)| Channel { window, ..channel.clone() }).collect();
     }
 }
 
@@ -271,7 +285,7 @@ fn add_image(
     let n_levels = options.levels_of(image.sizes, image.n_levels);
     let mut ome = Map::new();
     ome.insert("multiscales".to_owned(), metadata::multiscales(version, image, n_levels));
-    if let Some(omero) = omero(&image.channels, image.pixel_type) {
+    if let Some(omero) = omero(image) {
         ome.insert("omero".to_owned(), omero);
     }
     if image.kind == ImageKind::Labels {
@@ -289,8 +303,11 @@ fn add_image(
 }
 
 fn image_extra(image: &ImageStructure, expected: (u32, u32)) -> Extra {
-    let has_omero = omero(&image.channels, image.pixel_type).is_some();
+    let has_omero = omero(image).is_some();
+    let is_labels = image.kind == ImageKind::Labels;
     let channel = |channel: &Channel| ChannelExtra {
+        name: (is_labels && !channel.name.is_empty()).then(|| channel.name.clone()),
+        color: channel.color.filter(|_| is_labels),
         excitation_nm: channel.excitation_nm,
         emission_nm: channel.emission_nm,
         number: channel.number,

@@ -225,6 +225,10 @@ pub(super) fn describe(
         channel.excitation_nm = extra.excitation_nm;
         channel.emission_nm = extra.emission_nm;
         channel.number = extra.number;
+        if let Some(name) = &extra.name {
+            channel.name.clone_from(name);
+        }
+        channel.color = extra.color.or(channel.color);
         if extra.colorless {
             channel.color = None;
         }

@@ -24,6 +24,7 @@ mod plate;
 mod read;
 mod replace;
 mod store;
+mod viewing;
 mod window;
 mod write;
 
@@ -241,6 +242,10 @@ impl VirtualBackend for ZarrBackend {
 
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
         self.told(path, self.declare_image(path, image))
+    }
+
+    fn finish_plate(&self, path: &VirtualPath) -> Result<()> {
+        self.told(path, self.write_windows(path))
     }
 
     fn write_planes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {

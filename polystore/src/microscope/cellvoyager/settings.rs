@@ -163,7 +163,7 @@ fn channel(element: &Element<'_>) -> Channel {
         color: text("Color").as_deref().and_then(color),
         excitation_nm: None,
         emission_nm: filter.as_deref().and_then(band_centre),
-        number: None,
+        ..Channel::default()
     }
 }
 

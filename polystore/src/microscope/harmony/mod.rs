@@ -223,7 +223,7 @@ fn channel(header: &ChannelHeader) -> Channel {
         color: header.emission_nm.map(Color::from_wavelength),
         excitation_nm: header.excitation_nm,
         emission_nm: header.emission_nm,
-        number: None,
+        ..Channel::default()
     }
 }
 

@@ -14,6 +14,8 @@ pub(in crate::ngff) struct ImageModel {
     pub(in crate::ngff) multiscales: Vec<Multiscale>,
     /// How many channels `omero` lists, and where.
     pub(in crate::ngff) channels: Option<(usize, Location)>,
+    /// Positions of planes that were never meant to be, ascending; the walk fills them in.
+    pub(in crate::ngff) absent: Vec<u64>,
 }
 
 /// One pyramid of an image; there is rarely more than one.
@@ -44,7 +46,7 @@ pub(super) fn check(
     multiscales.distinct(&items, rules::MULTISCALES_REPEATED);
     let multiscales =
         items.iter().filter_map(|item| check_multiscale(item, version)).collect::<Vec<_>>();
-    Some(ImageModel { multiscales, channels })
+    Some(ImageModel { multiscales, channels, absent: Vec::new() })
 }
 
 fn check_multiscale(item: &Cursor<'_>, version: Version) -> Option<Multiscale> {

@@ -1,6 +1,7 @@
 //! Which chunks of an array are stored: known from listings alone, no file is opened.
 
 use super::{
+    absent::Absent,
     array::ArrayInfo,
     tally::Tally,
     walk::{Node, Walk},
@@ -10,14 +11,21 @@ use crate::ngff::{ChunkCounts, StoreEntryKind, json::show, rules};
 /// Most chunk positions that are kept to find the first one that is absent.
 const MAX_KEPT: usize = 4_000_000;
 
-/// Looks for the chunks of the array in `node`. Answers how many there are.
-pub(super) fn check(walk: &Walk<'_>, node: &Node, array: &ArrayInfo, tally: &Tally) -> ChunkCounts {
+/// Looks for the chunks of the array in `node`. Answers how many there are. Absent ones that
+/// `declared` covers are counted, and are no finding.
+pub(super) fn check(
+    walk: &Walk<'_>,
+    node: &Node,
+    array: &ArrayInfo,
+    declared: Option<Absent<'_>>,
+    tally: &Tally,
+) -> ChunkCounts {
     let grid = array.grid();
     let expected = grid.iter().fold(1u64, |product, size| product.saturating_mul(*size));
     let counts = ChunkCounts { expected, ..ChunkCounts::default() };
     let mut search = Search { walk, tally, grid, counts, present: Vec::new() };
     search.array(node, array);
-    search.finish(node, array)
+    search.finish(node, array, declared)
 }
 
 struct Search<'a> {
@@ -146,16 +154,29 @@ impl Search<'_> {
         self.tally.report_file(rules::ARRAY_STRAY_FILE, key, || "not a chunk".to_owned());
     }
 
-    fn finish(mut self, node: &Node, array: &ArrayInfo) -> ChunkCounts {
+    fn finish(
+        mut self,
+        node: &Node,
+        array: &ArrayInfo,
+        declared: Option<Absent<'_>>,
+    ) -> ChunkCounts {
         self.counts.absent = self.counts.expected.saturating_sub(self.counts.present);
+        if self.counts.absent == 0 {
+            return self.counts;
+        }
+        let declared = declared.filter(|_| self.counts.expected <= MAX_KEPT as u64);
+        let (first, n_declared) = match self.is_known() {
+            true => self.look_for_absent(declared),
+            false => (None, 0),
+        };
+        self.counts.absent_by_design = n_declared;
         let counts = self.counts;
-        if counts.absent > 0 {
-            let first = self.first_absent();
+        if counts.absent > n_declared {
             self.tally.report_file(rules::CHUNKS_ABSENT, &node.dir, || {
                 let first = first.map_or(String::new(), |at| format!(", the first at {at}"));
                 format!(
                     "{} of {} chunks are absent{first}; they read as {}",
-                    counts.absent,
+                    counts.absent - n_declared,
                     counts.expected,
                     show(&array.fill_value)
                 )
@@ -164,19 +185,43 @@ impl Search<'_> {
         counts
     }
 
-    fn first_absent(&mut self) -> Option<String> {
-        if self.present.len() as u64 != self.counts.present {
-            return None;
-        }
+    /// Whether every chunk that is there was kept.
+    fn is_known(&self) -> bool {
+        self.present.len() as u64 == self.counts.present
+    }
+
+    /// The first absent chunk that is not declared, and how many are. Without declarations it
+    /// ends at the first, however large the grid.
+    fn look_for_absent(&mut self, declared: Option<Absent<'_>>) -> (Option<String>, u64) {
         self.present.sort_unstable();
-        let gap = self.present.iter().zip(0u64..).find(|(number, at)| *number != at);
-        let mut rest = gap.map_or(self.present.len() as u64, |(_, at)| at);
+        let mut present = self.present.iter().copied().peekable();
+        let (mut first, mut n_declared) = (None, 0);
+        for number in 0..self.counts.expected {
+            if present.next_if_eq(&number).is_some() {
+                continue;
+            }
+            let position = self.position(number);
+            if declared.as_ref().is_some_and(|declared| declared.covers(&position)) {
+                n_declared += 1;
+                continue;
+            }
+            first = first.or_else(|| Some(joined(&position, "/")));
+            if declared.is_none() {
+                break;
+            }
+        }
+        (first, n_declared)
+    }
+
+    /// The place in the grid of a row-major number.
+    fn position(&self, number: u64) -> Vec<u64> {
+        let mut rest = number;
         let mut position = vec![0; self.grid.len()];
         for (at, size) in position.iter_mut().zip(&self.grid).rev() {
             *at = rest % size;
             rest /= size;
         }
-        Some(joined(&position, "/"))
+        position
     }
 }
 

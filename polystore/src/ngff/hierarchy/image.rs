@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    absent::Absent,
     array::ArrayInfo,
     chunks, labels,
     tally::Tally,
@@ -34,7 +35,7 @@ pub(super) fn walk(walk: &Walk<'_>, node: &Node, described: &Described, tally: &
 /// The arrays of an image.
 pub(super) fn check(walk: &Walk<'_>, node: &Node, image: &ImageModel, tally: &Tally) -> ImageFacts {
     let mut facts = ImageFacts::default();
-    let mut arrays = Arrays::default();
+    let mut arrays = Arrays { absent: &image.absent, ..Arrays::default() };
     for (index, multiscale) in image.multiscales.iter().enumerate() {
         let levels = check_levels(walk, node, multiscale, &mut arrays, tally);
         if index == 0 {
@@ -43,7 +44,7 @@ pub(super) fn check(walk: &Walk<'_>, node: &Node, image: &ImageModel, tally: &Ta
             facts = ImageFacts { axes, levels };
         }
     }
-    if arrays.chunks.absent > 0 {
+    if arrays.chunks.absent > arrays.chunks.absent_by_design {
         tally.count(|counts| counts.images_with_absent_chunks += 1);
     }
     report_unlisted(walk, node, image, tally);
@@ -53,7 +54,9 @@ pub(super) fn check(walk: &Walk<'_>, node: &Node, image: &ImageModel, tally: &Ta
 /// The arrays of an image by the key of their folder: each is read once, though several
 /// levels may name it.
 #[derive(Default)]
-struct Arrays {
+struct Arrays<'a> {
+    /// Planes of the image that were never meant to be.
+    absent: &'a [u64],
     known: HashMap<String, Option<ArrayInfo>>,
     chunks: ChunkCounts,
 }
@@ -62,12 +65,12 @@ fn check_levels(
     walk: &Walk<'_>,
     node: &Node,
     multiscale: &Multiscale,
-    arrays: &mut Arrays,
+    arrays: &mut Arrays<'_>,
     tally: &Tally,
 ) -> Vec<Option<ArrayInfo>> {
     let mut levels = Vec::new();
     for level in &multiscale.levels {
-        let array = find_array(walk, node, level, arrays, tally);
+        let array = find_array(walk, node, (level, multiscale.axes.as_deref()), arrays, tally);
         if let Some(array) = &array {
             check_array(walk, multiscale, array, tally);
         }
@@ -80,8 +83,8 @@ fn check_levels(
 fn find_array(
     walk: &Walk<'_>,
     node: &Node,
-    level: &Level,
-    arrays: &mut Arrays,
+    (level, axes): (&Level, Option<&[Axis]>),
+    arrays: &mut Arrays<'_>,
     tally: &Tally,
 ) -> Option<ArrayInfo> {
     let Some(key) = resolve(&node.dir, &level.path) else {
@@ -99,7 +102,8 @@ fn find_array(
     if let Some((folder, array)) = &array {
         tally.count(|counts| counts.arrays += 1);
         if walk.options.chunks && !array.shape.is_empty() {
-            let counts = chunks::check(walk, folder, array, tally);
+            let counts =
+                chunks::check(walk, folder, array, Absent::of(arrays.absent, axes, array), tally);
             tally.count(|all| all.chunks.add(&counts));
             arrays.chunks.add(&counts);
         }

@@ -1,6 +1,7 @@
 //! The rules of a hierarchy: groups, arrays and chunks against the metadata that speaks of
 //! them.
 
+mod absent;
 mod array;
 mod chunks;
 mod consolidated;

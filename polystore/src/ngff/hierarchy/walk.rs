@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{consolidated::Consolidated, tally::Tally};
+use super::{absent, consolidated::Consolidated, tally::Tally};
 use crate::{
     ErrorKind, natural,
     ngff::{
@@ -294,7 +294,7 @@ impl<'s> Walk<'s> {
         let metadata = Metadata::find(&cursor)?;
         check_layout(&metadata, group, tally);
         self.version = Some(metadata.version);
-        Some(attributes::describe(&metadata, self.options.kind))
+        Some(with_absent(attributes::describe(&metadata, self.options.kind), group))
     }
 
     /// Checks the attributes of a group below the root, whatever kind it is.
@@ -315,7 +315,7 @@ impl<'s> Walk<'s> {
                 format!("{} in a hierarchy of {root}", metadata.version)
             });
         }
-        attributes::describe_found(&metadata)
+        with_absent(attributes::describe_found(&metadata), group)
     }
 
     /// Reports what the consolidated metadata names and the store has not.
@@ -324,6 +324,14 @@ impl<'s> Walk<'s> {
             consolidated.check_stale(self.store, tally);
         }
     }
+}
+
+/// Adds which planes of an image are declared absent, which stands beside the OME metadata.
+fn with_absent(mut described: Described, group: &Group) -> Described {
+    if let Some(image) = &mut described.image {
+        image.absent = absent::declared(&group.attributes);
+    }
+    described
 }
 
 fn check_layout(metadata: &Metadata<'_>, group: &Group, tally: &Tally) {

@@ -307,6 +307,36 @@ fn chunks_of_every_key_encoding_are_counted() {
 }
 
 #[test]
+fn chunks_of_planes_that_are_declared_absent_are_no_finding() {
+    for version in [Version::V04, Version::V05] {
+        let mut fixture = Fixture::plate(version);
+        let gone = fixture.chunk("A/2/1/0", "1");
+        fixture.remove(&gone);
+        let declare = |fixture: &mut Fixture, planes: serde_json::Value| {
+            let (file, pointer) = match version {
+                Version::V04 => ("A/2/1/.zattrs", ""),
+                _ => ("A/2/1/zarr.json", "/attributes"),
+            };
+            fixture.edit_file(file, |group| {
+                let attributes = group.pointer_mut(pointer).unwrap();
+                attributes["polystore"] = json!({"image": {"absent": planes}});
+            });
+        };
+        declare(&mut fixture, json!([1]));
+        let report = fixture.report();
+        assert_eq!(report.count("chunks/absent"), 0, "{version}");
+        let chunks = report.counts.chunks;
+        assert_eq!((chunks.absent, chunks.absent_by_design), (1, 1), "{version}");
+        assert_eq!(report.counts.images_with_absent_chunks, 0);
+        // Another plane's declaration, or nonsense, excuses nothing.
+        for other in [json!([0]), json!("all"), json!([-1, "x"])] {
+            declare(&mut fixture, other);
+            assert_eq!(fixture.report().count("chunks/absent"), 1, "{version}");
+        }
+    }
+}
+
+#[test]
 fn what_is_listed_twice_is_looked_at_once() {
     let mut fixture = Fixture::plate(Version::V05);
     let counts = fixture.report().counts;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{PlaneSet, StagePosition};
+use crate::model::{Color, PlaneSet, StagePosition};
 
 /// The attribute of a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,12 @@ pub(in super::super) struct ImageExtra {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(in super::super) struct ChannelExtra {
+    /// Of labels, which have no `omero`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) name: Option<String>,
+    /// Of labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) color: Option<Color>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) excitation_nm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

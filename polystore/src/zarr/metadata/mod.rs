@@ -16,7 +16,7 @@ pub(super) use axes::Axes;
 pub(super) use extra::{ChannelExtra, Extra, ImageExtra, PlateExtra};
 pub(super) use labels::image_label;
 pub(super) use multiscales::{Multiscale, MultiscaleJson, multiscales};
-pub(super) use omero::{OmeroJson, omero};
+pub(super) use omero::{OmeroJson, omero, window_of};
 pub(super) use plate::{Grid, PlateJson, WellEntry, column_name, plate};
 pub(super) use well::{WellImage, WellJson, well};
 
