@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     Error, ErrorKind, Plane, PlaneIndex, Plate, Region, Result, WellPosition,
-    model::{ImageStructure, InventoryCounts, PlaneState},
+    model::{ImageStructure, InventoryCounts, PassedOver, PlaneState},
 };
 
 /// How closely to look.
@@ -48,14 +48,17 @@ pub struct CheckReport {
     pub counts: InventoryCounts,
     /// Planes that are missing or corrupt, in plate order.
     pub problems: Vec<Problem>,
+    /// Image files of the plate that no plane was made of.
+    pub passed_over: PassedOver,
     /// Remarks of the plate's reader.
     pub notes: Vec<String>,
 }
 
 impl CheckReport {
-    /// Whether every plane that should be there is there and whole.
+    /// Whether every plane that should be there is there and whole, and every image file
+    /// was used.
     pub fn is_complete(&self) -> bool {
-        self.counts.is_complete()
+        self.passed_over.is_empty() && self.counts.is_complete()
     }
 }
 
@@ -92,7 +95,11 @@ pub fn check(
     if depth > CheckDepth::Names {
         look_closer(plate, &mut planes, depth, cancel, progress)?;
     }
-    let mut report = CheckReport { notes: inventory.notes.clone(), ..CheckReport::default() };
+    let mut report = CheckReport {
+        notes: inventory.notes.clone(),
+        passed_over: inventory.passed_over.clone(),
+        ..CheckReport::default()
+    };
     for plane in planes {
         report.counts.count(plane.state);
         if matches!(plane.state, PlaneState::Missing | PlaneState::Corrupt) {

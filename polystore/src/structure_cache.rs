@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::{Error, Result, WriteMode, atomic};
 
 /// Changes whenever the layout of a cached value changes; part of every entry.
-const FORMAT_VERSION: u8 = 1;
+const FORMAT_VERSION: u8 = 2;
 const MAGIC: &[u8; 7] = b"PSTRUCT";
 /// Largest entry that is read.
 const MAX_BYTES: u64 = 4 << 30;

@@ -61,6 +61,7 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
             "fields": structure.n_images(),
             "acquisitions": structure.acquisitions,
             "planes": counts,
+            "passed_over": plate.inventory()?.passed_over,
             "first_image": structure.images().next().map(|(_, image)| image),
         }));
     }
@@ -87,6 +88,7 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
         rows.extend(image_rows(image));
     }
     rows.push(("planes", planes(counts)));
+    rows.extend(plate.inventory()?.passed_over.summary().map(|text| ("PASSED OVER", text)));
     print_rows(&rows)?;
     output::line(format_args!("\n{}", grid(plate)?))?;
     for note in &plate.inventory()?.notes {

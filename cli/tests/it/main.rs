@@ -5,6 +5,7 @@
 mod convert;
 mod copy;
 mod errors;
+mod passed_over;
 mod pipelines;
 mod plates;
 

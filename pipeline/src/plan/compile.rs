@@ -87,6 +87,9 @@ pub fn compile(
             ),
         );
     }
+    if let Some(passed_over) = plate.inventory()?.passed_over.summary() {
+        notes.insert(0, format!("{passed_over}; `polystore check` lists them"));
+    }
     let mut cost = Cost::default();
     for unit in &units {
         cost += programs[unit.program as usize].cost;

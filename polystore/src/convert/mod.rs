@@ -23,7 +23,7 @@ pub use target::create_target;
 use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath, fan_out,
-    model::{PlaneState, PlateStructure},
+    model::{PassedOver, PlaneState, PlateStructure},
 };
 
 /// Requests that are handed to the source in one batch.
@@ -91,6 +91,8 @@ pub struct ConvertReport {
     pub verified: bool,
     /// Planes that the source declares but does not have; missing in the target too.
     pub missing: Vec<String>,
+    /// Image files of the source that no plane was made of.
+    pub passed_over: PassedOver,
     /// Planes that failed.
     pub failed: Vec<ConvertFailure>,
 }
@@ -134,6 +136,7 @@ pub fn convert(
     let mut report = ConvertReport {
         n_images: structure.n_images() as u64,
         verified: options.verify,
+        passed_over: source.inventory()?.passed_over.clone(),
         ..Default::default()
     };
     let (transfers, kept) = plan(source, target, target_path, &structure, &mut report)?;

@@ -15,7 +15,7 @@ mod imagexpress;
 mod lookup;
 mod matrix_screener;
 mod named;
-mod names;
+pub(crate) mod names;
 mod ome_tiff;
 mod openhcs;
 mod own;
@@ -141,6 +141,7 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
 pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Result<DeclaredPlate> {
     let mut plate = reader.read(folder)?;
     plate.inventory.notes.extend_from_slice(folder.notes());
+    plate.inventory.passed_over.extend_below("", folder.passed_over());
     declare_absent(&mut plate);
     plate.structure.check()?;
     Ok(plate)

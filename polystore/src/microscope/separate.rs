@@ -99,7 +99,7 @@ pub(super) fn assemble(
         planes.insert(key, found.planes);
     }
     let mut files = UsedFiles { listed: folder.files(), numbers: HashMap::new(), used: Vec::new() };
-    let mut inventory = Inventory { images: Vec::new(), notes: whole.notes };
+    let mut inventory = Inventory { notes: whole.notes, ..Inventory::default() };
     let mut sources = Vec::new();
     let mut clashes = Capped::new(20);
     for (well, image) in structure.images() {

@@ -52,7 +52,7 @@ impl ZarrBackend {
             let _ = slots[ordinal].set(found);
             ControlFlow::Continue(())
         });
-        let mut inventory = Inventory { images: Vec::new(), notes: plate.notes.clone() };
+        let mut inventory = Inventory { notes: plate.notes.clone(), ..Inventory::default() };
         for (slot, image) in slots.into_iter().zip(images) {
             let unseen = || Err(crate::Error::internal("image was not looked at"));
             let (mut states, note) = slot.into_inner().unwrap_or_else(unseen)?;

@@ -286,7 +286,7 @@ impl Assembly<'_> {
         structure.wells = self.wells;
         DeclaredPlate {
             structure,
-            inventory: Inventory { images: self.inventory, notes },
+            inventory: Inventory { images: self.inventory, notes, ..Inventory::default() },
             sources: SourceMap { files: self.files.into_used(), images: self.sources },
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         builder::{Capped, Rule},
         names::{by_names, file_name, image_stem},
     },
-    model::{DeclaredPlate, PlaneSource},
+    model::{DeclaredPlate, PassedOver, PassedOverReason, PlaneSource},
 };
 
 /// Most memory that a compiled expression may take.
@@ -75,15 +75,20 @@ impl Pattern {
         let mut numbering = Numbering::default();
         let mut planes = Vec::new();
         let (mut others, mut unusable) = (Capped::new(3), Capped::new(3));
+        let (mut not_fitting, mut passed_over) = (PassedOver::default(), PassedOver::default());
         let images = folder.files().iter().enumerate().filter(|(_, path)| is_image(path));
         for (file, path) in images {
             let Some(captures) = self.captures(path) else {
                 others.push(|| path.to_string());
+                not_fitting.push(&**path, PassedOverReason::DoesNotFitPattern);
                 continue;
             };
             match numbering.place(&self.values(&captures)) {
                 Ok(place) => planes.push((place, Some(PlaneSource::whole(file as u32)))),
-                Err(error) => unusable.push(|| format!("{path} ({})", error.message())),
+                Err(error) => {
+                    unusable.push(|| format!("{path} ({})", error.message()));
+                    passed_over.push(&**path, PassedOverReason::UnusableName);
+                }
             }
         }
         if planes.is_empty() {
@@ -92,10 +97,19 @@ impl Pattern {
         let mut notes = Vec::new();
         for (list, what) in [(others, "do not fit the pattern"), (unusable, "cannot be used")] {
             if !list.is_empty() {
-                notes.push(format!("{} image files {what}: {}", list.n(), list.into_line()));
+                let files = if list.n() == 1 { "file" } else { "files" };
+                let note = format!("{} image {files} {what}: ", list.n());
+                notes.push(note + &list.into_line());
             }
         }
-        numbering.build(folder, &planes, Rule::Names, notes)
+        // Thumbnails and the like are left out on purpose; when most files are, the pattern
+        // is likely not what was meant.
+        if not_fitting.n > planes.len() as u64 {
+            passed_over.extend_below("", &not_fitting);
+        }
+        let mut plate = numbering.build(folder, &planes, Rule::Names, notes)?;
+        plate.inventory.passed_over = passed_over;
+        Ok(plate)
     }
 
     fn nothing(&self, folder: &PlateFolder<'_>, others: Capped, unusable: Capped) -> Error {

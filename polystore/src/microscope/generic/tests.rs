@@ -101,6 +101,12 @@ fn files_that_do_not_fit_are_told() {
     let found = pattern(text, &["A01_1.tif", "A00_1.tif", "A01_99999999999.tif"]).unwrap();
     assert_eq!(counts(&found), (1, 0, 0));
     assert!(found.inventory.notes[0].contains("well is `A00`"), "{:?}", found.inventory.notes);
+    // A name that fits and cannot be used is always counted, others when they are most.
+    assert_eq!(found.inventory.passed_over.n, 2);
+    let found = pattern(text, &["A01_1.tif", "x.tif"]).unwrap();
+    assert!(found.inventory.is_complete());
+    let found = pattern(text, &["A01_1.tif", "x.tif", "y.tif"]).unwrap();
+    assert_eq!((found.inventory.passed_over.n, found.inventory.is_complete()), (2, false));
 }
 
 fn csv(content: &str) -> Result<Generic> {
