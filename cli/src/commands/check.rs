@@ -42,7 +42,7 @@ enum Depth {
     Names,
     /// Open every plane and decode one pixel
     Headers,
-    /// Decode every pixel
+    /// Decode every pixel of every level of the pyramid
     Pixels,
 }
 
@@ -98,7 +98,11 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
         output::line("\nPlanes:")?;
     }
     for problem in report.problems.iter().take(limit) {
-        output::line(format_args!("  {}  {}", problem.state.as_str(), problem.plane))?;
+        let level = match problem.level {
+            0 => String::new(),
+            level => format!(" level {level}"),
+        };
+        output::line(format_args!("  {}  {}{level}", problem.state.as_str(), problem.plane))?;
         if !problem.reason.is_empty() {
             output::line(format_args!("    {}", problem.reason))?;
         }

@@ -14,6 +14,7 @@ mod map;
 mod options;
 mod plates;
 mod read;
+mod resume;
 mod rois;
 mod root;
 mod sources;
@@ -31,6 +32,7 @@ use std::{
 use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
+pub(crate) use resume::settle;
 pub(crate) use sources::refuse_in_source;
 pub use tiff::TiffCompression;
 

@@ -310,7 +310,7 @@ fn image_extra(image: &ImageStructure, expected: (u32, u32)) -> Extra {
 }
 
 /// The array of a level, cut into chunks and files by the options.
-fn plan_array(image: &ImageStructure, level: u32, options: &ZarrOptions) -> Array {
+pub(super) fn plan_array(image: &ImageStructure, level: u32, options: &ZarrOptions) -> Array {
     let sizes = image.sizes;
     let plane = sizes.level_shape(level);
     let chunk = options.chunk_of(plane, image.pixel_type.size_bytes());

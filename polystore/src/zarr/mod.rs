@@ -23,6 +23,7 @@ mod options;
 mod plate;
 mod read;
 mod replace;
+mod resume;
 mod store;
 mod window;
 mod write;
@@ -36,6 +37,7 @@ use std::{
 
 use bytes::Bytes;
 pub use codec::{BloscCompressor, BloscShuffle, Codec};
+pub(crate) use resume::check_settings;
 pub use options::{AbsentChunks, Durability, NgffVersion, Sharding, ZarrOptions};
 
 use self::{
