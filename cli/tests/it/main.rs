@@ -5,6 +5,7 @@
 mod convert;
 mod copy;
 mod errors;
+mod interrupt;
 mod passed_over;
 mod pipelines;
 mod plates;

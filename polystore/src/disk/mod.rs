@@ -23,6 +23,7 @@ mod walk;
 mod write;
 
 use std::{
+    collections::HashSet,
     fmt,
     ops::Range,
     path::{Path, PathBuf},
@@ -74,6 +75,8 @@ pub struct DiskBackend {
     sources: Sources,
     /// Held while a file with several planes is rewritten.
     containers: Mutex<()>,
+    /// Folders that were rid of what killed writers left in them.
+    swept: Mutex<HashSet<PathBuf>>,
 }
 
 impl DiskBackend {
@@ -107,6 +110,7 @@ impl DiskBackend {
             headers: HeaderCache::default(),
             sources: Sources::default(),
             containers: Mutex::new(()),
+            swept: Mutex::default(),
         })
     }
 

@@ -225,7 +225,7 @@ mod tests {
         let files: Vec<_> = listing.files.iter().map(|file| &**file).collect();
         assert_eq!(files, ["TimePoint_1/ZStep_1/b.tif", "a.tif", "inside.tif"]);
         let notes = listing.notes.join("\n");
-        for expected in ["listed before", "table.csv: link that leaves"] {
+        for expected in ["listed before", "table.csv: link that leads nowhere"] {
             assert!(notes.contains(expected), "{expected}: {notes}");
         }
         let mut passed: Vec<_> = listing.passed_over.files.iter().collect();
