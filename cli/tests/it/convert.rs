@@ -138,7 +138,7 @@ fn holes_in_smaller_levels_are_found() {
     let output = output.unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("level 1") && errors.contains("level 2"), "{errors}");
+    assert!(errors.contains("level 1") && errors.contains("E/08/0/2/"), "{errors}");
 }
 
 #[test]

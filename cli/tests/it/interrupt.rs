@@ -10,7 +10,7 @@ use std::{
 use super::{Place, args, plate};
 
 /// Files that are copied; enough that a copy takes a while.
-const N_FILES: usize = 3000;
+const N_FILES: usize = 1500;
 
 fn many_files(folder: &Path) {
     fs::create_dir(folder).unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Place, args, plate};
 
-fn pipeline() -> PathBuf {
+pub(super) fn pipeline() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nuclei.toml")
 }
 
@@ -102,8 +102,18 @@ fn missing_planes_are_refused_or_left_out() {
     assert_eq!(output.status.code(), Some(5));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("because planes are missing"), "{text}");
+    assert!(text.contains("the run is incomplete"), "{text}");
     let rows = std::fs::read_to_string(place.path("out/results/plate.csv")).unwrap();
     assert!(rows.lines().any(|row| row.contains("E08") && row.contains("false")), "{rows}");
+    let manifest = || std::fs::read_to_string(place.path("out/run.json")).unwrap();
+    assert!(manifest().contains("\"state\": \"incomplete\""), "{}", manifest());
+    let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
+    assert!(page.contains("not done, or not wholly, because planes are missing"));
+    // A second time there is nothing to do, and nothing is written.
+    let before = manifest();
+    let again = args!["run", pipeline(), copy, "-o", "out", "--missing", "skip"];
+    assert_eq!(place.command().args(again).output().unwrap().status.code(), Some(5));
+    assert_eq!(manifest(), before);
 }
 
 #[test]

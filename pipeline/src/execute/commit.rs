@@ -119,10 +119,18 @@ impl<'a> Committer<'a> {
     pub(super) fn run(&self, finished: &Receiver<Finished<'a>>) {
         for Finished { number, unit, outcome } in finished {
             let ended = match outcome {
+                // What cannot be stored is as if it had not been computed.
+                Outcome::Computed(_) if self.shared.refused.get().is_some() => continue,
                 Outcome::Computed(computed) => {
                     let elapsed = computed.elapsed;
                     (self.shared.events)(Event::Computed { unit: unit.name.clone(), elapsed });
-                    self.store_unit(*computed).map(|sha256| (UnitState::Done, sha256))
+                    match self.store_unit(*computed) {
+                        Ok(sha256) => Ok((UnitState::Done, sha256)),
+                        Err(error) => match self.shared.stop_if_refused(error) {
+                            Some(error) => Err(error),
+                            None => continue,
+                        },
+                    }
                 }
                 Outcome::Kept(sha256) => Ok((UnitState::Kept, sha256)),
                 Outcome::Failed(error) => Err(error),
@@ -254,6 +262,7 @@ impl<'a> Committer<'a> {
                 (self.shared.events)(Event::WellDone { well: position });
             }
             Err(error) => {
+                let Some(error) = self.shared.stop_if_refused(error) else { return };
                 let message = format!("the tables of well {position}: {}", error.chain());
                 tracing::warn!("{message}");
                 shared.manifest.failures.push(message);

@@ -167,6 +167,11 @@ impl PlateTable {
         Self { columns, rows }
     }
 
+    /// Whether all that was to be done is done, in every well.
+    pub fn is_complete(&self) -> bool {
+        self.rows.iter().all(PlateRow::is_complete)
+    }
+
     /// As a table, with the well and how complete it is before the values.
     pub fn to_table(&self) -> Table {
         let column = |name: &str, values| Column { name: name.to_owned(), values };

@@ -95,6 +95,13 @@ impl Page<'_> {
                 manifest.units.len()
             ));
         }
+        let n_left_out = self.report.n_left_out();
+        if n_left_out > 0 {
+            let fields = if n_left_out == 1 { "field is" } else { "fields are" };
+            alarms.push(format!(
+                "{n_left_out} {fields} not done, or not wholly, because planes are missing."
+            ));
+        }
         let inventory = manifest.inventory;
         let n_gone = inventory.missing + inventory.corrupt;
         if n_gone > 0 {
