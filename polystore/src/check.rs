@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
     }
 
+    #[cfg(feature = "zarr")]
     #[test]
     fn holes_in_smaller_levels_are_told_with_their_level() {
         let folder = tempfile::tempdir().unwrap();

@@ -54,7 +54,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     rows.push(Row {
         what: "open",
         seconds,
-        amount: format!("{} fields", plate.structure().n_images()),
+        amount: output::count(plate.structure().n_images() as u64, "field"),
     });
     let seconds = median(args.rounds, &cancel, || {
         n_bytes = read_batch(&plate, &requests, &cancel)?;

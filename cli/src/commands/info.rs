@@ -69,7 +69,11 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
         ("plate", structure.name.clone()),
         ("layout", structure.microscope.clone()),
         ("where", plate.backend().to_string()),
-        ("grid", format!("{} rows x {} columns", structure.n_rows, structure.n_columns)),
+        ("grid", format!(
+                "{} x {}",
+                output::count(structure.n_rows, "row"),
+                output::count(structure.n_columns, "column")
+            )),
         ("wells", structure.wells.len().to_string()),
         ("fields", fields(structure)),
     ];

@@ -95,12 +95,12 @@ fn print(report: &Report) -> Result<()> {
     }
     if counts.arrays > 0 {
         output::line(format_args!(
-            "looked at {}, {}, {}, {} of {} chunks",
+            "looked at {}, {}, {}, {} of {}",
             output::count(counts.wells, "well"),
             output::count(counts.images, "image"),
             output::count(counts.arrays, "array"),
             counts.chunks.present,
-            counts.chunks.expected
+            output::count(counts.chunks.expected, "chunk")
         ))?;
     }
     output::line(&report.message)

@@ -86,11 +86,11 @@ fn a_pattern_that_most_files_do_not_fit_is_told() {
         place.command().args(args!["check", folder, "--pattern", pattern]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(5), "{text}");
-    assert!(text.contains("3 image files do not fit the pattern"), "{text}");
+    assert!(text.contains("3 image files not fitting the pattern"), "{text}");
     assert!(text.contains("y1.tif  name does not fit the pattern"), "{text}");
     // Fewer than those that fit: left out on purpose.
     fs::remove_file(folder.join("y3.tif")).unwrap();
     let text = place.run(args!["check", folder, "--pattern", pattern]);
-    assert!(text.contains("2 image files do not fit the pattern"), "{text}");
+    assert!(text.contains("2 image files not fitting the pattern"), "{text}");
     assert!(text.contains("The plate is complete."), "{text}");
 }

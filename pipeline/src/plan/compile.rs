@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use polystore::{
     ErrorKind, Plate, WellPosition,
     model::{ImageStructure, PlateStructure},
+    words::{count, verb},
 };
 
 use super::{
@@ -276,8 +277,9 @@ impl Compiling<'_> {
         let more = self.n_missing - self.missing.len() as u64;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!(
-            "{} planes that the pipeline needs are missing: {}{more}",
-            self.n_missing,
+            "{} that the pipeline needs {} missing: {}{more}",
+            count(self.n_missing, "plane"),
+            verb(self.n_missing, "is", "are"),
             self.missing.join(", ")
         );
         Err(polystore::Error::new(ErrorKind::MissingPlane, message)

@@ -1,5 +1,6 @@
 //! The plate as a map of colours.
 
+use polystore::words::count;
 use std::collections::HashMap;
 
 use polystore::{WellPosition, row_name};
@@ -156,7 +157,7 @@ impl Heatmap<'_> {
         });
         let fill = place.map_or_else(|| "url(#no-value)".to_owned(), color::of);
         let told = value.map_or_else(|| "no value".to_owned(), short);
-        let fields = format!("{} of {} fields", row.n_done, row.n_fields);
+        let fields = format!("{} of {}", row.n_done, count(row.n_fields, "field"));
         let title = format!("{}: {told} ({fields})", row.well);
         let mut group = Group::new()
             .set("class", "well")

@@ -2,7 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use minijinja::{Environment, value::Serde};
-use polystore::model::ImageKind;
+use polystore::{
+    model::ImageKind,
+    words::{count, verb},
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -91,15 +94,16 @@ impl Page<'_> {
         let n_failed = manifest.count(UnitState::Failed);
         if n_failed > 0 {
             alarms.push(format!(
-                "{n_failed} of {} fields failed. Their wells have no or partial results.",
-                manifest.units.len()
+                "{n_failed} of {} failed. Their wells have no or partial results.",
+                count(manifest.units.len(), "field")
             ));
         }
         let n_left_out = self.report.n_left_out();
         if n_left_out > 0 {
-            let fields = if n_left_out == 1 { "field is" } else { "fields are" };
             alarms.push(format!(
-                "{n_left_out} {fields} not done, or not wholly, because planes are missing."
+                "{} {} not done, or not wholly, because planes are missing.",
+                count(n_left_out, "field"),
+                verb(n_left_out, "is", "are")
             ));
         }
         let inventory = manifest.inventory;
@@ -110,8 +114,9 @@ impl Page<'_> {
                 MissingPolicy::Error => "This pipeline does not need them.",
             };
             alarms.push(format!(
-                "{n_gone} of {} planes of the plate are missing or damaged. {what}",
-                inventory.declared()
+                "{n_gone} of {} of the plate {} missing or damaged. {what}",
+                count(inventory.declared(), "plane"),
+                verb(n_gone, "is", "are")
             ));
         }
         alarms.extend(manifest.failures.iter().cloned());
@@ -223,7 +228,7 @@ impl Page<'_> {
             ("finished", manifest.finished.clone()),
             ("plate", format!("{} {}", plate.backend, plate.path)),
             ("fields", format!("{} done{kept}", manifest.count(UnitState::Done))),
-            ("computer", format!("{}, {} threads", manifest.host, manifest.cpu_threads)),
+            ("computer", format!("{}, {}", manifest.host, count(manifest.cpu_threads, "thread"))),
             ("polystore", manifest.polystore.clone()),
             ("pipeline hash", start(&manifest.pipeline_hash)),
             ("plan hash", start(&manifest.plan_hash)),

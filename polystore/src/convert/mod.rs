@@ -20,6 +20,7 @@ pub use layout::{TargetLayout, retarget};
 use serde::Serialize;
 pub use target::create_target;
 
+use crate::words::count;
 use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath, fan_out,
@@ -150,7 +151,7 @@ pub fn convert(
     if !options.resume && !kept.is_empty() {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
-            format!("the target has {} planes already", kept.len()),
+            format!("the target has {} already", count(kept.len(), "plane")),
         )
         .with_path(target_path)
         .with_backend(target.to_string())

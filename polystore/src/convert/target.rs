@@ -3,8 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use super::ConvertOptions;
+use crate::words::{count, verb};
 use crate::{
-    BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec, disk, zarr,
+    BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec,
 };
 
 /// What a zarr store has at its root.
@@ -24,12 +25,14 @@ pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
         check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;
     }
     match spec.scheme.as_str() {
+        #[cfg(feature = "zarr")]
         "zarr" => {
             let target = create_spec(spec)?;
-            zarr::check_settings(spec)?;
+            crate::zarr::check_settings(spec)?;
             Ok(target)
         }
-        "disk" => create_spec(&disk::settle(spec.clone())?),
+        #[cfg(feature = "disk")]
+        "disk" => create_spec(&crate::disk::settle(spec.clone())?),
         _ => create_spec(spec),
     }
 }
@@ -55,7 +58,11 @@ pub(super) fn levels(
     if there == asked {
         return Ok(Some(there));
     }
-    let message = format!("images of the target have {there} pyramid levels; {asked} were asked for");
+    let message = format!(
+        "images of the target have {}; {asked} {} asked for",
+        count(there, "pyramid level"),
+        verb(asked, "was", "were")
+    );
     Err(Error::new(ErrorKind::AlreadyExists, message)
         .with_path(path)
         .with_backend(target.to_string())

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::root::Root;
+use crate::words::count;
 use crate::{
     Error, ErrorKind, Result, atomic,
     microscope::names::image_stem,
@@ -73,7 +74,7 @@ pub(crate) fn walk(root: &Root, folder: &Path) -> Result<Listing> {
         }
     }
     if listing.n_unnoted > 0 {
-        let more = format!("... and {} more remarks", listing.n_unnoted);
+        let more = format!("... and {}", count(listing.n_unnoted, "more remark"));
         listing.notes.push(more);
     }
     Ok(listing)

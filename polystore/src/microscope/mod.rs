@@ -42,6 +42,7 @@ pub use openhcs::OpenHcs;
 pub use own::OwnNames;
 pub use scanr::ScanR;
 
+use crate::words::count;
 use crate::{
     Error, Result,
     model::{DeclaredPlate, NamingScheme, PlaneSet, PlaneState},
@@ -124,8 +125,8 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
         Some(name) => microscope(name)?,
         None => detect(folder).ok_or_else(|| {
             Error::invalid_data(format!(
-                "no microscope reader recognises the {} files of this folder as a plate",
-                folder.files().len()
+                "no microscope reader recognises this folder of {} as a plate",
+                count(folder.files().len(), "file")
             ))
             .with_path(folder.name())
             .with_hint("name a layout (see `polystore microscopes`), or describe the file names by a pattern")

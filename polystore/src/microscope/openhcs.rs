@@ -17,6 +17,7 @@ use super::{
     lookup::FileLookup,
     names::{file_name, image_stem, split},
 };
+use crate::words::count;
 use crate::{
     Error, Result,
     model::{
@@ -63,7 +64,8 @@ impl Microscope for OpenHcs {
         if metadata.subdirectories.len() > 1 {
             let n_others = metadata.subdirectories.len() - 1;
             reading.builder.note(format!(
-                "{n_others} more folders of images were passed over; `{name}` is the main one"
+                "{} of images passed over; `{name}` is the main one",
+                count(n_others, "more folder")
             ));
         }
         reading.finish(metadata.plate_name.as_deref())
@@ -271,7 +273,10 @@ impl<'a> Reading<'a> {
         if !unusable.is_empty() {
             let n = unusable.n();
             let listed = unusable.into_line();
-            builder.note(format!("{n} images cannot be used for their name or place: {listed}"));
+            builder.note(format!(
+                "{} that cannot be used for the name or place: {listed}",
+                count(n, "image")
+            ));
         }
         let name = name.filter(|name| !name.is_empty()).unwrap_or(folder.name());
         let mut facts = PlateFacts::new(name, OpenHcs.name(), OPENHCS_NAMING.name());

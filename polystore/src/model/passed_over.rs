@@ -1,5 +1,6 @@
 //! Image files and folders of a plate that no plane was made of, though they may be its own.
 
+use crate::words::{count, verb};
 use serde::{Deserialize, Serialize};
 
 /// Most of them that are kept by name; all are counted.
@@ -86,11 +87,11 @@ impl PassedOver {
     /// there are none.
     pub fn summary(&self) -> Option<String> {
         let first = self.files.first()?;
-        let (files, were) = if self.n == 1 { ("file", "was") } else { ("files", "were") };
         let example = if self.n == 1 { "" } else { "such as " };
         Some(format!(
-            "{} image {files} of the plate {were} passed over: {example}{} ({})",
-            self.n,
+            "{} of the plate {} passed over: {example}{} ({})",
+            count(self.n, "image file"),
+            verb(self.n, "was", "were"),
             first.path,
             first.reason.as_str()
         ))

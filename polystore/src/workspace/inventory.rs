@@ -9,6 +9,7 @@ use super::{
     Workspace,
     mapping::{Origin, Part},
 };
+use crate::words::count;
 use crate::{
     Error, ErrorKind, PlaneIndex, Result, VirtualPath,
     model::{ImageInventory, ImageStructure, Inventory, PassedOver, PlaneState},
@@ -38,10 +39,10 @@ impl Workspace {
             let (inventory, n_hidden) = asked.image(ordinal, image)?;
             images.push(inventory);
             if n_hidden > 0 {
-                let planes = if n_hidden == 1 { "plane" } else { "planes" };
                 hidden.push(format!(
-                    "{}: {n_hidden} {planes} deleted in the overlay; the source still has them",
-                    image.path
+                    "{}: {} deleted in the overlay; the source still has them",
+                    image.path,
+                    count(n_hidden, "plane")
                 ));
             }
         }

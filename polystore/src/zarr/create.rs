@@ -15,6 +15,7 @@ use super::{
     },
     store::{Found, Tree, join, split},
 };
+use crate::words::count;
 use crate::{
     Error, ErrorKind, PixelType, Result, VirtualPath,
     model::{Channel, ImageKind, ImageStructure, PlateStructure, WellStructure},
@@ -157,7 +158,7 @@ fn exists(message: &'static str) -> Error {
 fn difference(wanted: &PlateStructure, there: &PlateStructure) -> Option<String> {
     if wanted.n_images() != there.n_images() {
         let (ours, theirs) = (wanted.n_images(), there.n_images());
-        return Some(format!("it has {theirs} images, not {ours}"));
+        return Some(format!("it has {}, not {ours}", count(theirs, "image")));
     }
     let mut pairs = wanted.images().zip(there.images());
     let differing = pairs.find(|(one, other)| one != other);

@@ -14,6 +14,7 @@ use super::{
     store::{Found, Store, join},
     window::Grid,
 };
+use crate::words::count;
 use crate::{
     ErrorKind, PlaneIndex, Result, VirtualPath, fan_out,
     model::{ImageInventory, Inventory, PlaneState, Sizes},
@@ -210,8 +211,9 @@ impl<'a> Count<'a> {
         });
         let note = (n_partial > 0).then(|| {
             format!(
-                "{folder}: {n_partial} planes lack some of their chunks; if its writer leaves \
-                 out chunks that are all background, open it with absent_chunks=fill"
+                "{folder}: {} without some of the chunks; if its writer leaves out chunks that \
+                 are all background, open it with absent_chunks=fill",
+                count(n_partial, "plane")
             )
         });
         (states, note)

@@ -6,6 +6,7 @@ use super::{
     Sharding, ZarrBackend, ZarrOptions, array::Array, create::plan_array, image::OpenImage,
     version_of,
 };
+use crate::words::count;
 use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath};
 
 /// Refuses a `spec` that names another codec, cut into chunks, sharding or number of levels
@@ -35,7 +36,7 @@ pub(crate) fn check_settings(spec: &BackendSpec) -> Result<()> {
         return Err(differs(folder, ("compressed by", "a codec"), &there, &wanted));
     }
     if names("levels") && n_levels != asked_levels {
-        let (there, wanted) = (levels(n_levels), levels(asked_levels));
+        let (there, wanted) = (count(n_levels, "level"), count(asked_levels, "level"));
         return Err(differs(folder, ("with", "a number of levels"), &there, &wanted));
     }
     if names("chunk") && there.chunk_shape != wanted.chunk_shape {
@@ -56,10 +57,6 @@ fn differs(folder: &Path, (how, what): (&str, &str), there: &str, wanted: &str) 
     )
     .with_path(folder.display())
     .with_hint(format!("choose another place, or do not name {what}: a store keeps its own"))
-}
-
-fn levels(n: u32) -> String {
-    if n == 1 { "1 level".to_owned() } else { format!("{n} levels") }
 }
 
 /// Height and width of a chunk.

@@ -21,6 +21,7 @@ use super::{
     named::several,
     names::{by_names, file_name, image_stem, split, strip_suffix_ignore_case},
 };
+use crate::words::{count, verb};
 use crate::{
     Result,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
@@ -160,7 +161,11 @@ fn read_names(folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         })?;
     }
     if n_others > 0 {
-        builder.note(format!("{n_others} image files are not named as CellVoyager names planes"));
+        builder.note(format!(
+            "{} {} not named as CellVoyager names planes",
+            count(n_others, "image file"),
+            verb(n_others, "is", "are")
+        ));
     }
     builder.build(folder, facts(folder.name(), Rule::Names))
 }

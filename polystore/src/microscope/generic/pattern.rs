@@ -3,6 +3,7 @@
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::numbering::{Numbering, PARTS, Values, part};
+use crate::words::count;
 use crate::{
     Error, Result,
     microscope::{
@@ -95,10 +96,9 @@ impl Pattern {
             return Err(self.nothing(folder, others, unusable));
         }
         let mut notes = Vec::new();
-        for (list, what) in [(others, "do not fit the pattern"), (unusable, "cannot be used")] {
+        for (list, what) in [(others, "not fitting the pattern"), (unusable, "not usable")] {
             if !list.is_empty() {
-                let files = if list.n() == 1 { "file" } else { "files" };
-                let note = format!("{} image {files} {what}: ", list.n());
+                let note = format!("{} {what}: ", count(list.n(), "image file"));
                 notes.push(note + &list.into_line());
             }
         }
@@ -118,7 +118,7 @@ impl Pattern {
         let described = if self.is_of_path { "path below the folder" } else { "name" };
         Error::not_found(match n {
             0 => "the folder has no image files".to_owned(),
-            _ => format!("none of {n} image files fits the pattern: {seen}"),
+            _ => format!("none of {} fits the pattern: {seen}", count(n, "image file")),
         })
         .with_path(folder.name())
         .with_hint(format!(

@@ -9,6 +9,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use sha2::{Digest, Sha256};
 
 use super::numbering::{Numbering, PARTS, Place, Values, part};
+use crate::words::{count, verb};
 use crate::{
     Error, ErrorKind, Result,
     microscope::{
@@ -150,8 +151,8 @@ impl Table {
             .collect();
         if lacking.n() == planes.len() {
             return Err(Error::not_found(format!(
-                "none of the {} files that {} lists is in the folder: {}",
-                planes.len(),
+                "none of the {} that {} lists is in the folder: {}",
+                count(planes.len(), "file"),
                 self.path.display(),
                 lacking.into_line()
             ))
@@ -161,7 +162,12 @@ impl Table {
         let mut notes = self.notes.clone();
         if !lacking.is_empty() {
             let n = lacking.n();
-            notes.push(format!("{n} files of the CSV are not there: {}", lacking.into_line()));
+            notes.push(format!(
+                "{} of the CSV {} not there: {}",
+                count(n, "file"),
+                verb(n, "is", "are"),
+                lacking.into_line()
+            ));
         }
         self.numbering.build(folder, &planes, Rule::Declared, notes)
     }
