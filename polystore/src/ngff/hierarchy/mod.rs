@@ -12,6 +12,7 @@ mod tally;
 mod walk;
 mod well;
 
+use crate::words::count;
 use super::{
     Kind, Options, Report, Severity, StoreReader,
     attributes::Described,
@@ -106,13 +107,13 @@ fn verdict(report: &Report) -> String {
     let what = what.trim_end();
     let warnings = match report.counts.warnings {
         0 => String::new(),
-        count => format!(", {count} warnings"),
+        n => format!(", {}", count(n, "warning")),
     };
     match report.errors().next() {
         None => format!("valid {what}{warnings}"),
         Some(first) => format!(
-            "not valid {what}: {} errors{warnings}; {}: {}",
-            report.counts.errors, first.location, first.message
+            "not valid {what}: {}{warnings}; {}: {}",
+            count(report.counts.errors, "error"), first.location, first.message
         ),
     }
 }
