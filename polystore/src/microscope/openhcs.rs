@@ -367,7 +367,7 @@ mod tests {
         .with("p/polystore_metadata.json", text);
         let found = folder.read(&OpenHcs).unwrap();
         assert_eq!((found.structure.name.as_str(), counts(&found)), ("P", (2, 0, 0)));
-        assert!(found.inventory.notes[0].contains("1 more folders"));
+        assert!(found.inventory.notes[0].contains("1 more folder of images"));
     }
 
     #[test]

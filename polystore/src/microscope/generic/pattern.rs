@@ -118,7 +118,7 @@ impl Pattern {
         let described = if self.is_of_path { "path below the folder" } else { "name" };
         Error::not_found(match n {
             0 => "the folder has no image files".to_owned(),
-            _ => format!("none of {} fits the pattern: {seen}", count(n, "image file")),
+            _ => format!("of {} none fits the pattern: {seen}", count(n, "image file")),
         })
         .with_path(folder.name())
         .with_hint(format!(

@@ -153,8 +153,7 @@ impl Table {
             .collect();
         if lacking.n() == planes.len() {
             return Err(Error::not_found(format!(
-                "none of the {} that {} lists is in the folder: {}",
-                count(planes.len(), "file"),
+                "none of the files that {} lists is in the folder: {}",
                 self.path.display(),
                 lacking.into_line()
             ))
