@@ -104,7 +104,8 @@ pub(crate) fn remove_stale(folder: &Path) {
         if kind.is_symlink() || !is_stale(&path) {
             continue;
         }
-        let removed = if kind.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed =
+            if kind.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
             Ok(()) => tracing::debug!(path = %path.display(), "unfinished file removed"),
             Err(error) => {

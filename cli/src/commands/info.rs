@@ -69,11 +69,14 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
         ("plate", structure.name.clone()),
         ("layout", structure.microscope.clone()),
         ("where", plate.backend().to_string()),
-        ("grid", format!(
+        (
+            "grid",
+            format!(
                 "{} x {}",
                 output::count(structure.n_rows, "row"),
                 output::count(structure.n_columns, "column")
-            )),
+            ),
+        ),
         ("wells", structure.wells.len().to_string()),
         ("fields", fields(structure)),
     ];

@@ -91,10 +91,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
 /// As the other commands tell of a place that is not there.
 fn absent(store: &Path) -> Error {
     let here = std::env::current_dir().unwrap_or_default();
-    Error::not_found("there is no store").with_path(store.display()).with_hint(format!(
-        "check the spelling; relative paths start from {}",
-        here.display()
-    ))
+    Error::not_found("there is no store")
+        .with_path(store.display())
+        .with_hint(format!("check the spelling; relative paths start from {}", here.display()))
 }
 
 fn print(report: &Report) -> Result<()> {

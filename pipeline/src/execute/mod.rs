@@ -241,12 +241,7 @@ impl Executor {
             return Err(error);
         }
         events(Event::Finishing);
-        let report = RunReport {
-            table,
-            peak_bytes,
-            has_changed,
-            manifest,
-        };
+        let report = RunReport { table, peak_bytes, has_changed, manifest };
         finish(report, plan, plate, store, &images, is_same)
     }
 

@@ -142,7 +142,11 @@ impl fmt::Display for PlanSummary {
                 writeln!(f, "  {function}{over}")?;
             }
             if step.n_skipped > 0 {
-                writeln!(f, "  {} not made, because planes are missing", count(step.n_skipped, "call"))?;
+                writeln!(
+                    f,
+                    "  {} not made, because planes are missing",
+                    count(step.n_skipped, "call")
+                )?;
             }
         }
         for note in self.notes.iter().take(MAX_NOTES) {

@@ -57,7 +57,8 @@ impl BoxPlot<'_> {
         }
         for (at, (row, spread)) in wells.iter().enumerate() {
             let x = LEFT + pitch * (at as f64 + 0.5);
-            document = document.add(draw_box(&row.label(self.has_several), *spread, x, pitch, &y, theme));
+            document =
+                document.add(draw_box(&row.label(self.has_several), *spread, x, pitch, &y, theme));
             // Names lie along their wells, and every second or third has to do where it is narrow.
             let name = theme.text(&row.label(self.has_several), x + 4.0, TOP + HEIGHT + 12.0, 10.0);
             let turn = format!("rotate(60 {:.1} {:.1})", x - 2.0, TOP + HEIGHT + 12.0);

@@ -169,11 +169,8 @@ impl Heatmap<'_> {
         let fields = format!("{} of {}", row.n_done, count(row.n_fields, "field"));
         let label = row.label(self.acquisition.is_some());
         let title = format!("{label}: {told} ({fields})");
-        let mut group = Group::new()
-            .set("class", "well")
-            .set("data-well", label)
-            .add(Title::new(title))
-            .add(
+        let mut group =
+            Group::new().set("class", "well").set("data-well", label).add(Title::new(title)).add(
                 square(layout, row.well)
                     .set("fill", fill)
                     .set("stroke", theme.ink())

@@ -114,9 +114,9 @@ pub(crate) fn write(
     }
     let has_several = runs.len() > 1;
     let box_plots = columns::box_plots(&columns);
-    let box_plots = box_plots
-        .iter()
-        .filter_map(|column| BoxPlot { column, rows: &report.table.rows, has_several }.draw(Theme::Page));
+    let box_plots = box_plots.iter().filter_map(|column| {
+        BoxPlot { column, rows: &report.table.rows, has_several }.draw(Theme::Page)
+    });
     let page = Page {
         report,
         plan,

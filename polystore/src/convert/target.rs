@@ -4,9 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use super::ConvertOptions;
 use crate::words::{count, verb};
-use crate::{
-    BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec,
-};
+use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec};
 
 /// What a zarr store has at its root.
 const OF_ZARR: [&str; 3] = ["zarr.json", ".zgroup", ".zattrs"];
@@ -66,7 +64,9 @@ pub(super) fn levels(
     Err(Error::new(ErrorKind::AlreadyExists, message)
         .with_path(path)
         .with_backend(target.to_string())
-        .with_hint("choose another place, or do not name a number of levels: a plate keeps its own"))
+        .with_hint(
+            "choose another place, or do not name a number of levels: a plate keeps its own",
+        ))
 }
 
 fn check_folder(folder: &Path, wants_zarr: bool) -> Result<()> {

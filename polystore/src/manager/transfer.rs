@@ -16,8 +16,8 @@ use super::{
     tree,
 };
 use crate::{
-    Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result,
-    VirtualBackendExt, WriteMode,
+    Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt,
+    WriteMode,
     disk::{image_extensions, refuse_in_source},
 };
 
@@ -56,8 +56,9 @@ impl<'a> Transfer<'a> {
     /// Refuses to go on at `place` when the caller wants no more.
     pub(super) fn check(&self, place: &Path) -> Result<()> {
         if self.cancel.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Cancelled, "the copy was stopped")
-                .with_path(place.display()));
+            return Err(
+                Error::new(ErrorKind::Cancelled, "the copy was stopped").with_path(place.display())
+            );
         }
         Ok(())
     }

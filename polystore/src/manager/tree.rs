@@ -20,8 +20,8 @@ pub(super) fn copy(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Resul
     let above = to.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|error| Error::io(error, "create", above.display()))?;
     atomic::remove_stale(above);
-    let (staging, _held) = staging(above)
-        .map_err(|error| Error::io(error, "create a folder in", above.display()))?;
+    let (staging, _held) =
+        staging(above).map_err(|error| Error::io(error, "create a folder in", above.display()))?;
     let content = staging.path().join("content");
     mirror(from, &content, transfer)?;
     if to.exists() {

@@ -218,7 +218,11 @@ impl<'a> Reading<'a> {
             samples.extend(of_well);
         }
         if n_empty > 0 {
-            self.notes.push(format!("{} {} no image", count(n_empty, "field"), verb(n_empty, "has", "have")));
+            self.notes.push(format!(
+                "{} {} no image",
+                count(n_empty, "field"),
+                verb(n_empty, "has", "have")
+            ));
         }
         Ok(samples)
     }

@@ -37,8 +37,8 @@ use std::{
 
 use bytes::Bytes;
 pub use codec::{BloscCompressor, BloscShuffle, Codec};
-pub(crate) use resume::check_settings;
 pub use options::{AbsentChunks, Durability, NgffVersion, Sharding, ZarrOptions};
+pub(crate) use resume::check_settings;
 
 use self::{
     locate::Images,

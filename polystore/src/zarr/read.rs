@@ -138,7 +138,8 @@ impl ZarrBackend {
         image.grid(&image.layout.array).check_size(region)?;
         let array = Arc::clone(&image.layout.array);
         let kind = image.structure.kind;
-        let full = Wanted { image, array, index: wanted.index, level: 0, region, may_derive: false };
+        let full =
+            Wanted { image, array, index: wanted.index, level: 0, region, may_derive: false };
         let mut plane = self.read_one(&full, within)?;
         for _ in 0..wanted.level {
             plane = downsample(&plane, kind)?;

@@ -12,7 +12,6 @@ mod tally;
 mod walk;
 mod well;
 
-use crate::words::count;
 use super::{
     Kind, Options, Report, Severity, StoreReader,
     attributes::Described,
@@ -20,6 +19,7 @@ use super::{
     report::{Counts, Location},
     rules::{self, Rule},
 };
+use crate::words::count;
 use tally::Tally;
 use walk::{Node, Walk};
 
@@ -113,7 +113,9 @@ fn verdict(report: &Report) -> String {
         None => format!("valid {what}{warnings}"),
         Some(first) => format!(
             "not valid {what}: {}{warnings}; {}: {}",
-            count(report.counts.errors, "error"), first.location, first.message
+            count(report.counts.errors, "error"),
+            first.location,
+            first.message
         ),
     }
 }
