@@ -1,12 +1,12 @@
 //! Which images of a plate a pipeline works on.
 
-use polystore::words::count;
 use std::collections::BTreeSet;
 
 use polystore::{
     Plate, WellPosition,
     model::{ImageInventory, ImageStructure, PlateStructure, WellStructure},
     suggest,
+    words::count,
 };
 
 use crate::{Error, Result, Selection};

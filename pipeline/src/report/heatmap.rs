@@ -1,9 +1,8 @@
 //! The plate as a map of colours.
 
-use polystore::words::count;
 use std::collections::HashMap;
 
-use polystore::{WellPosition, row_name};
+use polystore::{WellPosition, row_name, words::count};
 use svg::{
     Document,
     node::element::{

@@ -20,12 +20,12 @@ pub use layout::{TargetLayout, retarget};
 use serde::Serialize;
 pub use target::create_target;
 
-use crate::words::count;
 use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath, fan_out,
     model::{ImageKind, PassedOver, PlaneState, PlateStructure},
     pyramid::downsample,
+    words::count,
 };
 
 /// Requests that are handed to the source in one batch.

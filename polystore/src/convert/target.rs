@@ -3,8 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use super::ConvertOptions;
-use crate::words::{count, verb};
-use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec};
+use crate::{
+    BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec,
+    words::{count, verb},
+};
 
 /// What a zarr store has at its root.
 const OF_ZARR: [&str; 3] = ["zarr.json", ".zgroup", ".zattrs"];

@@ -8,11 +8,11 @@ use std::{
 };
 
 use super::root::Root;
-use crate::words::count;
 use crate::{
     Error, ErrorKind, Result, atomic,
     microscope::names::image_stem,
     model::{PassedOver, PassedOverReason},
+    words::count,
 };
 
 /// Deepest folders of a plate that are looked into.

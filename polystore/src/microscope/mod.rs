@@ -42,10 +42,10 @@ pub use openhcs::OpenHcs;
 pub use own::OwnNames;
 pub use scanr::ScanR;
 
-use crate::words::count;
 use crate::{
     Error, Result,
     model::{DeclaredPlate, NamingScheme, PlaneSet, PlaneState},
+    words::count,
 };
 
 /// How sure a reader is that a folder is of its kind.

@@ -7,8 +7,10 @@ use super::{
     builder::Capped,
     names::{file_name, image_stem},
 };
-use crate::words::{count, verb};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    words::{count, verb},
+};
 
 /// Image files with what their names say.
 #[derive(Debug)]

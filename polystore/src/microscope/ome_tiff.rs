@@ -13,13 +13,13 @@ use super::{
     separate::{FoundImage, Whole, assemble, check_total},
     time::epoch_seconds,
 };
-use crate::words::{count, verb};
 use crate::{
     Error, Result, VirtualPath, WellPosition,
     model::{
         Acquisition, DeclaredPlate, NamingScheme, POLYSTORE_NAMING, PlaneSource, StagePosition,
     },
     ome_xml::{self, Ome, TiffData},
+    words::{count, verb},
 };
 
 /// The reader of OME-TIFF plates.

@@ -17,12 +17,12 @@ use super::{
     lookup::FileLookup,
     names::{file_name, image_stem, split},
 };
-use crate::words::count;
 use crate::{
     Error, Result,
     model::{
         Channel, DeclaredPlate, NamingScheme, OPENHCS_NAMING, PhysicalSize, PlaneName, PlaneSource,
     },
+    words::count,
 };
 
 /// Names of the metadata file.

@@ -9,10 +9,10 @@ use super::{
     Workspace,
     mapping::{Origin, Part},
 };
-use crate::words::count;
 use crate::{
     Error, ErrorKind, PlaneIndex, Result, VirtualPath,
     model::{ImageInventory, ImageStructure, Inventory, PassedOver, PlaneState},
+    words::count,
 };
 
 /// Positions of the images of a source's plate, by their path from the source's root.

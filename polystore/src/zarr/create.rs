@@ -15,10 +15,10 @@ use super::{
     },
     store::{Found, Tree, join, split},
 };
-use crate::words::count;
 use crate::{
     Error, ErrorKind, PixelType, Result, VirtualPath,
     model::{Channel, ImageKind, ImageStructure, PlateStructure, WellStructure},
+    words::count,
 };
 
 impl ZarrBackend {

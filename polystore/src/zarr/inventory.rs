@@ -14,10 +14,10 @@ use super::{
     store::{Found, Store, join},
     window::Grid,
 };
-use crate::words::count;
 use crate::{
     ErrorKind, PlaneIndex, Result, VirtualPath, fan_out,
     model::{ImageInventory, Inventory, PlaneState, Sizes},
+    words::count,
 };
 
 /// The states of an image's planes, and a remark for people.

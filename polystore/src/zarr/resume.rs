@@ -6,8 +6,7 @@ use super::{
     Sharding, ZarrBackend, ZarrOptions, array::Array, create::plan_array, image::OpenImage,
     version_of,
 };
-use crate::words::count;
-use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath};
+use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, words::count};
 
 /// Refuses a `spec` that names another codec, cut into chunks, sharding or number of levels
 /// than the plate has that is at its location. Settings that it does not name are the

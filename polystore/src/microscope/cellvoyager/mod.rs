@@ -21,10 +21,10 @@ use super::{
     named::several,
     names::{by_names, file_name, image_stem, split, strip_suffix_ignore_case},
 };
-use crate::words::{count, verb};
 use crate::{
     Result,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
+    words::{count, verb},
 };
 
 /// The reader of CellVoyager measurements.

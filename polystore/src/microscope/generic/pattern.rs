@@ -3,7 +3,6 @@
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::numbering::{Numbering, PARTS, Values, part};
-use crate::words::count;
 use crate::{
     Error, Result,
     microscope::{
@@ -12,6 +11,7 @@ use crate::{
         names::{by_names, file_name, image_stem},
     },
     model::{DeclaredPlate, PassedOver, PassedOverReason, PlaneSource},
+    words::count,
 };
 
 /// Most memory that a compiled expression may take.

@@ -9,7 +9,6 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use sha2::{Digest, Sha256};
 
 use super::numbering::{Numbering, PARTS, Place, Values, part};
-use crate::words::{count, verb};
 use crate::{
     Error, ErrorKind, Result,
     microscope::{
@@ -19,6 +18,7 @@ use crate::{
         names::number,
     },
     model::{DeclaredPlate, PlaneSource},
+    words::{count, verb},
 };
 
 /// Columns besides [`PARTS`].

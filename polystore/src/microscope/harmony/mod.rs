@@ -20,13 +20,13 @@ use super::{
     names::{by_names, file_name, image_stem, split},
     stage,
 };
-use crate::words::{count, verb};
 use crate::{
     PlaneShape, Result, WellPosition,
     model::{
         Acquisition, Channel, Color, DeclaredPlate, NamingScheme, PhysicalSize, PlaneSource,
         StagePosition,
     },
+    words::{count, verb},
 };
 
 /// Names of an index, the best first.

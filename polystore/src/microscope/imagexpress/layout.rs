@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::name::{self, Name};
-use crate::words::{count, verb};
 use crate::{
     Error, Result, WellPosition,
     microscope::{
@@ -12,6 +11,7 @@ use crate::{
         builder::Capped,
         names::{folder_number, image_stem, split},
     },
+    words::{count, verb},
 };
 
 /// An image file of the plate; numbers as the vendor prints them.

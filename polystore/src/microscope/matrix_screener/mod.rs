@@ -17,10 +17,10 @@ use super::{
     named::Named,
     names::{by_names, split},
 };
-use crate::words::{count, verb};
 use crate::{
     Error, Result, WellPosition,
     model::{Channel, DeclaredPlate, NamingScheme, POLYSTORE_NAMING, PlaneSource},
+    words::{count, verb},
 };
 
 /// The reader of Matrix Screener experiments.
