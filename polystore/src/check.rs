@@ -120,6 +120,9 @@ pub fn check(
     Ok(report)
 }
 
+/// A plane among those that are read, and a level of it.
+type Position = (usize, u32);
+
 /// Reads the planes that are said to be there and corrects their states.
 fn look_closer(
     plate: &Plate,
@@ -131,7 +134,7 @@ fn look_closer(
     let mut present: Vec<&mut Candidate<'_>> =
         planes.iter_mut().filter(|plane| plane.state == PlaneState::Present).collect();
     // By the plane's position among those present, and its level.
-    let (targets, requests): (Vec<(usize, u32)>, Vec<_>) = present
+    let (targets, requests): (Vec<Position>, Vec<_>) = present
         .iter()
         .enumerate()
         .flat_map(|(position, plane)| {
@@ -143,7 +146,7 @@ fn look_closer(
             _ => (target, request.with_region(Region::new(0, 0, 1, 1))),
         })
         .unzip();
-    let found: Mutex<Vec<((usize, u32), PlaneState, String)>> = Mutex::default();
+    let found: Mutex<Vec<(Position, PlaneState, String)>> = Mutex::default();
     let failure: Mutex<Option<Error>> = Mutex::default();
     plate.backend().read_planes(&requests, &|position, answer: Result<Plane>| {
         if cancel.load(Ordering::Relaxed) {

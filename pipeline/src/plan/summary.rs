@@ -1,8 +1,8 @@
 //! A plan in a few lines, for people.
 
-use polystore::words::count;
 use std::fmt;
 
+use polystore::words::count;
 use serde::Serialize;
 
 use super::{Cost, ExecutionPlan, compile::wells_of};

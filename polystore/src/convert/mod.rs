@@ -135,10 +135,10 @@ pub fn convert(
 ) -> Result<ConvertReport> {
     source.check_target(&target.spec(), target_path)?;
     let mut structure = retarget(source.structure(), layout)?;
-    if layout == TargetLayout::OmeTiff {
-        if let Some(n_levels) = target::levels(target, target_path, options)? {
-            structure.set_levels(n_levels);
-        }
+    if layout == TargetLayout::OmeTiff
+        && let Some(n_levels) = target::levels(target, target_path, options)?
+    {
+        structure.set_levels(n_levels);
     }
     target.create_plate(target_path, &structure)?;
     let mut report = ConvertReport {

@@ -1,7 +1,8 @@
 //! Image files and folders of a plate that no plane was made of, though they may be its own.
 
-use crate::words::{count, verb};
 use serde::{Deserialize, Serialize};
+
+use crate::words::{count, verb};
 
 /// Most of them that are kept by name; all are counted.
 const MAX_LISTED: usize = 1000;

@@ -12,6 +12,10 @@ mod tally;
 mod walk;
 mod well;
 
+use self::{
+    tally::Tally,
+    walk::{Node, Walk},
+};
 use super::{
     Kind, Options, Report, Severity, StoreReader,
     attributes::Described,
@@ -20,8 +24,6 @@ use super::{
     rules::{self, Rule},
 };
 use crate::words::count;
-use tally::Tally;
-use walk::{Node, Walk};
 
 /// Validates the hierarchy at the root of a store.
 pub(super) fn validate(store: &dyn StoreReader, options: &Options) -> Report {
