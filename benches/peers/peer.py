@@ -6,6 +6,7 @@ The process stays warm between rounds; `run.py` interleaves the rounds of severa
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -160,6 +161,12 @@ def scandir_regex(args):
     return listed
 
 
+def new_places(folder: pathlib.Path):
+    """A new place for every round: deleting is no part of converting, and slows what follows."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return (folder / str(number) for number in itertools.count())
+
+
 def tensorstore_convert(args):
     """TIFF by tifffile to zarr by tensorstore with the same codec and chunks, two threads."""
     import tensorstore as ts
@@ -167,12 +174,13 @@ def tensorstore_convert(args):
 
     files = tiff_files(args.path)
     pool = ThreadPoolExecutor(2)
+    places = new_places(args.out)
 
     def convert() -> int:
-        shutil.rmtree(args.out, ignore_errors=True)
+        out = next(places)
         fields = max(ordinal for _, ordinal in files) // plates.CHANNELS + 1
         arrays = [
-            ts.open(plates.array_spec(args.out / str(number) / "0", args.codec, args.version), create=True).result()
+            ts.open(plates.array_spec(out / str(number) / "0", args.codec, args.version), create=True).result()
             for number in range(fields)
         ]
 
@@ -194,14 +202,15 @@ def ome_zarr_convert(args):
     from ome_zarr.writer import write_image
 
     files = sorted(tiff_files(args.path), key=lambda item: item[1])
+    places = new_places(args.out)
 
     def convert() -> int:
-        shutil.rmtree(args.out, ignore_errors=True)
+        out = next(places)
         total = 0
         for first in range(0, len(files), plates.CHANNELS):
             images = [tifffile.imread(name) for name, _ in files[first : first + plates.CHANNELS]]
             stack = np.stack(images)[None, :, None]
-            group = zarr.open_group(str(args.out / str(first // plates.CHANNELS)), mode="w")
+            group = zarr.open_group(str(out / str(first // plates.CHANNELS)), mode="w")
             write_image(stack, group, axes="tczyx", storage_options={"chunks": (1, 1, 1, plates.SIDE, plates.SIDE)})
             total += stack.nbytes
         return total

@@ -111,14 +111,16 @@ pub(crate) fn convert(path: &Path, out: PathBuf, codec: &str, levels: u32) -> Re
     };
     let plate = open_plate(path, false, true)?;
     let options = ZarrOptions { codec: codec.parse()?, n_levels: levels, ..ZarrOptions::default() };
+    if out.exists() {
+        std::fs::remove_dir_all(&out)?;
+    }
+    std::fs::create_dir_all(&out)?;
+    let mut stores = (0..).map(move |number: u32| out.join(number.to_string()));
     Ok(Box::new(move || {
-        if out.exists() {
-            std::fs::remove_dir_all(&out)?;
-        }
-        if let Some(parent) = out.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let target = ZarrBackend::create(&out, options.clone())?;
+        // A new place in every round: deleting thousands of files is no part of converting,
+        // and slows the making of new ones for seconds.
+        let place = stores.next().context("every number was used")?;
+        let target = ZarrBackend::create(&place, options.clone())?;
         let never = AtomicBool::new(false);
         let root = VirtualPath::root();
         let report = convert(

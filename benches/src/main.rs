@@ -47,7 +47,7 @@ enum Job {
     Convert {
         /// The plate
         plate: PathBuf,
-        /// Where the store goes; replaced in every round
+        /// Where the stores go, one for every round; emptied first
         #[arg(long)]
         out: PathBuf,
         /// none, zstd or blosc

@@ -6,8 +6,11 @@
 
 use std::{
     num::NonZeroUsize,
-    ops::ControlFlow,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    ops::{ControlFlow, Range},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 /// Threads that a local batch uses unless told otherwise: one per processor.
@@ -52,6 +55,24 @@ pub fn for_each(
     });
 }
 
+/// What `work` makes of the items below `n_items`, range by range and in order: one range per
+/// processor, and none of fewer than `least` items, which would not be worth a thread.
+pub fn map_ranges<T: Send + Sync>(
+    n_items: usize,
+    least: usize,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
+    let concurrency = default_concurrency();
+    let n_ranges = (n_items / least.max(1)).clamp(1, concurrency.get());
+    let made: Vec<OnceLock<T>> = (0..n_ranges).map(|_| OnceLock::new()).collect();
+    for_each(concurrency, n_ranges, |number| {
+        let range = n_items * number / n_ranges..n_items * (number + 1) / n_ranges;
+        let _ = made[number].set(work(range));
+        ControlFlow::Continue(())
+    });
+    made.into_iter().filter_map(OnceLock::into_inner).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -73,6 +94,15 @@ mod tests {
     fn every_item_is_visited_once() {
         for (n_threads, n_items) in [(1, 5), (4, 100), (8, 3), (3, 0)] {
             assert_eq!(visited(n_threads, n_items), (0..n_items).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn ranges_cover_all_items_in_order() {
+        for (n_items, least) in [(0, 1), (1, 1), (7, 1), (1000, 10), (1000, 600), (5, 0)] {
+            let ranges = map_ranges(n_items, least, |range| range);
+            assert!(ranges.iter().cloned().flatten().eq(0..n_items), "{n_items} {least}");
+            assert!(ranges.len() == 1 || ranges.iter().all(|range| range.len() >= least));
         }
     }
 

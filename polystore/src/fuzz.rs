@@ -10,7 +10,7 @@ use crate::{
     microscope::{
         CellVoyager, FolderFiles, Harmony, ImageFileInfo, ImageXpress, Microscope, PlateFolder,
     },
-    model::{ImageStructure, PlaneName, Sizes, naming_scheme},
+    model::{FileNames, ImageStructure, PlaneName, Sizes, naming_scheme},
     natural, ngff,
     ome_xml::Ome,
     parse_row_name, roi,
@@ -144,7 +144,7 @@ impl FolderFiles for Folder<'_> {
 
 fn read_plate(reader: &dyn Microscope, images: &[&str], files: &[(&str, &[u8])]) {
     let names = images.iter().copied().chain(files.iter().map(|(name, _)| *name));
-    let listed: Vec<Box<str>> = names.map(Box::from).collect();
+    let listed: FileNames = names.collect();
     let contents = Folder(files);
     let folder = PlateFolder::new("plate", &listed, &[], &contents);
     if let Ok(plate) = reader.read(&folder) {

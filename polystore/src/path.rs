@@ -53,7 +53,10 @@ impl VirtualPath {
         for part in trimmed.split('/') {
             check_part(part).map_err(|error| error.with_path(text))?;
         }
-        Ok(Self(Arc::from(format!("/{trimmed}"))))
+        Ok(Self(match text.strip_prefix('/') {
+            Some(_) => Arc::from(&text[..=trimmed.len()]),
+            None => Arc::from(format!("/{trimmed}")),
+        }))
     }
 
     /// This path with `relative` (one or more parts) below it.
@@ -77,7 +80,7 @@ impl VirtualPath {
         match (self.is_root(), below.is_root()) {
             (true, _) => below.clone(),
             (_, true) => self.clone(),
-            _ => Self(Arc::from(format!("{}{}", self.0, below.0))),
+            _ => Self(Arc::from([&*self.0, &*below.0].concat())),
         }
     }
 
@@ -200,8 +203,21 @@ impl Serialize for VirtualPath {
 
 impl<'de> Deserialize<'de> for VirtualPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        struct Text;
+
+        impl serde::de::Visitor<'_> for Text {
+            type Value = VirtualPath;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a virtual path")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<VirtualPath, E> {
+                VirtualPath::parse(text).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

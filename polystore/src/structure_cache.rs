@@ -6,59 +6,103 @@
 
 use std::{
     fs,
-    os::unix::fs::MetadataExt,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result, WriteMode, atomic};
+use crate::{Error, Result, WriteMode, atomic, fan_out, model::FileNames};
 
 /// Changes whenever the layout of a cached value changes; part of every entry.
-const FORMAT_VERSION: u8 = 2;
+const FORMAT_VERSION: u8 = 3;
 const MAGIC: &[u8; 7] = b"PSTRUCT";
 /// Largest entry that is read.
 const MAX_BYTES: u64 = 4 << 30;
 /// A dependency that changed this recently may change again without its time showing it.
 const SETTLED: Duration = Duration::from_millis(1500);
 
-/// A file or folder that a cached structure was made from.
+/// The files and folders that a cached structure was made from, and how they were then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dependency {
-    path: PathBuf,
+pub struct Dependencies {
+    /// What relative names start from: looking from there at thousands of files is faster
+    /// than walking every whole path.
+    root: PathBuf,
+    names: FileNames,
+    states: Vec<State>,
+}
+
+/// How a file or folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
     inode: u64,
     n_bytes: u64,
     modified_ns: i64,
 }
 
-impl Dependency {
-    /// The present state of the file or folder at `path`.
+impl State {
+    fn of(root: &OwnedFd, name: &str) -> std::result::Result<Self, Errno> {
+        let name = if name.is_empty() { "." } else { name };
+        let found = rustix::fs::statat(root, name, AtFlags::empty())?;
+        // A folder's size says nothing that its time does not.
+        let is_folder = FileType::from_raw_mode(found.st_mode).is_dir();
+        let n_bytes = if is_folder { 0 } else { u64::try_from(found.st_size).unwrap_or(0) };
+        let modified_ns =
+            found.st_mtime.saturating_mul(1_000_000_000).saturating_add(found.st_mtime_nsec as i64);
+        Ok(Self { inode: found.st_ino, n_bytes, modified_ns })
+    }
+}
+
+impl Dependencies {
+    /// The present state of `names`, which are relative to the folder `root`, or absolute; the
+    /// empty name is the folder itself.
     ///
     /// # Errors
     /// As the file system answers.
-    pub fn of(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        let metadata =
-            fs::metadata(&path).map_err(|error| Error::io(error, "look at", path.display()))?;
-        // A folder's size says nothing that its time does not.
-        let n_bytes = if metadata.is_dir() { 0 } else { metadata.len() };
-        let modified_ns =
-            metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-        Ok(Self { path, inode: metadata.ino(), n_bytes, modified_ns })
+    pub fn of<'n>(root: &Path, names: impl IntoIterator<Item = &'n str>) -> Result<Self> {
+        let names: FileNames = names.into_iter().collect();
+        let handle =
+            open(root).map_err(|error| Error::io(error.into(), "look at", root.display()))?;
+        let state = |name| {
+            State::of(&handle, name)
+                .map_err(|error| Error::io(error.into(), "look at", root.join(name).display()))
+        };
+        let states = names.iter().map(state).collect::<Result<_>>()?;
+        Ok(Self { root: root.to_owned(), names, states })
     }
 
-    fn is_unchanged(&self) -> bool {
-        Self::of(&self.path).is_ok_and(|now| now == *self)
+    /// Looks at all again, with a few threads when there are many.
+    fn are_unchanged(&self) -> bool {
+        let Ok(root) = open(&self.root) else { return false };
+        if self.names.len() != self.states.len() {
+            return false;
+        }
+        let parts = fan_out::map_ranges(self.states.len(), 256, |range| {
+            range.into_iter().all(|at| {
+                let known = self.names.get(at).zip(self.states.get(at));
+                known.is_some_and(|(name, state)| State::of(&root, name) == Ok(*state))
+            })
+        });
+        parts.into_iter().all(|unchanged| unchanged)
     }
 
-    fn is_settled(&self, now: SystemTime) -> bool {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let since =
-            i128::try_from(now.as_nanos()).unwrap_or(i128::MAX) - i128::from(self.modified_ns);
-        since > i128::try_from(SETTLED.as_nanos()).unwrap_or(0)
+    fn are_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
+        let settled = i128::try_from(SETTLED.as_nanos()).unwrap_or(0);
+        self.states.iter().all(|state| now - i128::from(state.modified_ns) > settled)
     }
+}
+
+fn open(folder: &Path) -> std::result::Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(folder, flags, Mode::empty())
 }
 
 /// A folder of cached structures.
@@ -105,7 +149,7 @@ impl StructureCache {
         match read_entry(&path) {
             Ok(entry) => {
                 let (dependencies, value) = split(&entry, key, &path)?;
-                if !all_unchanged(&dependencies) {
+                if !dependencies.are_unchanged() {
                     return None;
                 }
                 decode(value).map_err(|error| warn(&path, &error)).ok()
@@ -126,11 +170,10 @@ impl StructureCache {
     pub fn store<T: Serialize>(
         &self,
         key: &str,
-        dependencies: &[Dependency],
+        dependencies: &Dependencies,
         value: &T,
     ) -> Result<()> {
-        let now = SystemTime::now();
-        if !dependencies.iter().all(|dependency| dependency.is_settled(now)) {
+        if !dependencies.are_settled() {
             return Ok(());
         }
         let head = encode(&(key, dependencies))?;
@@ -170,7 +213,7 @@ fn read_entry(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Dependencies and encoded value of an entry of this version and key.
-fn split<'e>(entry: &'e [u8], key: &str, path: &Path) -> Option<(Vec<Dependency>, &'e [u8])> {
+fn split<'e>(entry: &'e [u8], key: &str, path: &Path) -> Option<(Dependencies, &'e [u8])> {
     let rest = entry.strip_prefix(MAGIC)?;
     let (&version, rest) = rest.split_first()?;
     if version != FORMAT_VERSION {
@@ -179,24 +222,9 @@ fn split<'e>(entry: &'e [u8], key: &str, path: &Path) -> Option<(Vec<Dependency>
     let (length, rest) = rest.split_first_chunk::<8>()?;
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
     let head = rest.get(..length)?;
-    let (found, dependencies): (String, Vec<Dependency>) =
+    let (found, dependencies): (String, Dependencies) =
         decode(head).map_err(|error| warn(path, &error)).ok()?;
     (found == key).then_some((dependencies, &rest[length..]))
-}
-
-/// Looks at all dependencies, with a few threads when there are many.
-fn all_unchanged(dependencies: &[Dependency]) -> bool {
-    let concurrency = crate::fan_out::default_concurrency();
-    let changed = std::sync::atomic::AtomicBool::new(false);
-    let chunks: Vec<_> = dependencies.chunks(256).collect();
-    crate::fan_out::for_each(concurrency, chunks.len(), |number| {
-        if chunks[number].iter().all(Dependency::is_unchanged) {
-            return std::ops::ControlFlow::Continue(());
-        }
-        changed.store(true, std::sync::atomic::Ordering::Relaxed);
-        std::ops::ControlFlow::Break(())
-    });
-    !changed.into_inner()
 }
 
 fn config() -> impl bincode::config::Config {
@@ -235,7 +263,7 @@ mod tests {
         let old = SystemTime::now() - Duration::from_secs(60);
         fs::File::open(&source).unwrap().set_modified(old).unwrap();
         let cache = StructureCache::new(folder.path().join("cache"));
-        let dependencies = [Dependency::of(&source).unwrap()];
+        let dependencies = Dependencies::of(folder.path(), ["Index.xml"]).unwrap();
         cache.store("plate", &dependencies, &vec![1u32, 2, 3]).unwrap();
         Fixture { folder, cache, source }
     }
@@ -261,7 +289,8 @@ mod tests {
         let fixture = fixture();
         let fresh = fixture.folder.path().join("fresh");
         fs::write(&fresh, "").unwrap();
-        fixture.cache.store("fresh", &[Dependency::of(&fresh).unwrap()], &1u8).unwrap();
+        let dependencies = Dependencies::of(fixture.folder.path(), ["", "fresh"]).unwrap();
+        fixture.cache.store("fresh", &dependencies, &1u8).unwrap();
         assert_eq!(fixture.cache.load::<u8>("fresh"), None);
     }
 

@@ -6,6 +6,7 @@
 
 mod declared;
 mod entries;
+mod entries_of;
 mod format;
 mod headers;
 mod inventory;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     Error, ErrorKind, Result, VirtualPath,
     microscope::{self, FolderFiles, ImageFileInfo, PlateFolder},
     model::{DeclaredPlate, Inventory, PlateIndex, PlateStructure, SourceMap},
-    structure_cache::Dependency,
+    structure_cache::Dependencies,
 };
 
 /// An opened plate.
@@ -161,11 +161,16 @@ impl Files<'_> {
     }
 
     /// What the plate's structure was made from: the folders listed, the files opened.
-    fn dependencies(&self, listing: &Listing) -> Result<Vec<Dependency>> {
+    fn dependencies(&self, listing: &Listing) -> Result<Dependencies> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let folders = listing.folders.iter().cloned();
-        let files = used.iter().map(|file| self.folder.join(file));
-        folders.chain(files).map(Dependency::of).collect()
+        let relative = |folder: &'_ PathBuf| {
+            let name = folder.strip_prefix(self.folder).unwrap_or(folder).to_str();
+            name.map(str::to_owned).ok_or_else(|| {
+                Error::unsupported("a folder's name is not UTF-8").with_path(folder.display())
+            })
+        };
+        let folders = listing.folders.iter().map(relative).collect::<Result<Vec<_>>>()?;
+        Dependencies::of(self.folder, folders.iter().chain(used.iter()).map(String::as_str))
     }
 }
 

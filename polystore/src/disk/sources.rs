@@ -18,6 +18,7 @@ use crate::{
     microscope::{
         self, Detection, FolderFiles, ImageFileInfo, Microscope, OmeTiff, OwnNames, PlateFolder,
     },
+    model::FileNames,
 };
 
 /// Folders that were looked at, and whether each is a source plate.
@@ -107,7 +108,7 @@ pub(crate) fn refuse_in_source(place: &Path) -> Result<()> {
         if above.join(declared::PLATE_FILE).is_file() {
             return Ok(());
         }
-        let names: Vec<Box<str>> = file_names(above);
+        let names = file_names(above);
         let name = above.file_name().unwrap_or_default().to_string_lossy();
         let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
         let ours = [OwnNames.name(), OmeTiff.name()];
@@ -128,13 +129,9 @@ fn has_vendor_metadata(folder: &VirtualPath, root: &Root) -> bool {
 }
 
 /// Names in a folder; none of one that cannot be read.
-fn file_names(folder: &Path) -> Vec<Box<str>> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .take(MAX_NAMES)
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .map(String::into_boxed_str)
-        .collect()
+fn file_names(folder: &Path) -> FileNames {
+    let Ok(entries) = std::fs::read_dir(folder) else { return FileNames::default() };
+    entries.take(MAX_NAMES).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
 /// Detection looks at names; a reader that tries to open a file here finds none.

@@ -2,16 +2,19 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
-use super::root::Root;
+use rustix::fs::FileType;
+
+use super::{entries_of as entries, root::Root};
 use crate::{
     Error, ErrorKind, Result, atomic,
     microscope::names::image_stem,
-    model::{PassedOver, PassedOverReason},
+    model::{FileNames, PassedOver, PassedOverReason},
     words::count,
 };
 
@@ -26,7 +29,7 @@ const MAX_NOTES: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     /// Files, relative, `/`-separated, in the order of the directories.
-    pub(crate) files: Vec<Box<str>>,
+    pub(crate) files: FileNames,
     /// Folders that were read, the top one first.
     pub(crate) folders: Vec<PathBuf>,
     /// What was passed over, and why, that is no image.
@@ -117,27 +120,28 @@ impl Listing {
             return Ok(Vec::new());
         }
         let mut below = Vec::new();
-        for entry in fs::read_dir(path).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                let shown = String::from_utf8_lossy(name.as_bytes()).into_owned();
-                let kind = entry.file_type().map_err(fail)?;
-                let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+        entries::for_each(path, |name, kind| {
+            let Ok(name) = str::from_utf8(name) else {
+                let shown = String::from_utf8_lossy(name);
+                let is_folder = match kind {
+                    FileType::Symlink => path.join(OsStr::from_bytes(name)).is_dir(),
+                    kind => kind == FileType::Directory,
+                };
                 self.pass_over(prefix, &shown, is_folder, PassedOverReason::NameNotUtf8);
-                continue;
+                return Ok(());
             };
-            let kind = entry.file_type().map_err(fail)?;
-            if kind.is_file() {
-                self.add_file(prefix, name)?;
-            } else if kind.is_dir() {
-                if is_plate_folder(name) {
-                    below.push((entry.path(), format!("{prefix}{name}/")));
+            match kind {
+                FileType::RegularFile => self.add_file(prefix, name),
+                FileType::Directory => {
+                    if is_plate_folder(name) {
+                        below.push((path.join(name), format!("{prefix}{name}/")));
+                    }
+                    Ok(())
                 }
-            } else if kind.is_symlink() {
-                self.follow(root, &entry.path(), prefix, name, &mut below)?;
+                FileType::Symlink => self.follow(root, &path.join(name), prefix, name, &mut below),
+                _ => Ok(()),
             }
-        }
+        })?;
         self.folders.push(path.to_owned());
         Ok(below)
     }
@@ -152,10 +156,7 @@ impl Listing {
                 format!("folder has more than {MAX_FILES} files; is it a plate?"),
             ));
         }
-        let mut file = String::with_capacity(prefix.len() + name.len());
-        file.push_str(prefix);
-        file.push_str(name);
-        self.files.push(file.into_boxed_str());
+        self.files.push_in(prefix, name);
         Ok(())
     }
 
@@ -221,9 +222,9 @@ mod tests {
         fs::write(folder.path().join(odd), "").unwrap();
 
         let root = Root::open(folder.path(), &[]).unwrap();
-        let mut listing = walk(&root, root.folder()).unwrap();
-        listing.files.sort();
-        let files: Vec<_> = listing.files.iter().map(|file| &**file).collect();
+        let listing = walk(&root, root.folder()).unwrap();
+        let mut files: Vec<_> = listing.files.iter().collect();
+        files.sort_unstable();
         assert_eq!(files, ["TimePoint_1/ZStep_1/b.tif", "a.tif", "inside.tif"]);
         let notes = listing.notes.join("\n");
         for expected in ["listed before", "table.csv: link that leads nowhere"] {

@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use super::names::{file_name, image_stem};
+use super::names::image_stem;
 use crate::{
     Error, ErrorKind, Result,
-    model::{ImageStructure, PassedOver},
+    model::{FileNames, ImageStructure, PassedOver},
 };
 
 /// What the header of an image file says; no pixel is decoded for it.
@@ -42,7 +42,7 @@ pub trait FolderFiles: Sync {
 /// A folder that may hold a plate: its listing, taken in one pass, and a way into its files.
 pub struct PlateFolder<'a> {
     name: &'a str,
-    files: &'a [Box<str>],
+    files: &'a FileNames,
     notes: &'a [String],
     passed_over: Option<&'a PassedOver>,
     reader: &'a dyn FolderFiles,
@@ -57,7 +57,7 @@ impl<'a> PlateFolder<'a> {
     /// order of the listing (any order). `notes` says what the listing passed over.
     pub fn new(
         name: &'a str,
-        files: &'a [Box<str>],
+        files: &'a FileNames,
         notes: &'a [String],
         reader: &'a dyn FolderFiles,
     ) -> Self {
@@ -77,7 +77,7 @@ impl<'a> PlateFolder<'a> {
 
     /// All files below the folder, in no particular order. A file is known by its position
     /// here ([`PlaneSource::file`](crate::model::PlaneSource::file)).
-    pub fn files(&self) -> &'a [Box<str>] {
+    pub fn files(&self) -> &'a FileNames {
         self.files
     }
 
@@ -85,16 +85,16 @@ impl<'a> PlateFolder<'a> {
     /// at all names.
     pub fn others(&self) -> impl Iterator<Item = &'a str> + '_ {
         let others = self.others.get_or_init(|| {
-            let is_other = |file: &str| image_stem(file_name(file)).is_none();
+            let is_other = |file: &str| image_stem(file).is_none();
             let mut others: Vec<u32> = (0u32..)
                 .zip(self.files)
                 .filter(|(_, file)| is_other(file))
                 .map(|(number, _)| number)
                 .collect();
-            others.sort_unstable_by_key(|&number| &self.files[number as usize]);
+            others.sort_unstable_by_key(|&number| self.files.get(number as usize));
             others
         });
-        others.iter().map(|&number| &*self.files[number as usize])
+        others.iter().filter_map(|&number| self.files.get(number as usize))
     }
 
     /// What the listing passed over and why; belongs into the inventory's notes.
@@ -110,7 +110,7 @@ impl<'a> PlateFolder<'a> {
 
     /// The first file, by name, whose path satisfies `wanted`.
     pub fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
-        self.files.iter().map(|file| &**file).filter(|file| wanted(file)).min()
+        self.files.iter().filter(|file| wanted(file)).min()
     }
 
     /// The content of a metadata file.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::split;
+use crate::model::FileNames;
 
 /// The files of a folder by path; remembers which were asked for.
 pub(crate) struct FileLookup<'a> {
@@ -13,8 +14,8 @@ pub(crate) struct FileLookup<'a> {
 
 impl<'a> FileLookup<'a> {
     /// All of `files`, by their position.
-    pub(crate) fn new(files: &'a [Box<str>]) -> Self {
-        let by_path = (0u32..).zip(files).map(|(number, file)| (&**file, number)).collect();
+    pub(crate) fn new(files: &'a FileNames) -> Self {
+        let by_path = (0u32..).zip(files).map(|(number, file)| (file, number)).collect();
         Self { by_path, used: vec![false; files.len()], path: String::new() }
     }
 
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn paths_of_all_kinds() {
-        let files: Vec<Box<str>> = ["Images/a.tif", "b.tif", "x/y/c.tif"].map(Box::from).into();
+        let files = FileNames::from_iter(["Images/a.tif", "b.tif", "x/y/c.tif"]);
         let mut lookup = FileLookup::new(&files);
         assert_eq!(lookup.find(&["", "Images"], "a.tif"), Some(0));
         assert_eq!(lookup.find(&[""], " x\\y\\c.tif "), Some(2));

@@ -27,7 +27,12 @@ pub(crate) fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Optio
 
 /// Folder (without a trailing `/`; empty at the top) and name of a file.
 pub(crate) fn split(file: &str) -> (&str, &str) {
-    rsplit(file, b'/').unwrap_or(("", file))
+    // Not a literal for the empty folder: comparing texts reads from where they are, under a
+    // mask, and where nothing is mapped the processor takes hundreds of cycles to find out.
+    match file.rfind('/') {
+        Some(at) => (&file[..at], &file[at + 1..]),
+        None => file.split_at(0),
+    }
 }
 
 /// `text` before and after the last `separator`, an ASCII byte. Parts of names are short:

@@ -119,7 +119,7 @@ fn find_document(folder: &PlateFolder<'_>) -> Result<Document> {
 }
 
 fn read_document(folder: &PlateFolder<'_>, file: &str) -> Result<Document> {
-    let known = folder.files().iter().any(|listed| **listed == *file);
+    let known = folder.files().contains(file);
     if !known {
         return Err(
             Error::not_found("the file with the metadata is not in the folder").with_path(file)

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     Error, ErrorKind, PlaneIndex, Result, WellPosition,
     model::{
-        Acquisition, DeclaredPlate, ImageInventory, ImageSources, ImageStructure, Inventory,
-        PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap,
+        Acquisition, DeclaredPlate, FileNames, ImageInventory, ImageSources, ImageStructure,
+        Inventory, PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap,
     },
 };
 
@@ -98,7 +98,8 @@ pub(super) fn assemble(
         })?;
         planes.insert(key, found.planes);
     }
-    let mut files = UsedFiles { listed: folder.files(), numbers: HashMap::new(), used: Vec::new() };
+    let mut files =
+        UsedFiles { listed: folder.files(), numbers: HashMap::new(), used: FileNames::default() };
     let mut inventory = Inventory { notes: whole.notes, ..Inventory::default() };
     let mut sources = Vec::new();
     let mut clashes = Capped::new(20);
@@ -139,9 +140,9 @@ fn grid(whole: &Whole, images: &[FoundImage]) -> (u32, u32) {
 
 /// The files that are used, in the order of their use.
 struct UsedFiles<'a> {
-    listed: &'a [Box<str>],
+    listed: &'a FileNames,
     numbers: HashMap<u32, u32>,
-    used: Vec<Box<str>>,
+    used: FileNames,
 }
 
 impl UsedFiles<'_> {
@@ -149,13 +150,12 @@ impl UsedFiles<'_> {
         let next = self.used.len() as u32;
         let file = *self.numbers.entry(source.file).or_insert(next);
         if file == next {
-            let name = self.listed.get(source.file as usize);
-            self.used.push(name.cloned().unwrap_or_default());
+            self.used.push(self.listed.get(source.file as usize).unwrap_or_default());
         }
         PlaneSource { file, ..source }
     }
 
     fn name(&self, numbered: PlaneSource) -> &str {
-        self.used.get(numbered.file as usize).map_or("", |name| name)
+        self.used.get(numbered.file as usize).unwrap_or_default()
     }
 }

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use super::{FolderFiles, ImageFileInfo, Microscope, PlateFolder};
 use crate::{
     Error, PixelType, PlaneIndex, Result, VirtualPath, WellPosition,
-    model::{DeclaredPlate, ImageStructure, InventoryCounts, PlaneState, Sizes},
+    model::{DeclaredPlate, FileNames, ImageStructure, InventoryCounts, PlaneState, Sizes},
 };
 
 /// Names of files, what some of them hold, and how images are described.
 pub(crate) struct TestFolder {
     name: String,
-    files: Vec<Box<str>>,
+    files: FileNames,
     texts: BTreeMap<String, Bytes>,
     infos: BTreeMap<String, ImageFileInfo>,
     broken: Vec<String>,
@@ -25,7 +25,7 @@ impl TestFolder {
     pub(crate) fn new<'n>(files: impl IntoIterator<Item = &'n str>) -> Self {
         Self {
             name: "plate".to_owned(),
-            files: files.into_iter().map(Box::from).collect(),
+            files: files.into_iter().collect(),
             texts: BTreeMap::new(),
             infos: BTreeMap::new(),
             broken: Vec::new(),
@@ -41,8 +41,8 @@ impl TestFolder {
 
     /// Adds a file with content.
     pub(crate) fn with(mut self, file: &str, content: impl Into<Bytes>) -> Self {
-        if !self.files.iter().any(|known| &**known == file) {
-            self.files.push(file.into());
+        if !self.files.contains(file) {
+            self.files.push(file);
         }
         self.texts.insert(file.to_owned(), content.into());
         self
@@ -62,7 +62,7 @@ impl TestFolder {
 
     /// Removes files whose name holds `part`; the metadata stays as it is.
     pub(crate) fn without(mut self, part: &str) -> Self {
-        self.files.retain(|file| !file.contains(part));
+        self.files = self.files.iter().filter(|file| !file.contains(part)).collect();
         self
     }
 
@@ -146,7 +146,7 @@ pub(crate) fn plane(
     let source = plate.sources.images[ordinal].get(index);
     assert_eq!(source.is_some(), state == PlaneState::Present, "{well} {index}");
     let source = source.ok_or(state)?;
-    let file = &plate.sources.files[source.file as usize];
+    let file = plate.sources.files.get(source.file as usize).unwrap();
     Ok(if source.page == 0 { file.to_string() } else { format!("{file}#{}", source.page) })
 }
 

@@ -5,18 +5,20 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use foldhash::fast::RandomState;
+
 use crate::{
     PlaneIndex, VirtualPath, WellPosition,
     model::{ImageStructure, NamingScheme, PlateStructure},
 };
 
 /// A plate's structure with look-up by path: of images, and of single planes named by the
-/// plate's own scheme. Built once per plate; every look-up is O(1).
+/// plate's own scheme. Built once per plate, when first asked; every look-up is O(1).
 #[derive(Debug)]
 pub struct PlateIndex {
     structure: Arc<PlateStructure>,
     images: Vec<(u32, u32)>,
-    by_path: HashMap<VirtualPath, u32>,
+    by_path: OnceLock<HashMap<VirtualPath, u32, RandomState>>,
     naming: Option<&'static dyn NamingScheme>,
     folders: OnceLock<HashMap<VirtualPath, Vec<Below>>>,
 }
@@ -34,15 +36,11 @@ impl PlateIndex {
     /// Indexes `structure`.
     pub fn new(structure: Arc<PlateStructure>) -> Self {
         let mut images = Vec::with_capacity(structure.n_images());
-        let mut by_path = HashMap::with_capacity(structure.n_images());
         for (well, found) in (0u32..).zip(&structure.wells) {
-            for (field, image) in (0u32..).zip(&found.fields) {
-                by_path.insert(image.path.clone(), images.len() as u32);
-                images.push((well, field));
-            }
+            images.extend((0..found.fields.len() as u32).map(|field| (well, field)));
         }
         let naming = structure.naming_scheme().ok();
-        Self { structure, images, by_path, naming, folders: OnceLock::new() }
+        Self { structure, images, by_path: OnceLock::new(), naming, folders: OnceLock::new() }
     }
 
     /// The plate that is indexed.
@@ -57,9 +55,14 @@ impl PlateIndex {
         Some((well.position, well.fields.get(field as usize)?))
     }
 
-    /// The position in plate order of the image at `path` (relative to the plate).
+    /// The position in plate order of the image at `path` (relative to the plate). The first
+    /// call looks at every image once.
     pub fn ordinal(&self, path: &VirtualPath) -> Option<usize> {
-        self.by_path.get(path).map(|&ordinal| ordinal as usize)
+        let by_path = self.by_path.get_or_init(|| {
+            let paths = self.structure.images().map(|(_, image)| image.path.clone());
+            paths.zip(0u32..).collect()
+        });
+        by_path.get(path).map(|&ordinal| ordinal as usize)
     }
 
     /// Wells and images directly below `folder` (relative to the plate) in plate order;

@@ -1,5 +1,6 @@
 //! The plate model: plain data that says what a plate declares, loaded once and shared.
 
+mod file_names;
 mod image;
 mod index;
 mod inventory;
@@ -9,6 +10,7 @@ mod plane_set;
 mod plate;
 mod source;
 
+pub use file_names::{FileNames, FileNamesIter};
 pub use image::{Channel, Color, ImageKind, ImageStructure, PhysicalSize, Sizes, StagePosition};
 pub use index::{Below, PlateIndex};
 pub use inventory::{ImageInventory, Inventory, InventoryCounts, PlaneState};

@@ -1,7 +1,11 @@
 //! Plates, wells and acquisitions.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -198,10 +202,20 @@ impl PlateStructure {
         acquisition: Option<u32>,
         field: u32,
     ) -> VirtualPath {
-        let acquisition = acquisition
-            .map_or_else(String::new, |acquisition| format!("_a{:03}", u64::from(acquisition) + 1));
-        let text = format!("/{position}/{position}{acquisition}_s{:03}", u64::from(field) + 1);
+        let text = Self::canonical_image_text(&position.to_string(), acquisition, field);
         VirtualPath::parse(&text).unwrap_or_else(|_| VirtualPath::root())
+    }
+
+    /// The text of [`Self::canonical_image_path`] for a well that is in words already.
+    pub(crate) fn canonical_image_text(well: &str, acquisition: Option<u32>, field: u32) -> String {
+        let mut text = String::with_capacity(2 * well.len() + 16);
+        text.extend(["/", well, "/", well]);
+        let printed = |index: u32| u64::from(index) + 1;
+        if let Some(acquisition) = acquisition {
+            let _ = write!(text, "_a{:03}", printed(acquisition));
+        }
+        let _ = write!(text, "_s{:03}", printed(field));
+        text
     }
 
     /// Gives every image this many pyramid levels, but none that would be under 64 pixels.
@@ -221,7 +235,7 @@ impl PlateStructure {
         if self.acquisitions.is_empty() {
             return Err(Error::invalid_input("plate has no acquisition; declare at least one"));
         }
-        let mut paths = HashSet::with_capacity(self.n_images());
+        let mut paths = HashSet::with_capacity_and_hasher(self.n_images(), RandomState::default());
         for well in &self.wells {
             self.check_well(well)?;
             for image in &well.fields {

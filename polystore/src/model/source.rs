@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     PlaneIndex,
-    model::{Inventory, PlateStructure, Sizes},
+    model::{FileNames, Inventory, PlateStructure, Sizes},
 };
 
 /// One plane inside a file.
@@ -69,7 +69,7 @@ impl ImageSources {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceMap {
     /// Files, relative to the plate's folder, `/`-separated.
-    pub files: Vec<Box<str>>,
+    pub files: FileNames,
     /// One entry per image in plate order.
     pub images: Vec<ImageSources>,
 }

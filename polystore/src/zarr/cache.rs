@@ -9,9 +9,9 @@ use super::{
     store::{Found, Store, join, split},
 };
 use crate::{
-    Result, VirtualPath, WellPosition,
+    Error, Result, VirtualPath, WellPosition,
     model::{ImageStructure, PlaneSet, PlateStructure, StagePosition, WellStructure},
-    structure_cache::Dependency,
+    structure_cache::Dependencies,
 };
 
 /// Part of the key: changes with the layout of what is cached.
@@ -147,10 +147,12 @@ impl ZarrBackend {
 /// What a plate's structure was made from: the lists of the plate and its wells, and the
 /// folders that rows and wells are. Images have too many files to look at each; they are
 /// compared with the structure when they are read.
-fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Vec<Dependency>> {
+fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Dependencies> {
     let root = store.location();
     if let Store::Archive(_) = store {
-        return Ok(vec![Dependency::of(root)?]);
+        let name = root.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| Error::internal("the archive's name is not UTF-8"))?;
+        return Dependencies::of(root.parent().unwrap_or(root), [name]);
     }
     let file = attributes_file(plate.version);
     let mut names = vec![join(name, file)];
@@ -173,5 +175,6 @@ fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Vec<Depe
     let is_there =
         |name: &String| store.look(name).is_ok_and(|found: Option<Found>| found.is_some());
     names.dedup();
-    names.iter().filter(|name| is_there(name)).map(|name| Dependency::of(root.join(name))).collect()
+    names.retain(is_there);
+    Dependencies::of(root, names.iter().map(String::as_str))
 }

@@ -12,7 +12,7 @@ use super::{
     standard_grid,
 };
 use crate::{
-    PlaneIndex, Result, VirtualPath, WellPosition,
+    PlaneIndex, Result, VirtualPath, WellPosition, fan_out,
     microscope::PlateFolder,
     model::{
         Acquisition, Channel, DeclaredPlate, ImageInventory, ImageSources, ImageStructure,
@@ -22,6 +22,8 @@ use crate::{
 
 /// Most clashes of files that are told one by one.
 const MAX_CLASHES: usize = 20;
+/// Fewest wells that are worth a thread to assemble them.
+const WELLS_PER_THREAD: usize = 128;
 
 pub(super) fn assemble(
     builder: PlateBuilder,
@@ -45,28 +47,28 @@ pub(super) fn assemble(
 
     let by_image = ByImage::new(&entries, keys.len());
     let pixels = Pixels::read(&order, &by_image, folder, &facts, &mut notes)?;
-    let mut assembly = Assembly {
+    let assembly = Assembly {
         folder,
         keys: &keys,
         declared: declared_at(&facts, &entries, &keys, &extents, &channels),
         described: channels.describe(&facts, pixels.n_samples).into(),
-        absent: vec![Vec::new(); extents.len() * channels.n()],
         files: Files::new(folder.files(), &entries),
-        clashes: Capped::new(MAX_CLASHES),
-        inventory: Vec::with_capacity(keys.len()),
-        sources: Vec::with_capacity(keys.len()),
-        wells: Vec::new(),
         pixels,
         extents,
         channels,
         by_image,
         facts,
-        states: Vec::new(),
     };
-    for group in wells_of(&order, &keys) {
-        assembly.add_well(&order[group]);
-    }
-    Ok(assembly.finish(notes))
+    let groups = wells_of(&order, &keys);
+    let parts = fan_out::map_ranges(groups.len(), WELLS_PER_THREAD, |range| {
+        let mut part = Part::new(&assembly);
+        for group in &groups[range] {
+            part.add_well(&order[group.clone()]);
+        }
+        part.made
+    });
+    let made = parts.into_iter().reduce(Made::followed_by).unwrap_or_default();
+    Ok(assembly.finish(made, notes))
 }
 
 /// The numbers of the images in plate order: row, column, acquisition, field.
@@ -119,7 +121,7 @@ fn index_of(entry: &Entry, extent: &Extent, channels: &Channels) -> PlaneIndex {
     PlaneIndex::new(entry.t - t, channels.position(entry.c), entry.z - z)
 }
 
-/// The plate in the making.
+/// What the wells of a plate are made from.
 struct Assembly<'a> {
     folder: &'a PlateFolder<'a>,
     facts: PlateFacts<'a>,
@@ -130,91 +132,102 @@ struct Assembly<'a> {
     declared: Vec<Vec<bool>>,
     described: Arc<[Channel]>,
     pixels: Pixels,
+    files: Files,
+}
+
+/// Some wells of the plate, made.
+#[derive(Default)]
+struct Made {
     /// Wells that lack a channel, by acquisition and channel.
     absent: Vec<Vec<WellPosition>>,
-    files: Files,
-    clashes: Capped,
+    clashes: Clashes,
     wells: Vec<WellStructure>,
     inventory: Vec<ImageInventory>,
     sources: Vec<ImageSources>,
+}
+
+/// Remarks on clashes of files, the first of them in words.
+struct Clashes(Capped);
+
+impl Default for Clashes {
+    fn default() -> Self {
+        Self(Capped::new(MAX_CLASHES))
+    }
+}
+
+impl Made {
+    /// These wells and those of `next` after them.
+    fn followed_by(mut self, next: Self) -> Self {
+        for (absent, more) in self.absent.iter_mut().zip(next.absent) {
+            absent.extend(more);
+        }
+        self.clashes.0.append(next.clashes.0);
+        self.wells.extend(next.wells);
+        self.inventory.extend(next.inventory);
+        self.sources.extend(next.sources);
+        self
+    }
+}
+
+/// Some wells of the plate in the making.
+struct Part<'a> {
+    from: &'a Assembly<'a>,
+    made: Made,
     /// States of the image in the making, kept for its memory.
     states: Vec<PlaneState>,
 }
 
-impl Assembly<'_> {
+impl<'a> Part<'a> {
+    fn new(from: &'a Assembly<'a>) -> Self {
+        let absent = vec![Vec::new(); from.extents.len() * from.channels.n()];
+        Self { from, made: Made { absent, ..Made::default() }, states: Vec::new() }
+    }
+
     /// Adds the images of one well, given in plate order.
     fn add_well(&mut self, images: &[u32]) {
-        let position = self.keys[images[0] as usize].well;
+        let from = self.from;
+        let position = from.keys[images[0] as usize].well;
         let mut well = WellStructure::new(position);
         well.fields.reserve_exact(images.len());
         let name = position.to_string();
         let same_acquisition = |a: &u32, b: &u32| {
-            self.keys[*a as usize].acquisition == self.keys[*b as usize].acquisition
+            from.keys[*a as usize].acquisition == from.keys[*b as usize].acquisition
         };
-        let runs: Vec<&[u32]> = images.chunk_by(same_acquisition).collect();
-        for run in runs {
-            let acquisition = self.keys[run[0] as usize].acquisition;
-            let Some(&extent) = self.extents.get(&acquisition) else { continue };
-            let has = self.channels_of(run, &extent, position);
+        for run in images.chunk_by(same_acquisition) {
+            let acquisition = from.keys[run[0] as usize].acquisition;
+            let Some(extent) = from.extents.get(&acquisition) else { continue };
+            let has = self.channels_of(run, extent, position);
             for &image in run {
-                well.fields.push(self.image(image, &extent, &name));
-                self.add_planes(image, &extent, &has);
+                well.fields.push(from.image(image, extent, &name));
+                self.add_planes(image, extent, &has);
             }
         }
-        self.wells.push(well);
+        self.made.wells.push(well);
     }
 
     /// Which channels the images have among them; lacking ones are remembered.
     fn channels_of(&mut self, images: &[u32], extent: &Extent, well: WellPosition) -> Vec<bool> {
-        let mut has = vec![false; self.channels.n()];
-        for entry in images.iter().flat_map(|&image| self.by_image.of(image)) {
-            has[self.channels.position(entry.c) as usize] = true;
+        let from = self.from;
+        let mut has = vec![false; from.channels.n()];
+        for entry in images.iter().flat_map(|&image| from.by_image.of(image)) {
+            has[from.channels.position(entry.c) as usize] = true;
         }
         let start = extent.position as usize * has.len();
         for (channel, _) in has.iter().enumerate().filter(|(_, has)| !**has) {
-            self.absent[start + channel].push(well);
+            self.made.absent[start + channel].push(well);
         }
         has
     }
 
-    fn sizes(&self, extent: &Extent) -> Sizes {
-        let sizes = extent.sizes(self.channels.len());
-        Sizes {
-            c: sizes.c * self.pixels.n_samples,
-            y: self.pixels.height,
-            x: self.pixels.width,
-            ..sizes
-        }
-    }
-
-    fn image(&self, image: u32, extent: &Extent, well: &str) -> ImageStructure {
-        let key = self.keys[image as usize];
-        let name = image_name(well, (self.extents.len() > 1).then_some(extent.position), key.field);
-        ImageStructure {
-            path: VirtualPath::parse(&format!("/{well}/{name}"))
-                .unwrap_or_else(|_| VirtualPath::root()),
-            name,
-            field: key.field,
-            acquisition: extent.position,
-            channels: Arc::clone(&self.described),
-            physical_size: self.pixels.physical_size,
-            position: (self.facts.positions)(key.well, key.acquisition, key.field),
-            n_levels: self.pixels.n_levels,
-            pixel_type: self.pixels.pixel_type,
-            sizes: self.sizes(extent),
-            kind: crate::model::ImageKind::Intensity,
-            absent: crate::model::PlaneSet::EMPTY,
-        }
-    }
-
     /// Adds the states and the sources of an image's planes.
     fn add_planes(&mut self, image: u32, extent: &Extent, has: &[bool]) {
-        let sizes = self.sizes(extent);
-        let n_samples = self.pixels.n_samples;
+        let from = self.from;
+        let sizes = from.sizes(extent);
+        let n_samples = from.pixels.n_samples;
         let mut sources = ImageSources::empty(sizes);
         self.start_states(sizes, extent, has);
-        for entry in self.by_image.of(image) {
-            let index = index_of(entry, extent, &self.channels);
+        for entry in from.by_image.of(image) {
+            let index = index_of(entry, extent, &from.channels);
             for sample in 0..n_samples {
                 let index = PlaneIndex { c: index.c * n_samples + sample, ..index };
                 let Some(ordinal) = sizes.ordinal(index) else { continue };
@@ -226,33 +239,35 @@ impl Assembly<'_> {
                     continue;
                 };
                 *state = PlaneState::Present;
-                let numbered = self.files.number(source);
+                let numbered = from.files.number(source);
                 let source = PlaneSource { sample: sample as u16, ..numbered };
                 let Some(other) = sources.set(index, source) else { continue };
                 if other != source {
-                    let clash = self.files.clash(source, other);
+                    let clash = from.files.clash(source, other);
                     sources.set(index, clash.used);
-                    let key = self.keys[image as usize];
-                    self.clashes.push(|| clash.tell(key, index, &self.files));
+                    let key = from.keys[image as usize];
+                    self.made.clashes.0.push(|| clash.tell(key, index, &from.files));
                 }
             }
         }
-        self.sources.push(sources);
-        self.inventory.push(self.states_of(sizes));
+        let inventory = self.states_of(sizes);
+        self.made.sources.push(sources);
+        self.made.inventory.push(inventory);
     }
 
     /// The states of an image of which no plane was seen yet.
     fn start_states(&mut self, sizes: Sizes, extent: &Extent, has: &[bool]) {
         self.states.clear();
         self.states.resize(sizes.n_planes() as usize, PlaneState::AbsentByDesign);
-        let Some(declared) = self.declared.get(extent.position as usize) else { return };
-        let of_one_sample = extent.sizes(self.channels.len());
+        let from = self.from;
+        let Some(declared) = from.declared.get(extent.position as usize) else { return };
+        let of_one_sample = extent.sizes(from.channels.len());
         for (index, &is_declared) in of_one_sample.indices().zip(declared) {
             if !is_declared || !has[index.c as usize] {
                 continue;
             }
-            for sample in 0..self.pixels.n_samples {
-                let index = PlaneIndex { c: index.c * self.pixels.n_samples + sample, ..index };
+            for sample in 0..from.pixels.n_samples {
+                let index = PlaneIndex { c: index.c * from.pixels.n_samples + sample, ..index };
                 if let Some(ordinal) = sizes.ordinal(index) {
                     self.states[ordinal] = PlaneState::Missing;
                 }
@@ -268,12 +283,44 @@ impl Assembly<'_> {
         let mut states = self.states.iter().copied();
         ImageInventory::from_fn(sizes, |_| states.next().unwrap_or(PlaneState::AbsentByDesign))
     }
+}
 
-    fn finish(mut self, mut notes: Vec<String>) -> DeclaredPlate {
-        notes.extend(self.absence_notes());
-        let clashes = std::mem::replace(&mut self.clashes, Capped::new(0));
-        notes.extend(clashes.into_notes("clashes of files"));
-        let (n_rows, n_columns) = self.grid();
+impl Assembly<'_> {
+    fn sizes(&self, extent: &Extent) -> Sizes {
+        let sizes = extent.sizes(self.channels.len());
+        Sizes {
+            c: sizes.c * self.pixels.n_samples,
+            y: self.pixels.height,
+            x: self.pixels.width,
+            ..sizes
+        }
+    }
+
+    fn image(&self, image: u32, extent: &Extent, well: &str) -> ImageStructure {
+        let key = self.keys[image as usize];
+        let run = (self.extents.len() > 1).then_some(extent.position);
+        let path = PlateStructure::canonical_image_text(well, run, key.field);
+        let name = path[well.len() + 2..].to_owned();
+        ImageStructure {
+            path: VirtualPath::parse(&path).unwrap_or_else(|_| VirtualPath::root()),
+            name,
+            field: key.field,
+            acquisition: extent.position,
+            channels: Arc::clone(&self.described),
+            physical_size: self.pixels.physical_size,
+            position: (self.facts.positions)(key.well, key.acquisition, key.field),
+            n_levels: self.pixels.n_levels,
+            pixel_type: self.pixels.pixel_type,
+            sizes: self.sizes(extent),
+            kind: crate::model::ImageKind::Intensity,
+            absent: crate::model::PlaneSet::EMPTY,
+        }
+    }
+
+    fn finish(mut self, made: Made, mut notes: Vec<String>) -> DeclaredPlate {
+        notes.extend(self.absence_notes(&made));
+        notes.extend(made.clashes.0.into_notes("clashes of files"));
+        let (n_rows, n_columns) = self.grid(&made.wells);
         let mut structure = PlateStructure::new(
             if self.facts.name.is_empty() { self.folder.name() } else { &self.facts.name },
             n_rows,
@@ -283,11 +330,11 @@ impl Assembly<'_> {
         structure.microscope = self.facts.microscope.to_owned();
         structure.naming = self.facts.naming.to_owned();
         structure.acquisitions = self.acquisitions();
-        structure.wells = self.wells;
+        structure.wells = made.wells;
         DeclaredPlate {
             structure,
-            inventory: Inventory { images: self.inventory, notes, ..Inventory::default() },
-            sources: SourceMap { files: self.files.into_used(), images: self.sources },
+            inventory: Inventory { images: made.inventory, notes, ..Inventory::default() },
+            sources: SourceMap { files: self.files.into_used(), images: made.sources },
         }
     }
 
@@ -303,9 +350,9 @@ impl Assembly<'_> {
     }
 
     /// Rows and columns: those of the metadata, grown until all wells fit.
-    fn grid(&self) -> (u32, u32) {
-        let rows = self.wells.iter().map(|well| well.position.row + 1).max().unwrap_or(1);
-        let columns = self.wells.iter().map(|well| well.position.column + 1).max().unwrap_or(1);
+    fn grid(&self, wells: &[WellStructure]) -> (u32, u32) {
+        let rows = wells.iter().map(|well| well.position.row + 1).max().unwrap_or(1);
+        let columns = wells.iter().map(|well| well.position.column + 1).max().unwrap_or(1);
         if self.facts.n_rows > 0 && self.facts.n_columns > 0 {
             return (self.facts.n_rows.max(rows), self.facts.n_columns.max(columns));
         }
@@ -313,13 +360,13 @@ impl Assembly<'_> {
     }
 
     /// Which channels an acquisition or some of its wells lack.
-    fn absence_notes(&self) -> Vec<String> {
+    fn absence_notes(&self, made: &Made) -> Vec<String> {
         let mut notes = Vec::new();
         let n_channels = self.channels.n();
         for (number, extent) in &self.extents {
-            let wells = self.wells_with(extent.position);
+            let wells = wells_with(&made.wells, extent.position);
             for position in 0..n_channels {
-                let lacking = &self.absent[extent.position as usize * n_channels + position];
+                let lacking = &made.absent[extent.position as usize * n_channels + position];
                 if lacking.is_empty() {
                     continue;
                 }
@@ -341,20 +388,10 @@ impl Assembly<'_> {
         }
         notes
     }
-
-    fn wells_with(&self, acquisition: u32) -> usize {
-        let has = |well: &&WellStructure| {
-            well.fields.iter().any(|image| image.acquisition == acquisition)
-        };
-        self.wells.iter().filter(has).count()
-    }
 }
 
-/// The last part of [`PlateStructure::canonical_image_path`], made once per image.
-fn image_name(well: &str, acquisition: Option<u32>, field: u32) -> String {
-    let field = u64::from(field) + 1;
-    match acquisition {
-        None => format!("{well}_s{field:03}"),
-        Some(acquisition) => format!("{well}_a{:03}_s{field:03}", u64::from(acquisition) + 1),
-    }
+fn wells_with(wells: &[WellStructure], acquisition: u32) -> usize {
+    let has =
+        |well: &&WellStructure| well.fields.iter().any(|image| image.acquisition == acquisition);
+    wells.iter().filter(has).count()
 }

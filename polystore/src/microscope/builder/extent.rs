@@ -1,6 +1,8 @@
 //! The sizes that planes span: per acquisition in time and z, over the plate in channels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+
+use foldhash::fast::RandomState;
 
 use super::{Entry, ImageKey, MAX_PLANES, PlateFacts, too_many};
 use crate::{
@@ -17,15 +19,11 @@ pub(super) struct Channels {
 
 impl Channels {
     pub(super) fn of(entries: &[Entry]) -> Self {
-        let mut numbers = BTreeSet::new();
         let mut last = None;
-        for entry in entries {
-            if last != Some(entry.c) {
-                numbers.insert(entry.c);
-                last = Some(entry.c);
-            }
-        }
-        let numbers: Vec<u32> = numbers.into_iter().collect();
+        let changes = entries.iter().map(|entry| entry.c).filter(|&c| last.replace(c) != Some(c));
+        let numbers = changes.collect::<HashSet<_, RandomState>>();
+        let mut numbers: Vec<u32> = numbers.into_iter().collect();
+        numbers.sort_unstable();
         let mut positions = Vec::new();
         for (position, &number) in (0u32..).zip(&numbers).take_while(|(_, number)| **number < 4096)
         {

@@ -1,7 +1,13 @@
 //! Planes by image, and the files that they use.
 
 use super::{Entry, ImageKey};
-use crate::{PlaneIndex, model::PlaneSource};
+use crate::{
+    PlaneIndex,
+    model::{FileNames, PlaneSource},
+};
+
+/// Bytes of a file's name with its folders.
+const TYPICAL_NAME: usize = 48;
 
 /// Planes grouped by image, without sorting them.
 pub(super) struct ByImage {
@@ -39,25 +45,25 @@ impl ByImage {
 pub(super) struct Files {
     /// Numbers among the used files, by place in the listing.
     numbers: Vec<u32>,
-    used: Vec<Box<str>>,
+    used: FileNames,
 }
 
 impl Files {
     const UNUSED: u32 = u32::MAX;
 
     /// Goes through the listing in its own order, which is the order of its memory.
-    pub(super) fn new(listed: &[Box<str>], entries: &[Entry]) -> Self {
+    pub(super) fn new(listed: &FileNames, entries: &[Entry]) -> Self {
         let mut numbers = vec![Self::UNUSED; listed.len()];
         for source in entries.iter().filter_map(|entry| entry.source) {
             if let Some(number) = numbers.get_mut(source.file as usize) {
                 *number = 0;
             }
         }
-        let mut used = Vec::with_capacity(listed.len());
+        let mut used = FileNames::with_capacity(listed.len(), TYPICAL_NAME);
         for (number, name) in numbers.iter_mut().zip(listed) {
             if *number != Self::UNUSED {
                 *number = used.len() as u32;
-                used.push(name.clone());
+                used.push(name);
             }
         }
         Self { numbers, used }
@@ -72,7 +78,7 @@ impl Files {
 
     /// The name of a numbered source.
     pub(super) fn name(&self, numbered: PlaneSource) -> &str {
-        self.used.get(numbered.file as usize).map_or("", |name| name)
+        self.used.get(numbered.file as usize).unwrap_or_default()
     }
 
     /// Which of two numbered sources of one plane is used: the first by name, then page.
@@ -82,7 +88,7 @@ impl Files {
         Clash { used, other }
     }
 
-    pub(super) fn into_used(self) -> Vec<Box<str>> {
+    pub(super) fn into_used(self) -> FileNames {
         self.used
     }
 }

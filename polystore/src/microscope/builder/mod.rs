@@ -25,8 +25,10 @@ mod pixels;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    hash::{Hash, Hasher},
 };
 
+use foldhash::fast::RandomState;
 pub use notes::{Capped, list_wells};
 
 use super::PlateFolder;
@@ -70,7 +72,7 @@ pub enum Rule {
 }
 
 /// Where the stage stood for a field, by well, acquisition and field.
-pub type Positions<'a> = Box<dyn Fn(WellPosition, u32, u32) -> Option<StagePosition> + 'a>;
+pub type Positions<'a> = Box<dyn Fn(WellPosition, u32, u32) -> Option<StagePosition> + Sync + 'a>;
 
 /// What is known about a plate besides its planes.
 pub struct PlateFacts<'a> {
@@ -138,11 +140,20 @@ impl fmt::Debug for PlateFacts<'_> {
 }
 
 /// An image by well, acquisition and field, as the source numbers them; in plate order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ImageKey {
     well: WellPosition,
     acquisition: u32,
     field: u32,
+}
+
+/// In two numbers instead of four: it is done for every file.
+impl Hash for ImageKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        state.write_u64(pair(self.well.row, self.well.column));
+        state.write_u64(pair(self.acquisition, self.field));
+    }
 }
 
 /// A plane of one of the images.
@@ -158,7 +169,7 @@ struct Entry {
 /// Collects planes in any order and makes the plate of them.
 #[derive(Debug, Default)]
 pub struct PlateBuilder {
-    ids: HashMap<ImageKey, u32>,
+    ids: HashMap<ImageKey, u32, RandomState>,
     keys: Vec<ImageKey>,
     entries: Vec<Entry>,
     last: Option<(ImageKey, u32)>,

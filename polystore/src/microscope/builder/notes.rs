@@ -25,6 +25,12 @@ impl Capped {
         }
     }
 
+    /// Adds what another list has.
+    pub fn append(&mut self, other: Self) {
+        self.n_more += other.n_more;
+        other.shown.into_iter().for_each(|text| self.push(|| text));
+    }
+
     /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.shown.is_empty()

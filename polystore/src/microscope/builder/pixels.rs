@@ -25,7 +25,7 @@ impl Pixels {
         let listed = folder.files();
         let planes = order.iter().flat_map(|&image| by_image.of(image));
         let files = planes.filter_map(|entry| listed.get(entry.source?.file as usize));
-        let described = folder.describe_any(files.map(|file| &**file), |_, error| {
+        let described = folder.describe_any(files, |_, error| {
             notes.push(format!("not readable, tried to learn the pixel type: {}", error.chain()));
         });
         let of_facts = facts.physical_size;

@@ -81,14 +81,14 @@ impl Pattern {
         for (file, path) in images {
             let Some(captures) = self.captures(path) else {
                 others.push(|| path.to_string());
-                not_fitting.push(&**path, PassedOverReason::DoesNotFitPattern);
+                not_fitting.push(path, PassedOverReason::DoesNotFitPattern);
                 continue;
             };
             match numbering.place(&self.values(&captures)) {
                 Ok(place) => planes.push((place, Some(PlaneSource::whole(file as u32)))),
                 Err(error) => {
                     unusable.push(|| format!("{path} ({})", error.message()));
-                    passed_over.push(&**path, PassedOverReason::UnusableName);
+                    passed_over.push(path, PassedOverReason::UnusableName);
                 }
             }
         }

@@ -137,8 +137,7 @@ impl Table {
     }
 
     pub(super) fn read_plate(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
-        let files: HashMap<&str, u32> =
-            folder.files().iter().map(|file| &**file).zip(0u32..).collect();
+        let files: HashMap<&str, u32> = folder.files().iter().zip(0u32..).collect();
         let mut lacking = Capped::new(3);
         let planes: Vec<_> = self
             .rows

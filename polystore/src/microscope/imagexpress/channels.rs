@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::{
     declare::Stacks,
     htd::Htd,
@@ -26,7 +28,7 @@ impl Headers {
         layout: &Layout<'_>,
         notes: &mut Vec<String>,
     ) -> Self {
-        let mut first: BTreeMap<u32, &ImageFile> = BTreeMap::new();
+        let mut first: HashMap<u32, &ImageFile, RandomState> = HashMap::default();
         for image in &layout.images {
             let known = first.entry(image.wave).or_insert(image);
             if rank(image) < rank(known) {
@@ -43,6 +45,7 @@ impl Headers {
                 }
             }
         };
+        let first: BTreeMap<_, _> = first.into_iter().collect();
         Self(first.into_iter().map(|(wave, image)| (wave, read(image))).collect())
     }
 

@@ -1,6 +1,8 @@
 //! Which planes an HTD file declares, and what is a z-section and what a projection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use foldhash::fast::RandomState;
 
 use super::{
     htd::Htd,
@@ -48,12 +50,10 @@ impl Stacks {
             projected: BTreeSet::new(),
             notes: Vec::new(),
         };
-        let mut last = None;
+        let mut seen = HashSet::<_, RandomState>::default();
         for image in &layout.images {
-            let key = (image.wave, image.z);
-            if last != Some(key) {
+            if seen.insert((image.wave, image.z)) {
                 stacks.see(image);
-                last = Some(key);
             }
         }
         stacks

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::name::{self, Name};
 use crate::{
-    Error, Result, WellPosition,
+    Error, Result, WellPosition, fan_out,
     microscope::{
         PlateFolder,
         builder::Capped,
@@ -32,6 +32,9 @@ pub(super) struct ImageFile {
     pub(super) acquisition: u32,
     base: u32,
 }
+
+/// Fewest names that are worth a thread to take them apart.
+const FILES_PER_THREAD: usize = 4096;
 
 /// The files of one plate.
 #[derive(Debug)]
@@ -83,11 +86,18 @@ pub(super) fn opened_inside(name: &str) -> (Option<u32>, Option<u32>) {
 /// `NotFound` when no file is named as ImageXpress names them; `InvalidInput` when the folder
 /// holds several plates.
 pub(super) fn find<'a>(folder: &PlateFolder<'a>) -> Result<Layout<'a>> {
-    let mut scan = Scan::new(folder.files().len());
-    for (file, path) in (0u32..).zip(folder.files()) {
-        scan.add(file, path);
-    }
-    scan.finish(folder)
+    let files = folder.files();
+    let scans = fan_out::map_ranges(files.len(), FILES_PER_THREAD, |range| {
+        let mut scan = Scan::new(range.len());
+        for file in range {
+            if let Some(path) = files.get(file) {
+                scan.add(file as u32, path);
+            }
+        }
+        scan
+    });
+    let all = scans.into_iter().reduce(Scan::followed_by);
+    all.unwrap_or_else(|| Scan::new(0)).finish(folder)
 }
 
 struct Scan<'a> {
@@ -141,13 +151,37 @@ impl<'a> Scan<'a> {
             return (place, base);
         }
         let place = Place::of(folder);
-        let next = self.bases.len() as u32;
-        let base = *self.base_numbers.entry(place.base).or_insert(next);
-        if base == next {
-            self.bases.push((place.base, Vec::new()));
-        }
+        let base = self.base(place.base);
         self.last_folder = Some((folder, place, base));
         (place, base)
+    }
+
+    /// This scan with what `next` found after it.
+    fn followed_by(mut self, next: Self) -> Self {
+        let bases: Vec<u32> = next
+            .bases
+            .into_iter()
+            .map(|(path, prefixes)| {
+                let base = self.base(path);
+                prefixes.into_iter().for_each(|prefix| self.add_prefix(base, prefix));
+                base
+            })
+            .collect();
+        let images = next.images.into_iter();
+        self.images
+            .extend(images.map(|image| ImageFile { base: bases[image.base as usize], ..image }));
+        self.others.append(next.others);
+        self
+    }
+
+    /// The number of the plate folder at `path`, a new one for a new folder.
+    fn base(&mut self, path: &'a str) -> u32 {
+        let next = self.bases.len() as u32;
+        let base = *self.base_numbers.entry(path).or_insert(next);
+        if base == next {
+            self.bases.push((path, Vec::new()));
+        }
+        base
     }
 
     fn add_prefix(&mut self, base: u32, prefix: &'a str) {
@@ -235,7 +269,7 @@ fn check_prefixes(
         return Ok(());
     }
     let prefix_of = |image: &ImageFile| {
-        let path = folder.files().get(image.file as usize).map_or("", |path| path);
+        let path = folder.files().get(image.file as usize).unwrap_or_default();
         name::parse(split(path).1).map_or("", |name| name.prefix)
     };
     let mut seen: BTreeMap<_, &str> = BTreeMap::new();
