@@ -47,6 +47,15 @@ pub(crate) struct Global {
 }
 
 impl Global {
+    /// Refuses `--json` where there is nothing to print as JSON; `why` says what there is.
+    pub(crate) fn refuse_json(&self, why: &str) -> polystore::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        Err(polystore::Error::invalid_input(format!("--json cannot be honoured: {why}"))
+            .with_hint("leave out --json"))
+    }
+
     /// Logs go to standard error; `POLYSTORE_LOG` overrides the options.
     pub(crate) fn start_logging(&self) {
         use tracing_subscriber::{EnvFilter, fmt};

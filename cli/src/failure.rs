@@ -2,6 +2,8 @@
 
 use std::{io::Write, process::ExitCode};
 
+use polystore::ErrorKind;
+
 /// Prints an error with its causes and what to do, and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
@@ -63,6 +65,15 @@ fn code(error: &anyhow::Error) -> u8 {
         }
         if let Some(error) = cause.downcast_ref::<polystore_pipeline::Error>() {
             return error.kind().exit_code();
+        }
+        // Of printing: a full disk where standard output leads to, a closed terminal.
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+            return match error.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    ErrorKind::LimitExceeded.exit_code()
+                }
+                _ => ErrorKind::Transient.exit_code(),
+            };
         }
     }
     1

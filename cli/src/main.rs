@@ -11,7 +11,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        // Help, the version, or what is wrong with the arguments.
+        Err(told) => {
+            return match told.print() {
+                Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
+                Err(error) => failure::report(&anyhow::Error::new(error).context("cannot print")),
+            };
+        }
+    };
     args.global.start_logging();
     match commands::run(args) {
         Ok(code) => code,

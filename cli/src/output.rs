@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write, stdout};
 
 use anyhow::{Context, Result};
 use comfy_table::{ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
+pub(crate) use polystore::words::count;
 use serde::Serialize;
 
 /// Prints a line of text.
@@ -60,12 +61,6 @@ pub(crate) fn size(n_bytes: u64) -> String {
     }
 }
 
-/// `3 wells`, `1 well`.
-pub(crate) fn count(n: u64, noun: &str) -> String {
-    let ending = if n == 1 { "" } else { "s" };
-    format!("{n} {noun}{ending}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,10 +69,5 @@ mod tests {
     fn sizes_are_short() {
         let sizes = [0, 999, 1500, 12_345, 999_999, 2_700_000_000].map(size);
         assert_eq!(sizes, ["0 B", "999 B", "1.5 kB", "12 kB", "1.0 MB", "2.7 GB"]);
-    }
-
-    #[test]
-    fn nouns_are_counted() {
-        assert_eq!((count(1, "well"), count(0, "well")), ("1 well".into(), "0 wells".into()));
     }
 }

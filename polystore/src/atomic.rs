@@ -1,16 +1,31 @@
 //! Writes files so that a reader, or a crash, sees the old content, the new, or none.
+//!
+//! A writer holds a lock on its temporary file or folder for as long as it lives, so what
+//! another finds unlocked belongs to nobody and is removed by [`remove_stale`].
 
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
 };
+
+use rustix::fs::{FlockOperation, FsWord, flock, fstatfs};
 
 use crate::{Error, ErrorKind, Result, WriteMode};
 
 /// Ends the names of files that are being written; readers pass over them.
 pub const TEMPORARY_SUFFIX: &str = ".polystore-tmp";
+
+/// On file systems that other computers may share, unfinished files older than this belong to
+/// nobody; their locks may not be seen here.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// File systems of this computer alone, by their number in statfs(2): ext, xfs, btrfs, tmpfs,
+/// overlayfs, f2fs, zfs.
+const LOCAL: [FsWord; 7] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1];
 
 /// Whether `name` is that of a file being written, or left over from a killed writer.
 pub fn is_temporary(name: &str) -> bool {
@@ -66,6 +81,53 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
         .map_err(|error| Error::io(error, "sync the folder", folder.display()))
 }
 
+/// Takes the lock that says that a temporary file or folder has a living owner. False when
+/// it was removed before that, and another must be made.
+pub(crate) fn hold(handle: &File) -> bool {
+    // Where there are no locks, age alone tells what is stale.
+    let _ = flock(handle, FlockOperation::LockExclusive);
+    handle.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+}
+
+/// Removes what writers left in `folder` that were killed: temporary files and folders that
+/// nobody holds. Never those of a living writer; what cannot be removed stays.
+pub(crate) fn remove_stale(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // The zarr backend looks after a folder of its own, which has only the suffix.
+        if !name.starts_with('.') || !is_temporary(&name) || name == TEMPORARY_SUFFIX {
+            continue;
+        }
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_symlink() || !is_stale(&path) {
+            continue;
+        }
+        let removed =
+            if kind.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
+            Ok(()) => tracing::debug!(path = %path.display(), "unfinished file removed"),
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "unfinished file was not removed");
+            }
+        }
+    }
+}
+
+/// Whether nobody holds a temporary file or folder any more.
+fn is_stale(path: &Path) -> bool {
+    let Ok(handle) = File::open(path) else { return false };
+    if flock(&handle, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return false;
+    }
+    if fstatfs(&handle).is_ok_and(|found| LOCAL.contains(&found.f_type)) {
+        return true;
+    }
+    let modified = handle.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE))
+}
+
 /// A file being written; removed when dropped before it is published.
 struct Temporary {
     path: Option<PathBuf>,
@@ -87,7 +149,8 @@ impl Temporary {
             let unique = format!("{:x}-{count:x}-{nanos:x}", std::process::id());
             let path = target.with_file_name(format!(".{stem}.{unique}{TEMPORARY_SUFFIX}"));
             match File::options().read(true).write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok(Self { path: Some(path), file }),
+                Ok(file) if hold(&file) => return Ok(Self { path: Some(path), file }),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io(error, "create a file", target.display())),
             }
@@ -145,6 +208,29 @@ mod tests {
         let error = write_bytes(&path, b"x", WriteMode::CreateNew).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         assert_eq!(names(path.parent().unwrap()), ["a.txt"]);
+    }
+
+    #[test]
+    fn leftovers_are_removed_and_files_of_living_writers_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at(".a.tif.1-0-0.polystore-tmp"), b"half").unwrap();
+        fs::create_dir_all(at(".copy-x.polystore-tmp/content")).unwrap();
+        fs::create_dir_all(at(".polystore-tmp/of-zarr")).unwrap();
+        fs::write(at("a.polystore-tmp"), b"has no dot").unwrap();
+        let living = Temporary::create(&at("b.tif")).unwrap();
+        fs::create_dir(at(".copy-y.polystore-tmp")).unwrap();
+        let held = File::open(at(".copy-y.polystore-tmp")).unwrap();
+        assert!(hold(&held));
+        remove_stale(folder.path());
+        let mut left = names(folder.path());
+        left.sort();
+        let of_living = living.path.as_ref().unwrap().file_name().unwrap().to_str().unwrap();
+        let expected = [of_living, ".copy-y.polystore-tmp", ".polystore-tmp", "a.polystore-tmp"];
+        assert_eq!(left, expected);
+        drop((living, held));
+        remove_stale(folder.path());
+        assert_eq!(names(folder.path()).len(), 2);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Error, ErrorKind, Plane, PlaneIndex, Plate, Region, Result, WellPosition,
-    model::{ImageStructure, InventoryCounts, PlaneState},
+    Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Plate, Region, Result, WellPosition,
+    model::{ImageStructure, InventoryCounts, PassedOver, PlaneState},
 };
 
 /// How closely to look.
@@ -24,7 +24,7 @@ pub enum CheckDepth {
     /// Opens every plane and decodes one pixel of it: finds damaged headers, files of another
     /// size or type, files that were cut short.
     Headers,
-    /// Decodes every pixel.
+    /// Decodes every pixel of every level of the pyramid.
     Pixels,
 }
 
@@ -35,7 +35,10 @@ pub struct Problem {
     pub plane: String,
     /// Its well.
     pub well: WellPosition,
-    /// Missing or corrupt.
+    /// Pyramid level that is not as it should be, the lowest when several are not; 0 is full
+    /// size.
+    pub level: u32,
+    /// Missing or corrupt. A plane that lacks a smaller level is corrupt.
     pub state: PlaneState,
     /// Why it is held to be corrupt; empty for a missing plane.
     pub reason: String,
@@ -48,14 +51,17 @@ pub struct CheckReport {
     pub counts: InventoryCounts,
     /// Planes that are missing or corrupt, in plate order.
     pub problems: Vec<Problem>,
+    /// Image files of the plate that no plane was made of.
+    pub passed_over: PassedOver,
     /// Remarks of the plate's reader.
     pub notes: Vec<String>,
 }
 
 impl CheckReport {
-    /// Whether every plane that should be there is there and whole.
+    /// Whether every plane that should be there is there and whole, and every image file
+    /// was used.
     pub fn is_complete(&self) -> bool {
-        self.counts.is_complete()
+        self.passed_over.is_empty() && self.counts.is_complete()
     }
 }
 
@@ -64,6 +70,7 @@ struct Candidate<'a> {
     image: &'a ImageStructure,
     index: PlaneIndex,
     state: PlaneState,
+    level: u32,
     reason: String,
 }
 
@@ -86,19 +93,25 @@ pub fn check(
             image,
             index,
             state,
+            level: 0,
             reason: String::new(),
         }));
     }
     if depth > CheckDepth::Names {
         look_closer(plate, &mut planes, depth, cancel, progress)?;
     }
-    let mut report = CheckReport { notes: inventory.notes.clone(), ..CheckReport::default() };
+    let mut report = CheckReport {
+        notes: inventory.notes.clone(),
+        passed_over: inventory.passed_over.clone(),
+        ..CheckReport::default()
+    };
     for plane in planes {
         report.counts.count(plane.state);
         if matches!(plane.state, PlaneState::Missing | PlaneState::Corrupt) {
             report.problems.push(Problem {
                 plane: plate.request(plane.image, plane.index).to_string(),
                 well: plane.well,
+                level: plane.level,
                 state: plane.state,
                 reason: plane.reason,
             });
@@ -106,6 +119,9 @@ pub fn check(
     }
     Ok(report)
 }
+
+/// A plane among those that are read, and a level of it.
+type Position = (usize, u32);
 
 /// Reads the planes that are said to be there and corrects their states.
 fn look_closer(
@@ -117,28 +133,34 @@ fn look_closer(
 ) -> Result<()> {
     let mut present: Vec<&mut Candidate<'_>> =
         planes.iter_mut().filter(|plane| plane.state == PlaneState::Present).collect();
-    let requests: Vec<_> = present
+    // By the plane's position among those present, and its level.
+    let (targets, requests): (Vec<Position>, Vec<_>) = present
         .iter()
-        .map(|plane| {
-            let request = plate.request(plane.image, plane.index);
-            match depth {
-                CheckDepth::Pixels => request,
-                _ => request.with_region(Region::new(0, 0, 1, 1)),
-            }
+        .enumerate()
+        .flat_map(|(position, plane)| {
+            let n_levels = if depth == CheckDepth::Pixels { plane.image.n_levels } else { 1 };
+            (0..n_levels.max(1)).map(move |level| ((position, level), request(plate, plane, level)))
         })
-        .collect();
-    let found: Mutex<Vec<(usize, PlaneState, String)>> = Mutex::default();
+        .map(|(target, request)| match depth {
+            CheckDepth::Pixels => (target, request),
+            _ => (target, request.with_region(Region::new(0, 0, 1, 1))),
+        })
+        .unzip();
+    let found: Mutex<Vec<(Position, PlaneState, String)>> = Mutex::default();
     let failure: Mutex<Option<Error>> = Mutex::default();
     plate.backend().read_planes(&requests, &|position, answer: Result<Plane>| {
         if cancel.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
-        progress(1);
+        let Some(&target) = targets.get(position) else { return ControlFlow::Continue(()) };
+        if target.1 == 0 {
+            progress(1);
+        }
         let Err(error) = answer else { return ControlFlow::Continue(()) };
         match state_of(&error) {
             Some(state) => {
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                found.push((position, state, error.chain()));
+                found.push((target, state, error.chain()));
                 ControlFlow::Continue(())
             }
             None => {
@@ -153,11 +175,19 @@ fn look_closer(
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    for (position, state, reason) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        present[position].state = state;
-        present[position].reason = reason;
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Of a plane with several faults the lowest level is told: it is written last.
+    found.sort_unstable_by_key(|(target, ..)| std::cmp::Reverse(*target));
+    for ((position, level), state, reason) in found {
+        let plane = &mut *present[position];
+        (plane.level, plane.reason) = (level, reason);
+        plane.state = if level == 0 { state } else { PlaneState::Corrupt };
     }
     Ok(())
+}
+
+fn request(plate: &Plate, plane: &Candidate<'_>, level: u32) -> PlaneRequest {
+    plate.request(plane.image, plane.index).with_stored_level(level)
 }
 
 /// What a failed read says about the plane; `None` when it says nothing.
@@ -179,7 +209,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        MemoryBackend, PixelType, PlaneRequest, VirtualBackend, VirtualBackendExt, VirtualPath,
+        MemoryBackend, PixelType, VirtualBackend, VirtualBackendExt, VirtualPath,
         model::{PlateStructure, Sizes},
         ndarray::Array2,
     };
@@ -205,5 +235,38 @@ mod tests {
         }
         let stopped = check(&plate, CheckDepth::Pixels, &AtomicBool::new(true), &|_| {});
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+
+    #[cfg(feature = "zarr")]
+    #[test]
+    fn holes_in_smaller_levels_are_told_with_their_level() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = crate::zarr::ZarrOptions {
+            n_levels: 3,
+            codec: "none".parse().unwrap(),
+            ..crate::zarr::ZarrOptions::default()
+        };
+        let store = Arc::new(crate::zarr::ZarrBackend::create(folder.path(), options).unwrap());
+        let path = VirtualPath::parse("/A/01/0").unwrap();
+        let image = ImageStructure::new(path.clone(), PixelType::U8, Sizes::new(1, 2, 1, 8, 8));
+        let mut structure = PlateStructure::new("p", 1, 1);
+        structure.add_image(WellPosition::new(0, 0), image).unwrap();
+        store.create_plate(&VirtualPath::root(), &structure).unwrap();
+        for c in 0..2 {
+            let request = PlaneRequest::new(path.clone(), PlaneIndex::new(0, c, 0));
+            store.write_plane(request, Plane::from_array(Array2::<u8>::ones((8, 8)))).unwrap();
+        }
+        let plate = Plate::open(store, VirtualPath::root()).unwrap();
+        let look = || check(&plate, CheckDepth::Pixels, &AtomicBool::new(false), &|_| {}).unwrap();
+        assert!(look().is_complete());
+        std::fs::remove_file(folder.path().join("A/01/0/2/c/0/1/0/0/0")).unwrap();
+        std::fs::write(folder.path().join("A/01/0/1/c/0/0/0/0/0"), "xyz").unwrap();
+        let report = look();
+        let told: Vec<_> =
+            report.problems.iter().map(|problem| (problem.level, problem.state)).collect();
+        assert_eq!(told, [(1, PlaneState::Corrupt), (2, PlaneState::Corrupt)], "{report:?}");
+        // The hole is filled for those who only read.
+        let request = PlaneRequest::new(path, PlaneIndex::new(0, 1, 0)).with_level(2);
+        assert!(plate.backend().read_plane(&request).is_ok());
     }
 }

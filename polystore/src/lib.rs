@@ -79,6 +79,7 @@ pub mod render;
 pub mod roi;
 pub mod structure_cache;
 pub mod suggest;
+pub mod words;
 pub mod workspace;
 pub mod wrap;
 #[cfg(feature = "disk")]

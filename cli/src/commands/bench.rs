@@ -3,17 +3,17 @@
 use std::{
     ops::ControlFlow,
     process::ExitCode,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Instant,
 };
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use polystore::{PlaneRequest, Plate, VirtualBackendExt, model::PlaneState};
+use polystore::{ErrorKind, PlaneRequest, Plate, VirtualBackendExt, model::PlaneState};
 use serde_json::json;
 
 use super::plate::PlateArgs;
-use crate::{args::Global, output};
+use crate::{args::Global, output, progress};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -44,26 +44,31 @@ struct Row {
 }
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    let cancel = progress::cancel_on_interrupt();
     let plate = args.plate.open(&args.location)?;
     let requests = present_planes(&plate, args.planes)?;
     let mut n_bytes = 0;
     let mut rows = Vec::new();
-    let seconds = median(args.rounds, || args.plate.open(&args.location)?.inventory().map(|_| ()))?;
+    let open = || args.plate.open(&args.location)?.inventory().map(|_| ());
+    let seconds = median(args.rounds, &cancel, open)?;
     rows.push(Row {
         what: "open",
         seconds,
-        amount: format!("{} fields", plate.structure().n_images()),
+        amount: output::count(plate.structure().n_images() as u64, "field"),
     });
-    let seconds = median(args.rounds, || {
-        n_bytes = read_batch(&plate, &requests)?;
+    let seconds = median(args.rounds, &cancel, || {
+        n_bytes = read_batch(&plate, &requests, &cancel)?;
         Ok(())
     })?;
     let rate = |seconds: f64| format!("{:.0} MB/s", n_bytes as f64 / 1e6 / seconds.max(1e-9));
     rows.push(Row { what: "read, in a batch", seconds, amount: rate(seconds) });
     let one_by_one: Vec<_> =
         requests.iter().step_by((requests.len() / 40).max(1)).take(40).collect();
-    let seconds = median(args.rounds, || {
-        one_by_one.iter().try_for_each(|request| plate.backend().read_plane(request).map(|_| ()))
+    let seconds = median(args.rounds, &cancel, || {
+        one_by_one.iter().try_for_each(|request| {
+            check(&cancel)?;
+            plate.backend().read_plane(request).map(|_| ())
+        })
     })?;
     let each = seconds / one_by_one.len().max(1) as f64 * 1e3;
     rows.push(Row { what: "read, one by one", seconds, amount: format!("{each:.2} ms a plane") });
@@ -81,10 +86,22 @@ fn present_planes(plate: &Plate, limit: usize) -> Result<Vec<PlaneRequest>> {
     Ok(present.take(limit).collect())
 }
 
-fn read_batch(plate: &Plate, requests: &[PlaneRequest]) -> polystore::Result<u64> {
+/// Ends the measurement when the user wants no more.
+fn check(cancel: &AtomicBool) -> polystore::Result<()> {
+    match cancel.load(Ordering::Relaxed) {
+        true => Err(polystore::Error::new(ErrorKind::Cancelled, "the measurement was stopped")),
+        false => Ok(()),
+    }
+}
+
+fn read_batch(
+    plate: &Plate,
+    requests: &[PlaneRequest],
+    cancel: &AtomicBool,
+) -> polystore::Result<u64> {
     let n_bytes = AtomicU64::new(0);
     let failure = std::sync::OnceLock::new();
-    plate.backend().read_planes(requests, &|_, answer| match answer {
+    plate.backend().read_planes(requests, &|_, answer| match check(cancel).and(answer) {
         Ok(plane) => {
             n_bytes.fetch_add(plane.n_bytes() as u64, Ordering::Relaxed);
             ControlFlow::Continue(())
@@ -98,9 +115,14 @@ fn read_batch(plate: &Plate, requests: &[PlaneRequest]) -> polystore::Result<u64
 }
 
 /// The median time of `rounds` calls.
-fn median(rounds: u32, mut call: impl FnMut() -> polystore::Result<()>) -> Result<f64> {
+fn median(
+    rounds: u32,
+    cancel: &AtomicBool,
+    mut call: impl FnMut() -> polystore::Result<()>,
+) -> Result<f64> {
     let mut seconds = Vec::new();
     for _ in 0..rounds {
+        check(cancel)?;
         let start = Instant::now();
         call()?;
         seconds.push(start.elapsed().as_secs_f64());

@@ -46,7 +46,8 @@ fn region(text: &str) -> Result<Region, String> {
     }
 }
 
-pub(crate) fn run(_global: &Global, args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    global.refuse_json("`cat` prints content as it is; `polystore info` describes it")?;
     let files = FileManager::new();
     let Some(format) = args.format else {
         output::bytes(&files.read_bytes(&args.location)?)?;

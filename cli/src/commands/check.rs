@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use polystore::{
     ErrorKind,
     check::{CheckDepth, CheckReport, Problem, check},
+    model::PassedOver,
 };
 use serde_json::json;
 
@@ -20,7 +21,8 @@ Examples:
   polystore check plate.zarr --depth pixels   decode every pixel
   polystore check /data/plate --json | jq .counts
 
-The exit code is 5 when planes are missing or damaged.")]
+The exit code is 5 when planes are missing or damaged, or image files of the plate could
+not be used.")]
 pub(crate) struct Args {
     /// The plate
     location: String,
@@ -40,7 +42,7 @@ enum Depth {
     Names,
     /// Open every plane and decode one pixel
     Headers,
-    /// Decode every pixel
+    /// Decode every pixel of every level of the pyramid
     Pixels,
 }
 
@@ -62,6 +64,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
             "complete": report.is_complete(),
             "counts": report.counts,
             "problems": report.problems,
+            "passed_over": report.passed_over,
             "notes": report.notes,
         }))?;
     } else {
@@ -84,6 +87,9 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
     ] {
         output::line(format_args!("  {n:>9} {what}"))?;
     }
+    if !report.passed_over.is_empty() {
+        output::line(format_args!("  {:>9} image files passed over", report.passed_over.n))?;
+    }
     if !report.problems.is_empty() {
         output::line("\nBy well:")?;
         for (well, (missing, corrupt)) in by_well(&report.problems) {
@@ -92,7 +98,11 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
         output::line("\nPlanes:")?;
     }
     for problem in report.problems.iter().take(limit) {
-        output::line(format_args!("  {}  {}", problem.state.as_str(), problem.plane))?;
+        let level = match problem.level {
+            0 => String::new(),
+            level => format!(" level {level}"),
+        };
+        output::line(format_args!("  {}  {}{level}", problem.state.as_str(), problem.plane))?;
         if !problem.reason.is_empty() {
             output::line(format_args!("    {}", problem.reason))?;
         }
@@ -104,12 +114,29 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
             output::count(more, "more plane")
         ))?;
     }
+    print_passed_over(&report.passed_over, limit)?;
     if !report.notes.is_empty() {
         output::line("\nNotes:")?;
         report.notes.iter().try_for_each(|note| output::line(format_args!("  {note}")))?;
     }
     let verdict = if report.is_complete() { "complete" } else { "NOT complete" };
     output::line(format_args!("\nThe plate is {verdict}."))
+}
+
+fn print_passed_over(passed_over: &PassedOver, limit: usize) -> Result<()> {
+    if passed_over.is_empty() {
+        return Ok(());
+    }
+    let files = output::count(passed_over.n, "image file");
+    output::line(format_args!("\nPassed over, {files}:"))?;
+    for file in passed_over.files.iter().take(limit) {
+        output::line(format_args!("  {}  {}", file.path, file.reason.as_str()))?;
+    }
+    let more = passed_over.n - passed_over.files.len().min(limit) as u64;
+    if more > 0 {
+        output::line(format_args!("  ... and {more} more (--limit, or --json)"))?;
+    }
+    Ok(())
 }
 
 fn by_well(problems: &[Problem]) -> BTreeMap<polystore::WellPosition, (u64, u64)> {

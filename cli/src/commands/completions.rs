@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args as ClapArgs, CommandFactory};
 use clap_complete::Shell;
 
-use crate::output;
+use crate::{args::Global, output};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -17,7 +17,8 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    global.refuse_json("completions are a script for the shell")?;
     let mut script = Vec::new();
     clap_complete::generate(
         args.shell,

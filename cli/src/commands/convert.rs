@@ -86,7 +86,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     } else {
         print(args, &report)?;
     }
-    Ok(match (report.failed.is_empty(), report.missing.is_empty()) {
+    let lacks_nothing = report.missing.is_empty() && report.passed_over.is_empty();
+    Ok(match (report.failed.is_empty(), lacks_nothing) {
         _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
@@ -151,6 +152,9 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
     }
     if report.verified && report.is_complete() {
         output::line("every plane was read back and is the same")?;
+    }
+    if let Some(passed_over) = report.passed_over.summary() {
+        output::line(format_args!("{passed_over}; `polystore check` lists them"))?;
     }
     for (planes, what) in [
         (report.missing.len() as u64, "MISSING in the source (--json lists them)"),

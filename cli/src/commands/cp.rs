@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use polystore::{FileManager, manager::MirrorMode};
 use serde_json::json;
 
-use crate::{args::Global, output};
+use crate::{args::Global, output, progress};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -15,7 +15,10 @@ Examples:
   polystore cp results backup/results
   polystore cp plate.zarr/A/01/0 field.ome.tif
   polystore cp --mirror /data/plate /scratch/plate     only what differs
-  polystore cp --mirror --link /data/plate links       links instead of copies")]
+  polystore cp --mirror --link /data/plate links       links instead of copies
+
+When it is stopped (Ctrl-C), a copy leaves nothing behind; a mirror leaves whole files, and goes
+on from them.")]
 pub(crate) struct Args {
     /// What to copy: a file, an image or a folder
     from: String,
@@ -32,9 +35,10 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let files = FileManager::new();
     let mode = if args.link { MirrorMode::Link } else { MirrorMode::Copy };
+    let cancel = progress::cancel_on_interrupt();
     let report = match args.mirror {
-        true => files.mirror(&args.from, &args.to, mode)?,
-        false => files.copy(&args.from, &args.to)?,
+        true => files.mirror_until(&args.from, &args.to, mode, &cancel)?,
+        false => files.copy_until(&args.from, &args.to, &cancel)?,
     };
     if global.json {
         output::json(&json!({

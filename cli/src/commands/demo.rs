@@ -26,7 +26,7 @@ const PLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/imagexpress-mi
 /// What is in the folder of results, and what each is for.
 const PLACES: [(&str, &str); 6] = [
     ("report.html", "everything on one page: open it in a browser"),
-    ("results/plate.csv", "a row per well"),
+    ("results/plate.csv", "a row per well and acquisition"),
     ("results/nuclei", "a row per nucleus: a CSV and a JSON file per well"),
     ("images/project.zarr", "projections and label images, OME-Zarr"),
     ("plots", "heatmaps of the plate, SVG and PNG"),

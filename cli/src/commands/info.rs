@@ -61,6 +61,7 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
             "fields": structure.n_images(),
             "acquisitions": structure.acquisitions,
             "planes": counts,
+            "passed_over": plate.inventory()?.passed_over,
             "first_image": structure.images().next().map(|(_, image)| image),
         }));
     }
@@ -68,7 +69,14 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
         ("plate", structure.name.clone()),
         ("layout", structure.microscope.clone()),
         ("where", plate.backend().to_string()),
-        ("grid", format!("{} rows x {} columns", structure.n_rows, structure.n_columns)),
+        (
+            "grid",
+            format!(
+                "{} x {}",
+                output::count(structure.n_rows, "row"),
+                output::count(structure.n_columns, "column")
+            ),
+        ),
         ("wells", structure.wells.len().to_string()),
         ("fields", fields(structure)),
     ];
@@ -87,6 +95,7 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
         rows.extend(image_rows(image));
     }
     rows.push(("planes", planes(counts)));
+    rows.extend(plate.inventory()?.passed_over.summary().map(|text| ("PASSED OVER", text)));
     print_rows(&rows)?;
     output::line(format_args!("\n{}", grid(plate)?))?;
     for note in &plate.inventory()?.notes {

@@ -80,6 +80,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Command::Validate(args) => validate::run(global, args),
         Command::Microscopes(args) => microscopes::run(global, args),
         Command::Bench(args) => bench::run(global, args),
-        Command::Completions(args) => completions::run(args),
+        Command::Completions(args) => completions::run(global, args),
     }
 }

@@ -114,17 +114,22 @@ fn show(bar: &ProgressBar, event: &Event) {
     }
 }
 
-/// The table of the plate: a row per well, and the columns to look at first.
+/// The table of the plate: a row per well and acquisition, and the columns to look at first.
 pub(crate) fn print_table(report: &RunReport) -> Result<()> {
     const MAX_COLUMNS: usize = 4;
     const MAX_ROWS: usize = 24;
     let columns = report.main_columns();
     let columns = &columns[..columns.len().min(MAX_COLUMNS)];
     let names = columns.iter().map(String::as_str);
-    let header: Vec<&str> = ["well", "fields"].into_iter().chain(names).collect();
+    let has_several = report.table.acquisitions().len() > 1;
+    let acquisition = has_several.then_some("acquisition");
+    let header: Vec<&str> =
+        ["well"].into_iter().chain(acquisition).chain(["fields"]).chain(names).collect();
     let mut table = output::table(&header);
     for row in report.table.rows.iter().take(MAX_ROWS) {
-        let mut cells = vec![row.well.to_string(), format!("{}/{}", row.n_done, row.n_fields)];
+        let mut cells = vec![row.well.to_string()];
+        cells.extend(has_several.then(|| (u64::from(row.acquisition) + 1).to_string()));
+        cells.push(format!("{}/{}", row.n_done, row.n_fields));
         cells.extend(columns.iter().map(|column| {
             let value = row.values.iter().find(|(name, _)| name == column);
             value.map_or("-".to_owned(), |(_, value)| number(*value))
@@ -134,7 +139,7 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
     output::line(table)?;
     let more_rows = report.table.rows.len().saturating_sub(MAX_ROWS) as u64;
     let more_columns = report.table.columns.len().saturating_sub(columns.len()) as u64;
-    let more: Vec<String> = [(more_rows, "more well"), (more_columns, "more column")]
+    let more: Vec<String> = [(more_rows, "more row"), (more_columns, "more column")]
         .into_iter()
         .filter(|(n, _)| *n > 0)
         .map(|(n, noun)| output::count(n, noun))

@@ -91,31 +91,21 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     if !failed.is_empty() {
         output::line(format_args!("{} FAILED", output::count(failed.len() as u64, "field")))?;
     }
-    let n_left_out: u64 = n_left_out(report);
+    let n_left_out = report.n_left_out();
     if n_left_out > 0 {
         output::line(format_args!(
-            "{} NOT or NOT WHOLLY DONE, because planes are missing",
+            "{} NOT or NOT WHOLLY DONE, because planes are missing; the run is incomplete",
             output::count(n_left_out, "field")
         ))?;
     }
     Ok(())
 }
 
-/// Fields of which something was left out.
-fn n_left_out(report: &RunReport) -> u64 {
-    let failed = report.manifest.failed().count() as u64;
-    let rows = report.table.rows.iter();
-    let not_done: u64 =
-        rows.map(|row| row.n_fields - row.n_done.min(row.n_fields) + row.n_partial).sum();
-    not_done.saturating_sub(failed)
-}
-
 /// 0 when everything is done, 1 when parts failed, 5 when planes were missing.
 pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
-    let failed = report.manifest.failed().next().is_some() || !report.manifest.failures.is_empty();
-    match failed {
+    match report.manifest.has_failed() {
         true => ExitCode::from(1),
-        false if n_left_out(report) > 0 => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+        false if report.n_left_out() > 0 => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
         false => ExitCode::SUCCESS,
     }
 }

@@ -1,11 +1,15 @@
 //! `polystore validate`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
 use polystore::{
-    ErrorKind,
+    Error, ErrorKind,
     ngff::{Judge, Options, Report, Version, conformance_answer, validate},
 };
 
@@ -19,7 +23,7 @@ Examples:
   polystore validate plate.zarr --json | jq .valid
   ome_zarr_conformance.py zarr -- polystore validate --conformance
 
-The exit code is 5 when the store is not valid; with --conformance it is always 0, and the
+The exit code is 5 when the store is not valid, and 3 when it is not there; with --conformance it is always 0, and the
 answer is JSON, as the official runner of ome/ngff-spec wants it.")]
 pub(crate) struct Args {
     /// The store: a folder or a zip file; with --conformance also a file of attributes
@@ -65,9 +69,16 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         keep_per_rule: args.limit,
         ..Options::default()
     };
+    let is_absent =
+        std::fs::metadata(&args.store).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     let report = validate(&args.store, &options);
     if global.json {
         output::json(&report)?;
+        if is_absent {
+            return Ok(ExitCode::from(ErrorKind::NotFound.exit_code()));
+        }
+    } else if is_absent {
+        return Err(absent(&args.store).into());
     } else {
         print(&report)?;
     }
@@ -75,6 +86,14 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(ErrorKind::InvalidData.exit_code()),
     })
+}
+
+/// As the other commands tell of a place that is not there.
+fn absent(store: &Path) -> Error {
+    let here = std::env::current_dir().unwrap_or_default();
+    Error::not_found("there is no store")
+        .with_path(store.display())
+        .with_hint(format!("check the spelling; relative paths start from {}", here.display()))
 }
 
 fn print(report: &Report) -> Result<()> {
@@ -99,12 +118,12 @@ fn print(report: &Report) -> Result<()> {
             n => format!(", {n} absent by design"),
         };
         output::line(format_args!(
-            "looked at {}, {}, {}, {} of {} chunks{by_design}",
+            "looked at {}, {}, {}, {} of {}{by_design}",
             output::count(counts.wells, "well"),
             output::count(counts.images, "image"),
             output::count(counts.arrays, "array"),
             counts.chunks.present,
-            counts.chunks.expected
+            output::count(counts.chunks.expected, "chunk")
         ))?;
     }
     output::line(&report.message)

@@ -131,6 +131,72 @@ fn what_is_there_is_not_written_over() {
 }
 
 #[test]
+fn a_resumed_conversion_keeps_the_settings_of_the_target() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "out.zarr", "--codec", "zstd:5", "--levels", "2"]);
+    for (option, value, there, asked) in [
+        ("--codec", "zstd:3", "zstd:5", "zstd:3"),
+        ("--codec", "blosc", "zstd:5", "blosc"),
+        ("--levels", "3", "2 levels", "3 levels"),
+        ("--shard", "", "a file for each chunk", "a shard for each image"),
+        ("--ngff", "0.4", "0.5", "0.4"),
+    ] {
+        let mut arguments = args!["convert", plate(), "out.zarr", "--resume", option].to_vec();
+        arguments.extend((!value.is_empty()).then(|| value.into()));
+        let errors = place.fail(4, arguments);
+        assert!(errors.contains(there) && errors.contains(asked), "{errors}");
+        assert!(errors.contains("out.zarr") && errors.contains("choose another place"), "{errors}");
+    }
+    place.run(args!["convert", plate(), "out.zarr", "--resume", "--codec", "zstd:5"]);
+    let same = args!["convert", plate(), "out.zarr", "--resume", "--verify"];
+    assert_eq!(place.json(same)["n_kept"], 40);
+
+    for (to, folder) in [("ome-tiff", "fields"), ("tiff", "planes")] {
+        let convert = |more: &[&str]| {
+            let mut all = args!["convert", plate(), folder, "--to", to].to_vec();
+            all.extend(more.iter().map(Into::into));
+            all
+        };
+        place.run(convert(&["--codec", "lzw", "--levels", "2"]));
+        let errors = place.fail(4, convert(&["--resume", "--codec", "zstd"]));
+        assert!(errors.contains("compression lzw; zstd was asked for"), "{errors}");
+        if to == "ome-tiff" {
+            let errors = place.fail(4, convert(&["--resume", "--levels", "3"]));
+            assert!(errors.contains("have 2 pyramid levels; 3 were asked for"), "{errors}");
+        }
+        let one = if to == "tiff" { "E07/E07_a001_s001_z000_c000.tif" } else { "" };
+        if !one.is_empty() {
+            std::fs::remove_file(place.path(folder).join(one)).unwrap();
+        }
+        let json = place.json(convert(&["--resume", "--verify"]));
+        assert_eq!(json["n_written"], u64::from(!one.is_empty()), "{json}");
+    }
+}
+
+#[test]
+fn holes_in_smaller_levels_are_found() {
+    let place = Place::new();
+    let out = place.path("out.zarr");
+    place.run(args!["convert", plate(), out, "--verify"]);
+    std::fs::remove_file(out.join("E/07/0/1/c/0/0/0/0/0")).unwrap();
+    std::fs::write(out.join("E/08/0/2/c/0/0/0/0/0"), "damaged").unwrap();
+    place.run(args!["check", out]);
+    let output = place.command().args(args!["check", out, "--depth", "pixels"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("corrupt  /E/07/0 (t=0 c=0 z=0) level 1"), "{text}");
+    assert!(text.contains("corrupt  /E/08/0 (t=0 c=0 z=0) level 2"), "{text}");
+    let json = place.json(args!["check", out, "--depth", "pixels"]);
+    assert_eq!((&json["counts"]["corrupt"], &json["problems"][0]["level"]), (&2.into(), &1.into()));
+    let output =
+        place.command().args(args!["convert", plate(), out, "--resume", "--verify"]).output();
+    let output = output.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("level 1") && errors.contains("E/08/0/2/"), "{errors}");
+}
+
+#[test]
 fn a_killed_conversion_goes_on_where_it_was() {
     let place = Place::new();
     let out = place.path("out.zarr");

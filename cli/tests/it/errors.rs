@@ -67,3 +67,57 @@ fn a_source_plate_is_never_written_into() {
 fn pipeline() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nuclei.toml")
 }
+
+#[test]
+fn errors_of_a_csv_name_it_and_the_line() {
+    let place = Place::new();
+    let folder = place.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let planes = place.run(args!["ls", plate(), "--planes"]);
+    place.run(args!["cp", planes.lines().next().unwrap(), folder.join("a.tif")]);
+    let table = place.path("table.csv");
+    let path = table.to_str().unwrap();
+    for (code, content, part) in [
+        (5, "file,well\na.tif,A01\nb.tif,Q99x\n", "line 3: well is `Q99x`"),
+        (5, "file,well\na.tif,A01\nb.tif\n", "line 3: has 1 value; the header has 2"),
+        (5, "file,wel\na.tif,A01\n", "line 1: has a column `wel`"),
+        (5, "file,well\na.tif,A01\n../b.tif,A02\n", "line 3: file `../b.tif`"),
+        (3, "file,well\nnot-there.tif,A01\n", "not-there.tif (line 2)"),
+        (9, "file,well,page,t\na.tif,A01,0,0\na.tif,A02,1,900000000\n", "900000001 planes"),
+    ] {
+        std::fs::write(&table, content).unwrap();
+        let errors = place.fail(code, args!["check", folder, "--csv", table]);
+        assert!(errors.contains(path) && errors.contains(part), "{part} is not in:\n{errors}");
+    }
+    std::fs::write(&table, "file,well\na.tif,A01\nb.tif,A02\n").unwrap();
+    let json = place.json(args!["check", folder, "--csv", table]);
+    assert_eq!(json["notes"][0], format!("1 file of {path} is not there: b.tif (line 3)"));
+    let errors = place.fail(3, args!["check", folder, "--csv", "nowhere.csv"]);
+    assert!(errors.contains("nowhere.csv: cannot read the CSV"), "{errors}");
+}
+
+#[test]
+fn a_store_that_is_not_there_is_told_as_by_other_commands() {
+    let place = Place::new();
+    let errors = place.fail(3, args!["validate", "nowhere.zarr"]);
+    assert!(errors.contains("nowhere.zarr: there is no store"), "{errors}");
+    assert!(errors.contains("hint: check the spelling"), "{errors}");
+    let output = place.command().args(args!["validate", "nowhere", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["valid"], false);
+    // The runner of the conformance cases takes any other code for a crash.
+    let answer = place.run(args!["validate", "--conformance", "nowhere"]);
+    assert!(answer.starts_with(r#"{"valid":false"#) && answer.contains("1 error;"), "{answer}");
+}
+
+#[test]
+fn json_is_refused_where_there_is_none() {
+    let place = Place::new();
+    std::fs::write(place.path("a.txt"), "text").unwrap();
+    for arguments in [args!["completions", "bash"], args!["cat", "a.txt"]] {
+        let errors = place.fail(2, arguments.iter().chain(&args!["--json"]));
+        assert!(errors.contains("--json cannot be honoured"), "{errors}");
+        assert!(errors.contains("hint: leave out --json"), "{errors}");
+    }
+}

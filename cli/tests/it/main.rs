@@ -5,6 +5,9 @@
 mod convert;
 mod copy;
 mod errors;
+mod full_disk;
+mod interrupt;
+mod passed_over;
 mod pipelines;
 mod plates;
 

@@ -114,7 +114,7 @@ impl VirtualBackend for Synthetic {
         let images = structure.images().map(|(well, image)| {
             ImageInventory::from_fn(image.sizes, |index| state(well, image.field, index))
         });
-        Ok(Arc::new(Inventory { images: images.collect(), notes: Vec::new() }))
+        Ok(Arc::new(Inventory { images: images.collect(), ..Inventory::default() }))
     }
 
     fn describe(&self, path: &VirtualPath) -> Result<ImageStructure> {

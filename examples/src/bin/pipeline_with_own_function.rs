@@ -88,7 +88,7 @@ fn main() -> Result<()> {
     let store = ResultStore::on_disk(&out)?;
     let report = executor.run(&plan, &plate, &store, &AtomicBool::new(false), &|_| {})?;
     for row in &report.table.rows {
-        println!("{}: {:?}", row.well, row.values);
+        println!("{} (acquisition {}): {:?}", row.well, row.acquisition + 1, row.values);
     }
     println!("report: {out}/report.html");
     Ok(())

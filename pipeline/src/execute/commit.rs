@@ -119,10 +119,18 @@ impl<'a> Committer<'a> {
     pub(super) fn run(&self, finished: &Receiver<Finished<'a>>) {
         for Finished { number, unit, outcome } in finished {
             let ended = match outcome {
+                // What cannot be stored is as if it had not been computed.
+                Outcome::Computed(_) if self.shared.refused.get().is_some() => continue,
                 Outcome::Computed(computed) => {
                     let elapsed = computed.elapsed;
                     (self.shared.events)(Event::Computed { unit: unit.name.clone(), elapsed });
-                    self.store_unit(*computed).map(|sha256| (UnitState::Done, sha256))
+                    match self.store_unit(*computed) {
+                        Ok(sha256) => Ok((UnitState::Done, sha256)),
+                        Err(error) => match self.shared.stop_if_refused(error) {
+                            Some(error) => Err(error),
+                            None => continue,
+                        },
+                    }
                 }
                 Outcome::Kept(sha256) => Ok((UnitState::Kept, sha256)),
                 Outcome::Failed(error) => Err(error),
@@ -238,26 +246,23 @@ impl<'a> Committer<'a> {
 
     fn well_done(&self, position: WellPosition, mut well: Well<'a>) {
         well.units.sort_by_key(|(number, ..)| *number);
-        let n_units = well.units.len() as u64;
         let units = well.units.into_iter().map(|(_, unit, state)| (unit, state)).collect();
         let results = WellResults { plan: self.shared.plan, store: self.store, units };
         let written = results.write();
         let mut shared = self.lock();
-        let mut left_out = self.shared.plan.left_out.iter();
-        let n_left_out = left_out.find(|(well, _)| *well == position).map_or(0, |(_, n)| *n);
         match written {
-            Ok((mut row, has_changed)) => {
-                row.n_fields += n_left_out;
-                shared.rows.push(row);
+            Ok((rows, has_changed)) => {
+                shared.rows.extend(rows);
                 shared.has_changed |= has_changed;
                 drop(shared);
                 (self.shared.events)(Event::WellDone { well: position });
             }
             Err(error) => {
+                let Some(error) = self.shared.stop_if_refused(error) else { return };
                 let message = format!("the tables of well {position}: {}", error.chain());
                 tracing::warn!("{message}");
                 shared.manifest.failures.push(message);
-                shared.rows.push(PlateRow::new(position, n_units + n_left_out));
+                shared.rows.extend(results.empty_rows(position));
                 shared.has_changed = true;
             }
         }
@@ -266,9 +271,13 @@ impl<'a> Committer<'a> {
     pub(super) fn into_committed(self) -> Committed {
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         // A well of which nothing could be done is a row too, one without numbers.
-        for &(well, n_fields) in &self.shared.plan.left_out {
-            if !state.rows.iter().any(|row| row.well == well) {
-                state.rows.push(PlateRow::new(well, n_fields));
+        let places = state.rows.iter().enumerate();
+        let places: HashMap<_, _> =
+            places.map(|(at, row)| ((row.well, row.acquisition), at)).collect();
+        for &(well, acquisition, n_fields) in &self.shared.plan.left_out {
+            match places.get(&(well, acquisition)).and_then(|&at| state.rows.get_mut(at)) {
+                Some(row) => row.n_fields += n_fields,
+                None => state.rows.push(PlateRow::new(well, acquisition, n_fields)),
             }
         }
         Committed { manifest: state.manifest, rows: state.rows, has_changed: state.has_changed }

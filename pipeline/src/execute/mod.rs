@@ -21,7 +21,10 @@ mod resume;
 
 use std::{
     num::NonZeroUsize,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -113,6 +116,14 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Fields of which something was left out, because planes are missing.
+    pub fn n_left_out(&self) -> u64 {
+        let rows = self.table.rows.iter();
+        let not_done: u64 =
+            rows.map(|row| row.n_fields - row.n_done.min(row.n_fields) + row.n_partial).sum();
+        not_done.saturating_sub(self.manifest.failed().count() as u64)
+    }
+
     /// Columns of [`RunReport::table`] to look at first: those of the pipeline's heatmaps, or
     /// numbers of objects, their area and mean intensities.
     pub fn main_columns(&self) -> Vec<String> {
@@ -126,11 +137,30 @@ struct Shared<'a> {
     budget: Budget,
     cancel: &'a AtomicBool,
     events: &'a (dyn Fn(Event) + Sync),
+    /// Why nothing more can be stored, once that is so.
+    refused: OnceLock<Error>,
 }
 
 impl Shared<'_> {
     fn is_stopped(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
+        self.cancel.load(Ordering::Relaxed) || self.refused.get().is_some()
+    }
+
+    /// Ends the run when `error`, of storing something, says that everything else would fail
+    /// too: the disk is full, or may not be written. Gives back any other error.
+    fn stop_if_refused(&self, error: Error) -> Option<Error> {
+        let is_refusal = match &error {
+            Error::Store(error) => {
+                error.is_storage_full() || error.kind() == polystore::ErrorKind::PermissionDenied
+            }
+            _ => false,
+        };
+        if !is_refusal {
+            return Some(error);
+        }
+        // The first is as good as any that come after it.
+        let _ = self.refused.set(error);
+        None
     }
 }
 
@@ -143,7 +173,8 @@ impl Executor {
     /// Executes `plan` on its `plate`, with results in `store`. What an earlier run of the
     /// same pipeline left there is kept where it is whole and of the same input.
     ///
-    /// A unit that fails does not stop the others; see [`RunManifest::failed`]. `cancel`
+    /// A unit that fails does not stop the others; see [`RunManifest::failed`]. A store that
+    /// is full, or may not be written, ends the run at once: nothing could be stored. `cancel`
     /// stops the run: what is stored stays, and a later run goes on from there. `events` is
     /// called from several threads and should be quick.
     ///
@@ -151,7 +182,8 @@ impl Executor {
     /// `Pipeline` when the plan is not of this plate, or needs functions that are not here;
     /// `Store` of kind `AlreadyExists` when the store has results of another pipeline, and of
     /// kind `PermissionDenied` when it lies inside the plate; as the backends answer to
-    /// declarations; `Cancelled`.
+    /// declarations; `Store` naming the file that could not be written, of kind
+    /// `LimitExceeded` or `PermissionDenied`, when the store takes no more; `Cancelled`.
     pub fn run(
         &self,
         plan: &ExecutionPlan,
@@ -170,12 +202,12 @@ impl Executor {
         let manifest = RunManifest::new(plan, plate.inventory()?.counts(), n_threads);
         let is_same = earlier
             .as_ref()
-            .is_some_and(|earlier| earlier.is_complete() && earlier.plan_hash == plan.hash);
+            .is_some_and(|earlier| earlier.is_through() && earlier.plan_hash == plan.hash);
         if !is_same {
             manifest.store(store)?;
         }
         let budget = Budget::new(self.options.memory_bytes());
-        let shared = Shared { plan, budget, cancel, events };
+        let shared = Shared { plan, budget, cancel, events, refused: OnceLock::new() };
         events(Event::Started {
             run: manifest.run,
             n_units: plan.units.len() as u64,
@@ -186,12 +218,14 @@ impl Executor {
         let loader = Loader { shared: &shared, plate, resume, next: AtomicUsize::new(0) };
         self.run_units(&shared, &loader, &committer, &functions)?;
         let Committed { mut manifest, rows, has_changed } = committer.into_committed();
-        let is_cancelled = shared.is_stopped();
-        let has_failed = manifest.failed().next().is_some() || !manifest.failures.is_empty();
-        manifest.state = match (is_cancelled, has_failed) {
+        let table = PlateTable::new(rows);
+        let is_refused = shared.refused.get().is_some();
+        let is_cancelled = shared.is_stopped() && !is_refused;
+        let is_whole = !is_refused && !manifest.has_failed() && table.is_complete();
+        manifest.state = match (is_cancelled, is_whole) {
             (true, _) => RunState::Cancelled,
-            (false, false) => RunState::Complete,
-            (false, true) => RunState::Incomplete,
+            (false, true) => RunState::Complete,
+            (false, false) => RunState::Incomplete,
         };
         manifest.finished = now();
         manifest.seconds = start.elapsed().as_secs_f64();
@@ -199,16 +233,18 @@ impl Executor {
             manifest.store(store)?;
             return Err(Error::Cancelled);
         }
+        let peak_bytes = shared.budget.peak_bytes();
+        if let Some(error) = shared.refused.into_inner() {
+            manifest.failures.push(error.chain());
+            // It says so if there is room for it; otherwise the run is told to be under way.
+            let _ = manifest.store(store);
+            return Err(error);
+        }
         events(Event::Finishing);
         if has_changed {
             images.finish()?;
         }
-        let report = RunReport {
-            table: PlateTable::new(rows),
-            peak_bytes: shared.budget.peak_bytes(),
-            has_changed,
-            manifest,
-        };
+        let report = RunReport { table, peak_bytes, has_changed, manifest };
         finish(report, plan, plate, store, &images, is_same)
     }
 
@@ -361,6 +397,9 @@ fn finish(
     report.has_changed = true;
     report.manifest.store(store)?;
     if let Err(error) = report::write(&report, plan, plate, store, images) {
+        if matches!(&error, Error::Store(error) if error.is_storage_full()) {
+            return Err(error);
+        }
         let message = format!("the report: {}", error.chain());
         tracing::warn!("{message}");
         report.manifest.failures.push(message);

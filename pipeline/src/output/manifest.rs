@@ -66,7 +66,7 @@ pub enum RunState {
     Running,
     /// Everything is done.
     Complete,
-    /// Something failed.
+    /// Something failed, or was left out because planes are missing.
     Incomplete,
     /// It was stopped.
     Cancelled,
@@ -170,7 +170,17 @@ impl RunManifest {
         self.units.iter().filter(|unit| unit.state == UnitState::Failed)
     }
 
-    /// Whether everything that was planned is done.
+    /// Whether a unit, or something that concerns no single unit, failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed().next().is_some() || !self.failures.is_empty()
+    }
+
+    /// Whether a run of the same plan would have nothing to do.
+    pub(crate) fn is_through(&self) -> bool {
+        matches!(self.state, RunState::Complete | RunState::Incomplete) && !self.has_failed()
+    }
+
+    /// Whether all of the plate that was asked for is done, nothing of it left out.
     pub fn is_complete(&self) -> bool {
         self.state == RunState::Complete
     }

@@ -1,4 +1,4 @@
-//! The table of the plate: a row per well, with numbers of objects and statistics of
+//! The table of the plate: a row per well and acquisition, with numbers of objects and statistics of
 //! everything that was measured.
 
 use std::collections::BTreeMap;
@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use super::{ResultStore, table_csv::to_csv, well_table::value};
 use crate::{Error, Result, plan::ExecutionPlan};
 
-/// One row per well that was worked on, in plate order.
+/// One row per well that was worked on and acquisition of it, in plate order.
 ///
 /// For every saved table there is its number of rows (`cells_count`), and for each of its
 /// columns of numbers the mean, median and sample standard deviation over all rows of the
-/// well (`cells_area_px_mean`); of truth values, the part that is true
+/// well in the acquisition (`cells_area_px_mean`); of truth values, the part that is true
 /// (`cells_is_round_fraction`). Rows without a value do not count, and columns that say which
 /// object it is or where (`label`, `centroid_...`, `bbox_...`) have no statistics.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,16 +25,18 @@ use crate::{Error, Result, plan::ExecutionPlan};
 pub struct PlateTable {
     /// Names of the columns of [`PlateRow::values`], in order.
     pub columns: Vec<String>,
-    /// The wells.
+    /// The wells, each once for every acquisition of it.
     pub rows: Vec<PlateRow>,
 }
 
-/// The results of one well.
+/// The results of one well in one acquisition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlateRow {
     /// The well.
     pub well: WellPosition,
+    /// The acquisition, by its position on the plate from 0.
+    pub acquisition: u32,
     /// Fields that were to be done; a well counts as one when its fields are taken together.
     pub n_fields: u64,
     /// Fields whose results are there.
@@ -68,8 +70,18 @@ pub struct Spread {
 }
 
 impl PlateRow {
-    pub(crate) fn new(well: WellPosition, n_fields: u64) -> Self {
-        Self { well, n_fields, n_done: 0, n_partial: 0, values: Vec::new(), spreads: Vec::new() }
+    pub(crate) fn new(well: WellPosition, acquisition: u32, n_fields: u64) -> Self {
+        let (values, spreads) = (Vec::new(), Vec::new());
+        Self { well, acquisition, n_fields, n_done: 0, n_partial: 0, values, spreads }
+    }
+
+    /// What it is called on drawings: its well, with the number of its acquisition (from 1)
+    /// when the table has several.
+    pub(crate) fn label(&self, has_several: bool) -> String {
+        match has_several {
+            true => format!("{} a{}", self.well, u64::from(self.acquisition) + 1),
+            false => self.well.to_string(),
+        }
     }
 
     /// Whether all that was to be done is done.
@@ -158,13 +170,25 @@ fn spread(sorted: &[f64]) -> Option<Spread> {
 
 impl PlateTable {
     pub(crate) fn new(mut rows: Vec<PlateRow>) -> Self {
-        rows.sort_by_key(|row| row.well);
+        rows.sort_by_key(|row| (row.well, row.acquisition));
         let mut columns: Vec<String> = Vec::new();
         let mut known = BTreeMap::new();
         for (name, _) in rows.iter().flat_map(|row| &row.values) {
             known.entry(name.clone()).or_insert_with(|| columns.push(name.clone()));
         }
         Self { columns, rows }
+    }
+
+    /// Whether all that was to be done is done, in every well.
+    pub fn is_complete(&self) -> bool {
+        self.rows.iter().all(PlateRow::is_complete)
+    }
+
+    /// Acquisitions that have rows, by their positions on the plate, in order.
+    pub fn acquisitions(&self) -> Vec<u32> {
+        let all: std::collections::BTreeSet<u32> =
+            self.rows.iter().map(|row| row.acquisition).collect();
+        all.into_iter().collect()
     }
 
     /// As a table, with the well and how complete it is before the values.
@@ -179,6 +203,7 @@ impl PlateTable {
             column("well", ColumnValues::Text(wells.collect())),
             column("row", whole(|row| u64::from(row.well.row) + 1)),
             column("column", whole(|row| u64::from(row.well.column) + 1)),
+            column("acquisition", whole(|row| u64::from(row.acquisition) + 1)),
             column("fields", whole(|row| row.n_fields)),
             column("fields_done", whole(|row| row.n_done)),
             column("fields_partial", whole(|row| row.n_partial)),
@@ -220,7 +245,7 @@ mod tests {
     use super::*;
 
     fn row(well: &str, values: ColumnValues) -> PlateRow {
-        let mut row = PlateRow::new(well.parse().unwrap(), 2);
+        let mut row = PlateRow::new(well.parse().unwrap(), 0, 2);
         let label = ColumnValues::Integer(vec![1; values.len()]);
         let columns = [("label", label), ("x", values)];
         let columns = columns.map(|(name, values)| Column { name: name.to_owned(), values });
@@ -249,12 +274,16 @@ mod tests {
     #[test]
     fn rows_are_in_plate_order_and_wells_without_a_table_have_no_count() {
         let table = PlateTable::new(vec![
-            PlateRow::new("B01".parse().unwrap(), 1),
+            PlateRow::new("B01".parse().unwrap(), 1, 1),
+            PlateRow::new("B01".parse().unwrap(), 0, 1),
             row("A02", ColumnValues::Integer(vec![2, 4])),
         ]);
+        assert_eq!(table.acquisitions(), [0, 1]);
         let table = table.to_table();
-        let wells = ["A02", "B01"].map(str::to_owned).to_vec();
+        let wells = ["A02", "B01", "B01"].map(str::to_owned).to_vec();
         assert_eq!(table.column("well"), Some(&ColumnValues::Text(wells)));
+        let acquisitions = ColumnValues::Integer(vec![1, 1, 2]);
+        assert_eq!(table.column("acquisition"), Some(&acquisitions));
         let Some(ColumnValues::Float(counts)) = table.column("cells_count") else {
             panic!("a gap")
         };

@@ -17,11 +17,11 @@ use crate::Result;
 /// | path | what |
 /// | --- | --- |
 /// | `report.html` | the results on one page, for people |
-/// | `results/plate.csv`, `.json` | a row per well |
+/// | `results/plate.csv`, `.json` | a row per well and acquisition |
 /// | `results/TABLE/A01.csv`, `.json` | a row per object of one well |
 /// | `images/NAME.zarr` | images and labels that steps save, as a plate |
 /// | `rois/NAME/A01_s001.roi.zip` | outlines, for ImageJ |
-/// | `plots/heatmap-COLUMN.svg`, `.png` | heatmaps of the plate |
+/// | `plots/heatmap-COLUMN.svg`, `.png` | heatmaps of the plate; `-a001` and so on at the end, one for each acquisition, where there are several |
 /// | `run.json` | what was done, from what, by what |
 /// | `units/A01/A01_s001.json` | what was done for one field; what a rerun goes by |
 ///

@@ -1,6 +1,11 @@
 //! The tables of a well, from the records of its fields.
 
-use polystore::backend::{Column, ColumnValues, Table};
+use std::collections::BTreeMap;
+
+use polystore::{
+    WellPosition,
+    backend::{Column, ColumnValues, Table},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -29,14 +34,15 @@ pub(crate) struct WellResults<'a> {
 }
 
 impl WellResults<'_> {
-    /// Writes the well's tables where they are not as they should be. Returns the well's row
-    /// of the plate table, and whether anything was written.
-    pub(crate) fn write(&self) -> Result<(PlateRow, bool)> {
+    /// Writes the well's tables where they are not as they should be. Returns the well's rows
+    /// of the plate table, one for each of its acquisitions, and whether anything was written.
+    pub(crate) fn write(&self) -> Result<(Vec<PlateRow>, bool)> {
         let Some(well) = self.units.first().map(|(unit, _)| unit.well) else {
             return Err(Error::function("a well without fields has no results"));
         };
-        let mut row = PlateRow::new(well, self.units.len() as u64);
-        let mut tables: Vec<(&str, Vec<Table>)> =
+        let mut rows = self.empty_rows(well);
+        // With the acquisition of each.
+        let mut tables: Vec<(&str, Vec<(u32, Table)>)> =
             self.saved().map(|name| (name, Vec::new())).collect();
         for (unit, state) in &self.units {
             if *state == FieldState::Failed {
@@ -46,29 +52,42 @@ impl WellResults<'_> {
                 let message = format!("the record of {} is gone or damaged", unit.name);
                 return Err(Error::function(message));
             };
-            row.n_done += 1;
-            row.n_partial += u64::from(!self.plan.program(unit)?.skipped.is_empty());
+            if let Some(row) = rows.iter_mut().find(|row| row.acquisition == unit.acquisition) {
+                row.n_done += 1;
+                row.n_partial += u64::from(!self.plan.program(unit)?.skipped.is_empty());
+            }
             for table in record.tables {
                 let found = tables.iter_mut().find(|(name, _)| *name == table.name());
                 let (key, table) = table.into_table();
                 if let Some((_, tables)) = found {
-                    tables.push(self.with_place(unit, key, table)?);
+                    tables.push((unit.acquisition, self.with_place(unit, key, table)?));
                 }
             }
         }
         let mut has_changed = false;
         for (name, tables) in tables {
-            let table = stack(&tables);
-            if row.n_done > 0 {
-                let n_place = PLACE.len();
-                let measured = table.columns.iter().skip(n_place).cloned().collect();
+            for row in rows.iter_mut().filter(|row| row.n_done > 0) {
+                let of_row = tables.iter().filter(|(run, _)| *run == row.acquisition);
+                let of_row: Vec<Table> = of_row.map(|(_, table)| table.clone()).collect();
+                let measured = stack(&of_row).columns.into_iter().skip(PLACE.len()).collect();
                 row.add_table(name, &Table { columns: measured });
             }
+            let tables: Vec<Table> = tables.into_iter().map(|(_, table)| table).collect();
+            let table = stack(&tables);
             let at = format!("results/{name}/{well}");
             has_changed |= self.store.write(&format!("{at}.csv"), to_csv(&table)?)?;
             has_changed |= self.store.write(&format!("{at}.json"), self.json(name, &table)?)?;
         }
-        Ok((row, has_changed))
+        Ok((rows, has_changed))
+    }
+
+    /// A row without numbers for each acquisition that the units are of, in their order.
+    pub(crate) fn empty_rows(&self, well: WellPosition) -> Vec<PlateRow> {
+        let mut n_fields: BTreeMap<u32, u64> = BTreeMap::new();
+        for (unit, _) in &self.units {
+            *n_fields.entry(unit.acquisition).or_default() += 1;
+        }
+        n_fields.into_iter().map(|(run, n_fields)| PlateRow::new(well, run, n_fields)).collect()
     }
 
     fn saved(&self) -> impl Iterator<Item = &str> {

@@ -1,10 +1,11 @@
 //! Compiles a pipeline over a plate.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use polystore::{
     ErrorKind, Plate, WellPosition,
     model::{ImageStructure, PlateStructure},
+    words::{count, verb},
 };
 
 use super::{
@@ -77,15 +78,8 @@ pub fn compile(
             notes.pop().unwrap_or_else(|| "nothing of the plate is selected".to_owned()),
         ));
     }
-    let acquisitions: BTreeSet<u32> = units.iter().map(|unit| unit.acquisition).collect();
-    if acquisitions.len() > 1 {
-        notes.insert(
-            0,
-            format!(
-                "rows of the plate table put the fields of {} acquisitions together, so that what is in several is counted in each; choose one with --acquisition, or `acquisition` in [input]",
-                acquisitions.len()
-            ),
-        );
+    if let Some(passed_over) = plate.inventory()?.passed_over.summary() {
+        notes.insert(0, format!("{passed_over}; `polystore check` lists them"));
     }
     let mut cost = Cost::default();
     for unit in &units {
@@ -99,7 +93,7 @@ pub fn compile(
         image_sets: Images::of(&pipeline).into_sets(),
         programs,
         units,
-        left_out: left_out.into_iter().collect(),
+        left_out: left_out.into_iter().map(|((well, run), n)| (well, run, n)).collect(),
         notes,
         cost,
         hash: String::new(),
@@ -182,8 +176,8 @@ struct Compiling<'a> {
     units: Vec<Unit>,
     missing: Vec<String>,
     n_missing: u64,
-    /// Units that nothing is done of, because planes are missing.
-    left_out: BTreeMap<WellPosition, u64>,
+    /// Units that nothing is done of, because planes are missing, by well and acquisition.
+    left_out: BTreeMap<(WellPosition, u32), u64>,
     notes: Vec<String>,
 }
 
@@ -215,7 +209,7 @@ impl Compiling<'_> {
         if !program.writes.is_empty() {
             self.units.push(unit);
         } else if program.skipped.iter().any(|skipped| !skipped.missing.is_empty()) {
-            *self.left_out.entry(unit.well).or_default() += 1;
+            *self.left_out.entry((unit.well, unit.acquisition)).or_default() += 1;
         }
         Ok(())
     }
@@ -273,8 +267,9 @@ impl Compiling<'_> {
         let more = self.n_missing - self.missing.len() as u64;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!(
-            "{} planes that the pipeline needs are missing: {}{more}",
-            self.n_missing,
+            "{} that the pipeline needs {} missing: {}{more}",
+            count(self.n_missing, "plane"),
+            verb(self.n_missing, "is", "are"),
             self.missing.join(", ")
         );
         Err(polystore::Error::new(ErrorKind::MissingPlane, message)

@@ -30,7 +30,7 @@ pub use summary::{PlanSummary, StepSummary};
 use crate::{Error, Pipeline, Result, definition::hex, function::PlaneKind};
 
 /// Changes when plans of another version mean something else.
-pub const PLAN_FORMAT: u32 = 1;
+pub const PLAN_FORMAT: u32 = 2;
 
 /// A pipeline compiled over a plate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub struct ExecutionPlan {
     pub programs: Vec<Program>,
     /// Units in plate order.
     pub units: Vec<Unit>,
-    /// How many units of a well nothing is done of, because planes are missing.
-    pub left_out: Vec<(WellPosition, u64)>,
+    /// How many units of a well and acquisition nothing is done of, because planes are missing.
+    pub left_out: Vec<(WellPosition, u32, u64)>,
     /// Images that are stored, one set per step that stores some.
     pub image_sets: Vec<ImageSet>,
     /// What was left out and why, in words.

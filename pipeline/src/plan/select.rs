@@ -6,6 +6,7 @@ use polystore::{
     Plate, WellPosition,
     model::{ImageInventory, ImageStructure, PlateStructure, WellStructure},
     suggest,
+    words::count,
 };
 
 use crate::{Error, Result, Selection};
@@ -117,7 +118,8 @@ fn check_found(
         let there: BTreeSet<u32> = images().map(|image| image.field + 1).collect();
         if let Some(absent) = fields.singles().find(|field| !there.contains(field)) {
             let most = structure.wells.iter().map(|well: &WellStructure| well.fields.len()).max();
-            let hint = format!("wells have up to {} fields, numbered from 1", most.unwrap_or(0));
+            let hint =
+                format!("wells have up to {}, numbered from 1", count(most.unwrap_or(0), "field"));
             let message = format!("no selected well has field {absent}");
             return Err(refuse(selection, message).with_hint(hint));
         }

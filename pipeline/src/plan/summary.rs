@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use polystore::words::count;
 use serde::Serialize;
 
 use super::{Cost, ExecutionPlan, compile::wells_of};
@@ -118,13 +119,17 @@ impl fmt::Display for PlanSummary {
         writeln!(f, "plate     {}", self.plate)?;
         writeln!(
             f,
-            "work      {} of {} wells, {} units, {n_calls} calls",
-            self.n_wells, self.n_wells_of_plate, self.n_units
+            "work      {} of {}, {}, {}",
+            self.n_wells,
+            count(self.n_wells_of_plate as u64, "well"),
+            count(self.n_units as u64, "unit"),
+            count(n_calls, "call")
         )?;
-        writeln!(f, "reads     {n_planes} planes, {}", Bytes(read_bytes))?;
+        writeln!(f, "reads     {}, {}", count(n_planes, "plane"), Bytes(read_bytes))?;
         writeln!(
             f,
-            "writes    {n_planes_written} planes, {} before compression",
+            "writes    {}, {} before compression",
+            count(n_planes_written, "plane"),
             Bytes(written_bytes)
         )?;
         writeln!(f, "memory    about {} per unit", Bytes(peak_bytes))?;
@@ -137,7 +142,11 @@ impl fmt::Display for PlanSummary {
                 writeln!(f, "  {function}{over}")?;
             }
             if step.n_skipped > 0 {
-                writeln!(f, "  {} calls are not made, because planes are missing", step.n_skipped)?;
+                writeln!(
+                    f,
+                    "  {} not made, because planes are missing",
+                    count(step.n_skipped, "call")
+                )?;
             }
         }
         for note in self.notes.iter().take(MAX_NOTES) {

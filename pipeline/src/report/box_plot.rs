@@ -14,6 +14,8 @@ pub(super) struct BoxPlot<'a> {
     /// A column of a saved table, as `cells_area_px`.
     pub(super) column: &'a str,
     pub(super) rows: &'a [PlateRow],
+    /// Whether the rows are of several acquisitions.
+    pub(super) has_several: bool,
 }
 
 /// Wells that have room side by side.
@@ -55,9 +57,10 @@ impl BoxPlot<'_> {
         }
         for (at, (row, spread)) in wells.iter().enumerate() {
             let x = LEFT + pitch * (at as f64 + 0.5);
-            document = document.add(draw_box(row, *spread, x, pitch, &y, theme));
+            document =
+                document.add(draw_box(&row.label(self.has_several), *spread, x, pitch, &y, theme));
             // Names lie along their wells, and every second or third has to do where it is narrow.
-            let name = theme.text(&row.well.to_string(), x + 4.0, TOP + HEIGHT + 12.0, 10.0);
+            let name = theme.text(&row.label(self.has_several), x + 4.0, TOP + HEIGHT + 12.0, 10.0);
             let turn = format!("rotate(60 {:.1} {:.1})", x - 2.0, TOP + HEIGHT + 12.0);
             document = document
                 .add(name.set("x", tenth(x - 2.0)).set("transform", turn).set("opacity", 0.8));
@@ -72,7 +75,7 @@ fn title_width(text: &str) -> f64 {
 }
 
 fn draw_box(
-    row: &PlateRow,
+    label: &str,
     spread: Spread,
     x: f64,
     pitch: f64,
@@ -90,8 +93,7 @@ fn draw_box(
             .set("stroke-width", width)
     };
     let told = format!(
-        "{}: median {}, half between {} and {} (n = {})",
-        row.well,
+        "{label}: median {}, half between {} and {} (n = {})",
         short(spread.median),
         short(spread.lower),
         short(spread.upper),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use polystore::{WellPosition, row_name};
+use polystore::{WellPosition, row_name, words::count};
 use svg::{
     Document,
     node::element::{
@@ -22,9 +22,11 @@ pub(super) struct Heatmap<'a> {
     pub(super) n_rows: u32,
     pub(super) n_columns: u32,
     pub(super) column: &'a str,
-    /// Of the plate.
+    /// Of the plate, and the acquisition where there are several.
     pub(super) title: &'a str,
     pub(super) rows: &'a [PlateRow],
+    /// The acquisition that is drawn, where there are several. Colours mean the same in all.
+    pub(super) acquisition: Option<u32>,
 }
 
 /// Sizes of a drawing.
@@ -72,6 +74,13 @@ impl Heatmap<'_> {
             None => Some((value, value)),
             Some((low, high)) => Some((f64::min(low, value), f64::max(high, value))),
         })
+    }
+
+    /// The rows of the acquisition.
+    fn drawn(&self) -> impl Iterator<Item = &PlateRow> {
+        let is_drawn =
+            |row: &&PlateRow| self.acquisition.is_none_or(|drawn| row.acquisition == drawn);
+        self.rows.iter().filter(is_drawn)
     }
 
     pub(super) fn draw(&self, theme: Theme) -> String {
@@ -124,7 +133,7 @@ impl Heatmap<'_> {
         range: Option<(f64, f64)>,
     ) -> Document {
         let rows: HashMap<WellPosition, &PlateRow> =
-            self.rows.iter().map(|row| (row.well, row)).collect();
+            self.drawn().map(|row| (row.well, row)).collect();
         for row in 0..self.n_rows {
             for column in 0..self.n_columns {
                 let well = WellPosition::new(row, column);
@@ -156,13 +165,11 @@ impl Heatmap<'_> {
         });
         let fill = place.map_or_else(|| "url(#no-value)".to_owned(), color::of);
         let told = value.map_or_else(|| "no value".to_owned(), short);
-        let fields = format!("{} of {} fields", row.n_done, row.n_fields);
-        let title = format!("{}: {told} ({fields})", row.well);
-        let mut group = Group::new()
-            .set("class", "well")
-            .set("data-well", row.well.to_string())
-            .add(Title::new(title))
-            .add(
+        let fields = format!("{} of {}", row.n_done, count(row.n_fields, "field"));
+        let label = row.label(self.acquisition.is_some());
+        let title = format!("{label}: {told} ({fields})");
+        let mut group =
+            Group::new().set("class", "well").set("data-well", label).add(Title::new(title)).add(
                 square(layout, row.well)
                     .set("fill", fill)
                     .set("stroke", theme.ink())
@@ -305,7 +312,7 @@ mod tests {
     use crate::report::raster::to_png;
 
     fn row(well: &str, count: Option<f64>) -> PlateRow {
-        let mut row = PlateRow::new(well.parse().unwrap(), 1);
+        let mut row = PlateRow::new(well.parse().unwrap(), 0, 1);
         row.n_done = u64::from(count.is_some());
         row.values.extend(count.map(|count| ("cells_count".to_owned(), count)));
         row
@@ -318,6 +325,7 @@ mod tests {
             column: "cells_count",
             title: "a <plate> & \"more\"",
             rows,
+            acquisition: None,
         }
     }
 
@@ -332,6 +340,18 @@ mod tests {
         // One well and its key.
         assert_eq!(svg.matches("fill=\"url(#no-value)\"").count(), 2);
         assert_eq!(svg.matches("stroke-opacity=\"0.18\"").count(), 3 + 1);
+    }
+
+    #[test]
+    fn each_acquisition_has_a_map_of_its_own_and_one_scale() {
+        let mut rows = [row("A01", Some(0.0)), row("A01", Some(10.0)), row("A02", Some(5.0))];
+        rows[1].acquisition = 1;
+        let maps = [0, 1].map(|run| Heatmap { acquisition: Some(run), ..map(&rows) });
+        assert!(maps.iter().all(|map| map.range() == Some((0.0, 10.0))));
+        let drawn = maps.map(|map| map.draw(Theme::Page));
+        assert_eq!(drawn.each_ref().map(|svg| svg.matches("class=\"well\"").count()), [2, 1]);
+        assert!(drawn[0].contains("data-well=\"A01 a1\"") && drawn[0].contains("#440154"));
+        assert!(drawn[1].contains("data-well=\"A01 a2\"") && drawn[1].contains("#fde725"));
     }
 
     #[test]

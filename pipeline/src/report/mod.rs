@@ -22,18 +22,46 @@ use self::{
 };
 use crate::{
     Result, RunReport,
-    output::{ResultStore, StoredImages},
-    plan::ExecutionPlan,
+    output::{PlateTable, ResultStore, StoredImages},
+    plan::{ExecutionPlan, PlateReference},
 };
 
 /// Where the page is.
 const PAGE: &str = "report.html";
 
-fn plot_path(column: &str, extension: &str) -> String {
+fn plot_path(column: &str, run: &Run, extension: &str) -> String {
     let is_fine = |letter: char| letter.is_alphanumeric() || "_-+.".contains(letter);
     let name: String =
         column.chars().map(|letter| if is_fine(letter) { letter } else { '_' }).collect();
-    format!("plots/heatmap-{name}.{extension}")
+    format!("plots/heatmap-{name}{}.{extension}", run.suffix)
+}
+
+/// A map of the plate: all of it, or one acquisition of several.
+struct Run {
+    acquisition: Option<u32>,
+    title: String,
+    /// Tells the files of several apart: `-a001`, as names of images do.
+    suffix: String,
+}
+
+/// The maps that each column has.
+fn runs(plate: &PlateReference, table: &PlateTable) -> Vec<Run> {
+    let acquisitions = table.acquisitions();
+    if acquisitions.len() < 2 {
+        let (title, suffix) = (plate.name.clone(), String::new());
+        return vec![Run { acquisition: None, title, suffix }];
+    }
+    let run = |acquisition: u32| {
+        let number = u64::from(acquisition) + 1;
+        let name = plate.acquisitions.get(acquisition as usize).map_or("", |name| name);
+        let title = format!("{}, acquisition {number} {name}", plate.name);
+        Run {
+            acquisition: Some(acquisition),
+            title: title.trim_end().to_owned(),
+            suffix: format!("-a{number:03}"),
+        }
+    };
+    acquisitions.into_iter().map(run).collect()
 }
 
 /// Columns of the plate table that say most, as [`RunReport::main_columns`] gives them.
@@ -43,9 +71,10 @@ pub(crate) fn main_columns(report: &RunReport) -> Vec<String> {
 
 /// Whether plots and page of an earlier run are there.
 pub(crate) fn is_there(report: &RunReport, store: &ResultStore) -> Result<bool> {
+    let runs = runs(&report.manifest.plate, &report.table);
     for column in &main_columns(report) {
-        for extension in ["svg", "png"] {
-            if !store.exists(&plot_path(column, extension))? {
+        for (run, extension) in runs.iter().flat_map(|run| [(run, "svg"), (run, "png")]) {
+            if !store.exists(&plot_path(column, run, extension))? {
                 return Ok(false);
             }
         }
@@ -65,26 +94,36 @@ pub(crate) fn write(
     images: &StoredImages,
 ) -> Result<()> {
     let (columns, absent) = columns::heatmaps(&plan.pipeline, &report.table);
-    let heatmap = |column| Heatmap {
-        n_rows: plan.plate.n_rows,
-        n_columns: plan.plate.n_columns,
-        column,
-        title: &plan.plate.name,
-        rows: &report.table.rows,
+    let runs = runs(&plan.plate, &report.table);
+    let draw = |column: &str, run: &Run, theme| {
+        let heatmap = Heatmap {
+            n_rows: plan.plate.n_rows,
+            n_columns: plan.plate.n_columns,
+            column,
+            title: &run.title,
+            rows: &report.table.rows,
+            acquisition: run.acquisition,
+        };
+        heatmap.draw(theme)
     };
-    for column in &columns {
-        let drawing = heatmap(column).draw(Theme::File);
-        store.write(&plot_path(column, "png"), to_png(&drawing)?)?;
-        store.write(&plot_path(column, "svg"), drawing.into_bytes())?;
+    for (column, run) in columns.iter().flat_map(|column| runs.iter().map(move |run| (column, run)))
+    {
+        let drawing = draw(column, run, Theme::File);
+        store.write(&plot_path(column, run, "png"), to_png(&drawing)?)?;
+        store.write(&plot_path(column, run, "svg"), drawing.into_bytes())?;
     }
+    let has_several = runs.len() > 1;
     let box_plots = columns::box_plots(&columns);
-    let box_plots = box_plots
-        .iter()
-        .filter_map(|column| BoxPlot { column, rows: &report.table.rows }.draw(Theme::Page));
+    let box_plots = box_plots.iter().filter_map(|column| {
+        BoxPlot { column, rows: &report.table.rows, has_several }.draw(Theme::Page)
+    });
     let page = Page {
         report,
         plan,
-        heatmap: columns.first().map(|column| heatmap(column).draw(Theme::Page)),
+        heatmaps: columns.first().map_or_else(Vec::new, |column| {
+            runs.iter().map(|run| draw(column, run, Theme::Page)).collect()
+        }),
+        has_several,
         columns: &columns,
         box_plots: box_plots.collect(),
         gallery: gallery(report, plan, plate, images),

@@ -1,8 +1,13 @@
 //! The page: one file with everything in it.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use minijinja::{Environment, value::Serde};
-use polystore::model::ImageKind;
+use polystore::{
+    model::ImageKind,
+    words::{count, verb},
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,7 +28,10 @@ const MAX_REMARKS: usize = 40;
 pub(super) struct Page<'a> {
     pub(super) report: &'a RunReport,
     pub(super) plan: &'a ExecutionPlan,
-    pub(super) heatmap: Option<String>,
+    /// One, or one for each acquisition.
+    pub(super) heatmaps: Vec<String>,
+    /// Whether the rows of the table are of several acquisitions.
+    pub(super) has_several: bool,
     pub(super) columns: &'a [String],
     pub(super) box_plots: Vec<String>,
     pub(super) gallery: Vec<Shown>,
@@ -65,7 +73,7 @@ impl Page<'_> {
             "state": if manifest.state == RunState::Complete { "complete" } else { "incomplete" },
             "alarms": self.alarms(),
             "cards": self.cards(),
-            "heatmap": self.heatmap,
+            "heatmaps": self.heatmaps,
             "columns": self.report.table.columns,
             "first_column": self.columns.first(),
             "data": self.data(),
@@ -91,8 +99,16 @@ impl Page<'_> {
         let n_failed = manifest.count(UnitState::Failed);
         if n_failed > 0 {
             alarms.push(format!(
-                "{n_failed} of {} fields failed. Their wells have no or partial results.",
-                manifest.units.len()
+                "{n_failed} of {} failed. Their wells have no or partial results.",
+                count(manifest.units.len(), "field")
+            ));
+        }
+        let n_left_out = self.report.n_left_out();
+        if n_left_out > 0 {
+            alarms.push(format!(
+                "{} {} not done, or not wholly, because planes are missing.",
+                count(n_left_out, "field"),
+                verb(n_left_out, "is", "are")
             ));
         }
         let inventory = manifest.inventory;
@@ -103,8 +119,9 @@ impl Page<'_> {
                 MissingPolicy::Error => "This pipeline does not need them.",
             };
             alarms.push(format!(
-                "{n_gone} of {} planes of the plate are missing or damaged. {what}",
-                inventory.declared()
+                "{n_gone} of {} of the plate {} missing or damaged. {what}",
+                count(inventory.declared(), "plane"),
+                verb(n_gone, "is", "are")
             ));
         }
         alarms.extend(manifest.failures.iter().cloned());
@@ -120,7 +137,8 @@ impl Page<'_> {
         let of = |part: u64, all: u64| {
             if part == all { part.to_string() } else { format!("{part} of {all}") }
         };
-        let n_wells = rows.iter().filter(|row| row.n_done > 0).count() as u64;
+        let done = rows.iter().filter(|row| row.n_done > 0);
+        let n_wells = done.map(|row| row.well).collect::<BTreeSet<_>>().len() as u64;
         let mut cards = vec![
             card(of(n_wells, self.plan.plate.n_wells as u64), "wells"),
             card(of(n_done, n_fields), "fields"),
@@ -170,7 +188,9 @@ impl Page<'_> {
             .chain(columns.iter().filter(is_second))
             .take(MAX_TABLE_COLUMNS)
             .collect();
-        let mut headers = vec!["well".to_owned(), "fields".to_owned()];
+        let mut headers = vec!["well".to_owned()];
+        headers.extend(self.has_several.then(|| "acquisition".to_owned()));
+        headers.push("fields".to_owned());
         headers.extend(chosen.iter().map(|column| (*column).clone()));
         let row = |row: &PlateRow| {
             let fields = match row.is_complete() {
@@ -179,10 +199,10 @@ impl Page<'_> {
             };
             let place =
                 format!("{:06}", u64::from(row.well.row) * 10_000 + u64::from(row.well.column));
-            let mut cells = vec![
-                Cell { text: row.well.to_string(), key: place },
-                Cell { text: fields, key: row.n_done.to_string() },
-            ];
+            let number = (u64::from(row.acquisition) + 1).to_string();
+            let mut cells = vec![Cell { text: row.well.to_string(), key: place }];
+            cells.extend(self.has_several.then(|| Cell { text: number.clone(), key: number }));
+            cells.push(Cell { text: fields, key: row.n_done.to_string() });
             cells.extend(chosen.iter().map(|column| match row.value(column) {
                 Some(value) => Cell { text: short(value), key: format!("{value}") },
                 None => Cell { text: "\u{2013}".to_owned(), key: String::new() },
@@ -198,8 +218,9 @@ impl Page<'_> {
         let values = |row: &PlateRow| -> Vec<serde_json::Value> {
             table.columns.iter().map(|column| json!(row.value(column).map(rounded))).collect()
         };
+        let label = |row: &PlateRow| row.label(self.has_several);
         let wells: serde_json::Map<_, _> =
-            table.rows.iter().map(|row| (row.well.to_string(), json!(values(row)))).collect();
+            table.rows.iter().map(|row| (label(row), json!(values(row)))).collect();
         let data = json!({ "columns": table.columns, "wells": wells, "colors": color::VIRIDIS.as_slice() });
         data.to_string().replace('<', "\\u003c")
     }
@@ -216,7 +237,7 @@ impl Page<'_> {
             ("finished", manifest.finished.clone()),
             ("plate", format!("{} {}", plate.backend, plate.path)),
             ("fields", format!("{} done{kept}", manifest.count(UnitState::Done))),
-            ("computer", format!("{}, {} threads", manifest.host, manifest.cpu_threads)),
+            ("computer", format!("{}, {}", manifest.host, count(manifest.cpu_threads, "thread"))),
             ("polystore", manifest.polystore.clone()),
             ("pipeline hash", start(&manifest.pipeline_hash)),
             ("plan hash", start(&manifest.plan_hash)),

@@ -90,7 +90,7 @@ fn plans_round_trip_and_a_changed_plan_is_refused() {
     assert_eq!(ExecutionPlan::from_json(&json).unwrap(), plan);
     let changed = json.replace("A02_s001", "A03_s001");
     assert!(ExecutionPlan::from_json(&changed).unwrap_err().to_string().contains("was changed"));
-    let other = json.replacen("\"format\":1", "\"format\":99", 1);
+    let other = json.replacen("\"format\":2", "\"format\":99", 1);
     assert!(ExecutionPlan::from_json(&other).unwrap_err().to_string().contains("format 99"));
     let summary = plan.summary().to_string();
     assert!(summary.contains("2 of 2 wells, 2 units, 10 calls"), "{summary}");

@@ -90,7 +90,7 @@ impl Grid {
         let images = structure
             .images()
             .map(|(well, image)| ImageInventory::from_fn(image.sizes, |index| state(well, index)));
-        let inventory = Arc::new(Inventory { images: images.collect(), notes: Vec::new() });
+        let inventory = Arc::new(Inventory { images: images.collect(), ..Inventory::default() });
         let backend = Declared { memory: memory.clone(), structure, inventory };
         Plate::open(Arc::new(backend), VirtualPath::parse("/source").unwrap()).unwrap()
     }

@@ -39,9 +39,14 @@ fn nuclei_of_a_real_plate() {
     let counts: Vec<_> =
         report.table.rows.iter().map(|row| row.value("nuclei_count").unwrap()).collect();
     println!("{counts:?}");
-    for below in
-        ["report.html", "run.json", "results/nuclei/E07.csv", "plots/heatmap-nuclei_count.png"]
-    {
+    assert_eq!(report.table.acquisitions(), [0, 1]);
+    for below in [
+        "report.html",
+        "run.json",
+        "results/nuclei/E07.csv",
+        "plots/heatmap-nuclei_count-a001.png",
+        "plots/heatmap-nuclei_count-a002.png",
+    ] {
         assert!(out.join(below).is_file(), "{below}");
     }
     let images = ZarrBackend::open(&out.join("images/project.zarr")).unwrap();

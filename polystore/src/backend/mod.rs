@@ -43,12 +43,15 @@ pub struct PlaneRequest {
     pub region: Option<Region>,
     /// Pyramid level; 0 is full size.
     pub level: u32,
+    /// Only what is stored: a level that is declared and absent is `MissingPlane`, where
+    /// otherwise it is made of the full size. Backends that store no levels make them always.
+    pub is_stored: bool,
 }
 
 impl PlaneRequest {
     /// The whole plane `index` of the image at `path`, at full size.
     pub fn new(path: VirtualPath, index: PlaneIndex) -> Self {
-        Self { path, index, region: None, level: 0 }
+        Self { path, index, region: None, level: 0, is_stored: false }
     }
 
     /// The same plane, only `region` of it.
@@ -62,6 +65,14 @@ impl PlaneRequest {
     #[must_use]
     pub fn with_level(mut self, level: u32) -> Self {
         self.level = level;
+        self
+    }
+
+    /// The same plane at pyramid `level` as it is stored, never made of the full size.
+    #[must_use]
+    pub fn with_stored_level(mut self, level: u32) -> Self {
+        self.level = level;
+        self.is_stored = true;
         self
     }
 }

@@ -23,8 +23,10 @@ pub use target::create_target;
 use crate::{
     Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath, fan_out,
-    model::{PlaneState, PlateStructure},
+    model::{ImageKind, PassedOver, PlaneState, PlateStructure},
+    pyramid::downsample,
     render,
+    words::count,
 };
 
 /// Requests that are handed to the source in one batch.
@@ -33,7 +35,8 @@ const BATCH_PLANES: usize = 1024;
 /// How to convert.
 #[derive(Clone, Debug, Default)]
 pub struct ConvertOptions {
-    /// Reads every written plane back and compares all its pixels with the source's.
+    /// Reads every written plane back and compares all its pixels with the source's, those
+    /// of smaller levels with what halving makes of them.
     pub verify: bool,
     /// Pyramid levels of the images of an OME-TIFF plate, the full size included; a zarr
     /// backend decides by its own settings.
@@ -88,10 +91,12 @@ pub struct ConvertReport {
     pub n_bytes: u64,
     /// Planes that were not tried any more, because the target has no room left.
     pub n_not_tried: u64,
-    /// Whether every plane was read back and compared.
+    /// Whether every plane was read back and compared, at every level.
     pub verified: bool,
     /// Planes that the source declares but does not have; missing in the target too.
     pub missing: Vec<String>,
+    /// Image files of the source that no plane was made of.
+    pub passed_over: PassedOver,
     /// Planes that failed.
     pub failed: Vec<ConvertFailure>,
 }
@@ -107,6 +112,9 @@ impl ConvertReport {
 struct Transfer {
     from: PlaneRequest,
     to: PlaneRequest,
+    /// Levels of the image in the target.
+    n_levels: u32,
+    kind: ImageKind,
 }
 
 /// Converts `source` into the plate at `target_path` of `target`, which is declared first.
@@ -128,7 +136,9 @@ pub fn convert(
 ) -> Result<ConvertReport> {
     source.check_target(&target.spec(), target_path)?;
     let mut structure = retarget(source.structure(), layout)?;
-    if let (Some(n_levels), TargetLayout::OmeTiff) = (options.n_levels, layout) {
+    if layout == TargetLayout::OmeTiff
+        && let Some(n_levels) = target::levels(target, target_path, options)?
+    {
         structure.set_levels(n_levels);
     }
     if layout == TargetLayout::Zarr {
@@ -144,13 +154,14 @@ pub fn convert(
     let mut report = ConvertReport {
         n_images: structure.n_images() as u64,
         verified: options.verify,
+        passed_over: source.inventory()?.passed_over.clone(),
         ..Default::default()
     };
     let (transfers, kept) = plan(source, target, target_path, &structure, &mut report)?;
     if !options.resume && !kept.is_empty() {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
-            format!("the target has {} planes already", kept.len()),
+            format!("the target has {} already", count(kept.len(), "plane")),
         )
         .with_path(target_path)
         .with_backend(target.to_string())
@@ -197,11 +208,14 @@ fn plan(
     report: &mut ConvertReport,
 ) -> Result<(Vec<Transfer>, Vec<Transfer>)> {
     let there = target.inventory(target_path)?;
+    // How many levels there are may have been the target's choice.
+    let stored = target.plate(target_path)?;
     let mut to_write = Vec::new();
     let mut kept = Vec::new();
     let images =
         source.structure().images().zip(&source.inventory()?.images).zip(structure.images());
-    for (ordinal, (((_, image), inventory), (_, declared))) in images.enumerate() {
+    let images = images.zip(stored.images());
+    for (ordinal, ((((_, image), inventory), (_, declared)), (_, stored))) in images.enumerate() {
         for (index, state) in inventory.iter() {
             let from = source.request(image, index);
             match state {
@@ -214,7 +228,12 @@ fn plan(
             }
             let to = PlaneRequest::new(target_path.append(&declared.path), index);
             let is_there = there.state(ordinal, index) == PlaneState::Present;
-            if is_there { &mut kept } else { &mut to_write }.push(Transfer { from, to });
+            if is_there { &mut kept } else { &mut to_write }.push(Transfer {
+                from,
+                to,
+                n_levels: stored.n_levels,
+                kind: stored.kind,
+            });
         }
     }
     Ok((to_write, kept))
@@ -308,13 +327,27 @@ impl Run<'_> {
         (self.events)(ConvertEvent::Written { n_bytes });
     }
 
-    /// Checks that the target gives back exactly the source's pixels.
+    /// Checks that the target gives back exactly the source's pixels, and has stored what
+    /// halving makes of them.
     fn compare(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
-        if self.target.read_plane(&transfer.to)? == *plane {
+        self.compare_level(transfer, 0, plane)?;
+        let mut halved: Option<Plane> = None;
+        for level in 1..transfer.n_levels {
+            let half = downsample(halved.as_ref().unwrap_or(plane), transfer.kind)?;
+            self.compare_level(transfer, level, &half)?;
+            halved = Some(half);
+        }
+        Ok(())
+    }
+
+    fn compare_level(&self, transfer: &Transfer, level: u32, plane: &Plane) -> Result<()> {
+        let request = transfer.to.clone().with_stored_level(level);
+        let found = self.target.read_plane(&request).map_err(|error| error.with_path(&request))?;
+        if found == *plane {
             return Ok(());
         }
         Err(Error::invalid_data("the plane reads back with other pixels than the source has")
-            .with_path(&transfer.to)
+            .with_path(&request)
             .with_hint("delete it and convert again; the disk or its memory may be failing"))
     }
 

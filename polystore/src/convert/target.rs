@@ -2,7 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, create_spec};
+use super::ConvertOptions;
+use crate::{
+    BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, create_spec,
+    words::{count, verb},
+};
 
 /// What a zarr store has at its root.
 const OF_ZARR: [&str; 3] = ["zarr.json", ".zgroup", ".zattrs"];
@@ -14,13 +18,57 @@ const OF_FILES: &str = "polystore-plate.json";
 /// the same kind, which [`ConvertOptions::resume`](super::ConvertOptions) goes on with.
 ///
 /// # Errors
-/// `AlreadyExists` when something else is there, or a store of another version than `spec`
-/// names; `Unsupported` for a zip file; as the backend is made.
+/// `AlreadyExists` when something else is there, or a store of another version, codec, cut
+/// into chunks or number of levels than `spec` names; `Unsupported` for a zip file; as the backend is made.
 pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     if matches!(spec.scheme.as_str(), "disk" | "zarr") {
         check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;
     }
-    create_spec(spec)
+    match spec.scheme.as_str() {
+        #[cfg(feature = "zarr")]
+        "zarr" => {
+            let target = create_spec(spec)?;
+            crate::zarr::check_settings(spec)?;
+            Ok(target)
+        }
+        #[cfg(feature = "disk")]
+        "disk" => create_spec(&crate::disk::settle(spec.clone())?),
+        _ => create_spec(spec),
+    }
+}
+
+/// Levels of the images of a plate of files: those that are asked for, else those that an
+/// earlier conversion gave the plate at `path`, if it is gone on with.
+///
+/// # Errors
+/// `AlreadyExists` when the two differ.
+pub(super) fn levels(
+    target: &dyn VirtualBackend,
+    path: &VirtualPath,
+    options: &ConvertOptions,
+) -> Result<Option<u32>> {
+    let there = match options.resume {
+        true => target.plate(path).ok(),
+        false => None,
+    };
+    let there = there.and_then(|plate| Some(plate.images().next()?.1.n_levels));
+    let (Some(there), Some(asked)) = (there, options.n_levels) else {
+        return Ok(options.n_levels.or(there));
+    };
+    if there == asked {
+        return Ok(Some(there));
+    }
+    let message = format!(
+        "images of the target have {}; {asked} {} asked for",
+        count(there, "pyramid level"),
+        verb(asked, "was", "were")
+    );
+    Err(Error::new(ErrorKind::AlreadyExists, message)
+        .with_path(path)
+        .with_backend(target.to_string())
+        .with_hint(
+            "choose another place, or do not name a number of levels: a plate keeps its own",
+        ))
 }
 
 fn check_folder(folder: &Path, wants_zarr: bool) -> Result<()> {

@@ -16,6 +16,7 @@ mod map;
 mod options;
 mod plates;
 mod read;
+mod resume;
 mod rois;
 mod root;
 mod sources;
@@ -24,6 +25,7 @@ mod walk;
 mod write;
 
 use std::{
+    collections::HashSet,
     fmt,
     ops::Range,
     path::{Path, PathBuf},
@@ -33,6 +35,7 @@ use std::{
 use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
+pub(crate) use resume::settle;
 pub(crate) use sources::refuse_in_source;
 pub use tiff::TiffCompression;
 
@@ -74,6 +77,8 @@ pub struct DiskBackend {
     sources: Sources,
     /// Held while a file with several planes is rewritten.
     containers: Mutex<()>,
+    /// Folders that were rid of what killed writers left in them.
+    swept: Mutex<HashSet<PathBuf>>,
 }
 
 impl DiskBackend {
@@ -107,6 +112,7 @@ impl DiskBackend {
             headers: HeaderCache::default(),
             sources: Sources::default(),
             containers: Mutex::new(()),
+            swept: Mutex::default(),
         })
     }
 

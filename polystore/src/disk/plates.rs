@@ -131,7 +131,8 @@ fn read_source(
     let listing = walk::walk(root, folder)?;
     let name = root::folder_name(folder);
     let files = Files { folder, headers, used: Mutex::default() };
-    let seen = PlateFolder::new(&name, &listing.files, &listing.notes, &files);
+    let seen = PlateFolder::new(&name, &listing.files, &listing.notes, &files)
+        .with_passed_over(&listing.passed_over);
     let plate = match &options.layout {
         Some(layout) => microscope::read_plate_with(&seen, &**layout)?,
         None => microscope::read_plate(&seen, options.microscope.as_deref())?,

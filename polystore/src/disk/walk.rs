@@ -2,15 +2,21 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs,
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::FileType;
 
 use super::{entries_of as entries, root::Root};
-use crate::{Error, ErrorKind, Result, atomic, model::FileNames};
+use crate::{
+    Error, ErrorKind, Result, atomic,
+    microscope::names::image_stem,
+    model::{FileNames, PassedOver, PassedOverReason},
+    words::count,
+};
 
 /// Deepest folders of a plate that are looked into.
 const MAX_DEPTH: usize = 12;
@@ -26,8 +32,10 @@ pub(crate) struct Listing {
     pub(crate) files: FileNames,
     /// Folders that were read, the top one first.
     pub(crate) folders: Vec<PathBuf>,
-    /// What was passed over, and why.
+    /// What was passed over, and why, that is no image.
     pub(crate) notes: Vec<String>,
+    /// Image files that were passed over, and folders that may hold some.
+    pub(crate) passed_over: PassedOver,
     n_unnoted: usize,
     seen: HashSet<(u64, u64)>,
 }
@@ -48,7 +56,7 @@ pub(crate) fn walk(root: &Root, folder: &Path) -> Result<Listing> {
             }
             Ok(below) => {
                 for (_, prefix) in below {
-                    listing.note(format!("{prefix}: folders this deep are not looked into"));
+                    listing.passed_over.push(prefix, PassedOverReason::TooDeep);
                 }
             }
             // Deleted while the folder above was read.
@@ -69,7 +77,7 @@ pub(crate) fn walk(root: &Root, folder: &Path) -> Result<Listing> {
         }
     }
     if listing.n_unnoted > 0 {
-        let more = format!("... and {} more remarks", listing.n_unnoted);
+        let more = format!("... and {}", count(listing.n_unnoted, "more remark"));
         listing.notes.push(more);
     }
     Ok(listing)
@@ -81,6 +89,20 @@ impl Listing {
             self.notes.push(text);
         } else {
             self.n_unnoted += 1;
+        }
+    }
+
+    /// Counts a file that is named like an image, or a folder that may hold some; remarks
+    /// upon others. What macOS leaves beside files and what is hidden is nobody's loss.
+    fn pass_over(&mut self, prefix: &str, name: &str, is_folder: bool, reason: PassedOverReason) {
+        match is_folder {
+            true if is_plate_folder(name) => {
+                self.passed_over.push(format!("{prefix}{name}/"), reason);
+            }
+            false if image_stem(name).is_some() && !name.starts_with('.') => {
+                self.passed_over.push(format!("{prefix}{name}"), reason);
+            }
+            _ => self.note(format!("{prefix}{name}: {}", reason.as_str())),
         }
     }
 
@@ -101,7 +123,11 @@ impl Listing {
         entries::for_each(path, |name, kind| {
             let Ok(name) = str::from_utf8(name) else {
                 let shown = String::from_utf8_lossy(name);
-                self.note(format!("{prefix}{shown}: name is not UTF-8; rename it to use it"));
+                let is_folder = match kind {
+                    FileType::Symlink => path.join(OsStr::from_bytes(name)).is_dir(),
+                    kind => kind == FileType::Directory,
+                };
+                self.pass_over(prefix, &shown, is_folder, PassedOverReason::NameNotUtf8);
                 return Ok(());
             };
             match kind {
@@ -144,16 +170,15 @@ impl Listing {
     ) -> Result<()> {
         let target = match path.canonicalize() {
             Ok(target) => target,
-            Err(error) => {
-                self.note(format!("{prefix}{name}: link that leads nowhere: {error}"));
+            // A name without an ending may be that of a folder, on a disk that is not mounted.
+            Err(_) => {
+                self.pass_over(prefix, name, !name.contains('.'), PassedOverReason::DanglingLink);
                 return Ok(());
             }
         };
         if !root.allows(&target) {
-            self.note(format!(
-                "{prefix}{name}: link to {} leaves the plate and was not followed",
-                target.display()
-            ));
+            let is_folder = target.is_dir();
+            self.pass_over(prefix, name, is_folder, PassedOverReason::LinkLeavesPlate);
             return Ok(());
         }
         if target.is_dir() {
@@ -176,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_loops_and_odd_names_are_notes() {
+    fn links_loops_and_odd_names_are_told() {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("secret.tif"), "").unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -190,6 +215,9 @@ mod tests {
         symlink(outside.path().join("secret.tif"), at("leak.tif")).unwrap();
         symlink("a.tif", at("inside.tif")).unwrap();
         symlink("nowhere", at("dangling.tif")).unwrap();
+        symlink("nowhere", at("TimePoint_2")).unwrap();
+        symlink(outside.path().join("table.csv"), at("table.csv")).unwrap();
+        symlink(outside.path(), at("away")).unwrap();
         let odd = std::ffi::OsString::from_vec(b"odd\xff.tif".to_vec());
         fs::write(folder.path().join(odd), "").unwrap();
 
@@ -199,8 +227,20 @@ mod tests {
         files.sort_unstable();
         assert_eq!(files, ["TimePoint_1/ZStep_1/b.tif", "a.tif", "inside.tif"]);
         let notes = listing.notes.join("\n");
-        for expected in ["listed before", "leaves the plate", "leads nowhere", "not UTF-8"] {
+        for expected in ["listed before", "table.csv: link that leads nowhere"] {
             assert!(notes.contains(expected), "{expected}: {notes}");
         }
+        let mut passed: Vec<_> = listing.passed_over.files.iter().collect();
+        passed.sort_by_key(|file| &file.path);
+        let passed: Vec<_> = passed.iter().map(|file| (&*file.path, file.reason)).collect();
+        use PassedOverReason::{DanglingLink, LinkLeavesPlate, NameNotUtf8};
+        let expected = [
+            ("TimePoint_2/", DanglingLink),
+            ("away/", LinkLeavesPlate),
+            ("dangling.tif", DanglingLink),
+            ("leak.tif", LinkLeavesPlate),
+            ("odd\u{fffd}.tif", NameNotUtf8),
+        ];
+        assert_eq!(passed, expected);
     }
 }

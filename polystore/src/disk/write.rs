@@ -172,7 +172,20 @@ impl DiskBackend {
     /// `PermissionDenied` naming the plate.
     pub(super) fn target(&self, path: &VirtualPath) -> Result<std::path::PathBuf> {
         self.sources.refuse(path, &self.root, &self.plates)?;
-        self.root.writable(path)
+        let target = self.root.writable(path)?;
+        self.sweep(&target);
+        Ok(target)
+    }
+
+    /// Rids the folder of `target` of what killed writers left in it, at the first write.
+    fn sweep(&self, target: &Path) {
+        let Some(folder) = target.parent() else { return };
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !swept.contains(folder) {
+            swept.insert(folder.to_owned());
+            drop(swept);
+            atomic::remove_stale(folder);
+        }
     }
 }
 

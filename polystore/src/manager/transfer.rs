@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -13,8 +16,8 @@ use super::{
     tree,
 };
 use crate::{
-    Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackend,
-    VirtualBackendExt, VirtualPath, WriteMode,
+    Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt,
+    WriteMode,
     disk::{image_extensions, refuse_in_source},
 };
 
@@ -39,6 +42,28 @@ pub struct TransferReport {
     pub n_bytes: u64,
 }
 
+/// A transfer on its way.
+pub(super) struct Transfer<'a> {
+    pub(super) report: TransferReport,
+    cancel: &'a AtomicBool,
+}
+
+impl<'a> Transfer<'a> {
+    fn new(cancel: &'a AtomicBool) -> Self {
+        Self { report: TransferReport::default(), cancel }
+    }
+
+    /// Refuses to go on at `place` when the caller wants no more.
+    pub(super) fn check(&self, place: &Path) -> Result<()> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(
+                Error::new(ErrorKind::Cancelled, "the copy was stopped").with_path(place.display())
+            );
+        }
+        Ok(())
+    }
+}
+
 impl FileManager {
     /// Copies a file, an image or a whole folder to `to`, which must not exist.
     ///
@@ -46,9 +71,18 @@ impl FileManager {
     /// `NotFound`, `AlreadyExists`, `InvalidInput` for a folder into itself; as the backends
     /// answer. A copy that fails half-way leaves whole files only.
     pub fn copy(&self, from: &str, to: &str) -> Result<TransferReport> {
+        self.copy_until(from, to, &AtomicBool::new(false))
+    }
+
+    /// [`FileManager::copy`] that stops after the file or plane at hand when `cancel` is set,
+    /// and takes away again what it made.
+    ///
+    /// # Errors
+    /// `Cancelled`; as [`FileManager::copy`].
+    pub fn copy_until(&self, from: &str, to: &str, cancel: &AtomicBool) -> Result<TransferReport> {
         let from = self.resolve(from)?;
         let entry = stat_plane(&from)?;
-        let mut report = TransferReport::default();
+        let mut transfer = Transfer::new(cancel);
         let local = self.local_target(to)?;
         // A whole folder or store stays what it is, down to the last file.
         if entry.kind == EntryKind::Directory
@@ -59,8 +93,8 @@ impl FileManager {
             if target.exists() {
                 return Err(is_there(target.display()));
             }
-            tree::copy(&folder, &target, &mut report)?;
-            return Ok(report);
+            tree::copy(&folder, &target, &mut transfer)?;
+            return Ok(transfer.report);
         }
         self.refuse_new_root(to)?;
         let to = self.resolve_for_writing(to)?;
@@ -68,8 +102,15 @@ impl FileManager {
         if to.backend.exists(&to.path)? {
             return Err(is_there(&to.path));
         }
-        copy_entry(&from, &entry, &to, &mut report, &copy_one)?;
-        Ok(report)
+        let copied = copy_entry(&from, &entry, &to, &mut transfer, &copy_one);
+        if let Err(error) = &copied
+            && error.kind() == ErrorKind::Cancelled
+            && let Err(left) = to.backend.delete(&to.path, true)
+            && left.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!(path = %to.path, error = %left.chain(), "a part of the copy is left");
+        }
+        copied.map(|()| transfer.report)
     }
 
     /// Moves a file, an image or a folder to `to`, which must not exist: in one step where
@@ -93,28 +134,43 @@ impl FileManager {
     /// # Errors
     /// As [`FileManager::copy`]; `Unsupported` for links between backends other than disk.
     pub fn mirror(&self, from: &str, to: &str, mode: MirrorMode) -> Result<TransferReport> {
+        self.mirror_until(from, to, mode, &AtomicBool::new(false))
+    }
+
+    /// [`FileManager::mirror`] that stops after the file or plane at hand when `cancel` is
+    /// set. What is there by then stays, and the next mirror goes on from it.
+    ///
+    /// # Errors
+    /// `Cancelled`; as [`FileManager::mirror`].
+    pub fn mirror_until(
+        &self,
+        from: &str,
+        to: &str,
+        mode: MirrorMode,
+        cancel: &AtomicBool,
+    ) -> Result<TransferReport> {
         let from = self.resolve(from)?;
         let entry = from.backend.stat(&from.path)?;
         if entry.kind != EntryKind::Directory {
             return Err(Error::invalid_input("only a folder can be mirrored").with_path(&from.path));
         }
-        let mut report = TransferReport::default();
+        let mut transfer = Transfer::new(cancel);
         let local = self.local_target(to)?;
         if mode == MirrorMode::Copy
             && let Some(folder) = create::local_path(&from)
             && let Some(target) = local
         {
             check_folders_apart(&folder, &target)?;
-            tree::mirror(&folder, &target, &mut report)?;
-            return Ok(report);
+            tree::mirror(&folder, &target, &mut transfer)?;
+            return Ok(transfer.report);
         }
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
         match mode {
-            MirrorMode::Copy => copy_entry(&from, &entry, &to, &mut report, &copy_changed)?,
-            MirrorMode::Link => copy_entry(&from, &entry, &to, &mut report, &link_one)?,
+            MirrorMode::Copy => copy_entry(&from, &entry, &to, &mut transfer, &copy_changed)?,
+            MirrorMode::Link => copy_entry(&from, &entry, &to, &mut transfer, &link_one)?,
         }
-        Ok(report)
+        Ok(transfer.report)
     }
 
     /// An image needs a name in a store; the store itself is no image.
@@ -155,7 +211,7 @@ impl FileManager {
     pub fn link(&self, target: &str, link: &str) -> Result<()> {
         let (from, to) = (self.resolve(target)?, self.resolve(link)?);
         let entry = from.backend.stat(&from.path)?;
-        link_one(&from, &entry, &to, &mut TransferReport::default())
+        link_one(&from, &entry, &to, &mut Transfer::new(&AtomicBool::new(false)))
     }
 }
 
@@ -171,7 +227,7 @@ fn stat_plane(from: &Target) -> Result<Entry> {
     }
 }
 
-type CopyOne = dyn Fn(&Target, &Entry, &Target, &mut TransferReport) -> Result<()>;
+type CopyOne = dyn Fn(&Target, &Entry, &Target, &mut Transfer<'_>) -> Result<()>;
 
 fn is_there(path: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::AlreadyExists, "something is here already")
@@ -202,11 +258,12 @@ fn copy_entry(
     from: &Target,
     entry: &Entry,
     to: &Target,
-    report: &mut TransferReport,
+    transfer: &mut Transfer<'_>,
     one: &CopyOne,
 ) -> Result<()> {
     if entry.kind != EntryKind::Directory {
-        return one(from, entry, to, report);
+        transfer.check(Path::new(&to.path.to_string()))?;
+        return one(from, entry, to, transfer);
     }
     if to.backend.capabilities().blobs {
         to.backend.create_directory(&to.path)?;
@@ -215,20 +272,20 @@ fn copy_entry(
         let name = below.path.name().unwrap_or("");
         let source = Target { backend: Arc::clone(&from.backend), path: below.path.clone() };
         let target = Target { backend: Arc::clone(&to.backend), path: to.path.join(name)? };
-        copy_entry(&source, &below, &target, report, one)?;
+        copy_entry(&source, &below, &target, transfer, one)?;
     }
     Ok(())
 }
 
-fn copy_one(from: &Target, entry: &Entry, to: &Target, report: &mut TransferReport) -> Result<()> {
+fn copy_one(from: &Target, entry: &Entry, to: &Target, transfer: &mut Transfer<'_>) -> Result<()> {
     if entry.kind == EntryKind::Image {
-        report.n_bytes += copy_image(&*from.backend, &from.path, &*to.backend, &to.path)?;
+        copy_image(from, to, transfer)?;
     } else {
         let content = from.backend.read_blob(&from.path, None)?;
-        report.n_bytes += content.len() as u64;
+        transfer.report.n_bytes += content.len() as u64;
         to.backend.write_blob(&to.path, content, WriteMode::Overwrite)?;
     }
-    report.n_transferred += 1;
+    transfer.report.n_transferred += 1;
     Ok(())
 }
 
@@ -236,7 +293,7 @@ fn copy_changed(
     from: &Target,
     entry: &Entry,
     to: &Target,
-    report: &mut TransferReport,
+    transfer: &mut Transfer<'_>,
 ) -> Result<()> {
     let there = to.backend.stat(&to.path).ok();
     let same = match there {
@@ -246,28 +303,24 @@ fn copy_changed(
         _ => false,
     };
     if same {
-        report.n_kept += 1;
+        transfer.report.n_kept += 1;
         return Ok(());
     }
-    copy_one(from, entry, to, report)
+    copy_one(from, entry, to, transfer)
 }
 
 /// Copies the planes that are there; those that are missing stay missing.
-fn copy_image(
-    from: &dyn VirtualBackend,
-    from_path: &VirtualPath,
-    to: &dyn VirtualBackend,
-    to_path: &VirtualPath,
-) -> Result<u64> {
+fn copy_image(from: &Target, to: &Target, transfer: &mut Transfer<'_>) -> Result<()> {
+    let (from, from_path) = (&*from.backend, &from.path);
+    let (to, to_path) = (&*to.backend, &to.path);
     let image = from.describe(from_path)?;
     let is_ome_tiff = to_path.name().is_some_and(|name| name.contains(".ome."));
     let is_image_file = image_extensions().into_iter().any(|end| to_path.has_extension(end));
     if image.sizes.n_planes() == 1 && is_image_file && !is_ome_tiff {
         let plane =
             from.read_plane(&PlaneRequest::new(from_path.clone(), PlaneIndex::default()))?;
-        let n_bytes = plane.n_bytes() as u64;
-        to.write_plane(PlaneRequest::new(to_path.clone(), PlaneIndex::default()), plane)?;
-        return Ok(n_bytes);
+        transfer.report.n_bytes += plane.n_bytes() as u64;
+        return to.write_plane(PlaneRequest::new(to_path.clone(), PlaneIndex::default()), plane);
     }
     if is_image_file && !to_path.has_extension("tif") && !to_path.has_extension("tiff") {
         return Err(Error::invalid_input(format!(
@@ -278,26 +331,26 @@ fn copy_image(
         .with_hint("name it `.ome.tif`, or name a plane of the image"));
     }
     to.create_image(to_path, &image)?;
-    let mut n_bytes = 0;
     for index in image.sizes.indices() {
+        transfer.check(Path::new(&to_path.to_string()))?;
         match from.read_plane(&PlaneRequest::new(from_path.clone(), index)) {
             Ok(plane) => {
-                n_bytes += plane.n_bytes() as u64;
+                transfer.report.n_bytes += plane.n_bytes() as u64;
                 to.write_plane(PlaneRequest::new(to_path.clone(), index), plane)?;
             }
             Err(error) if error.kind() == ErrorKind::MissingPlane => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(n_bytes)
+    Ok(())
 }
 
-fn link_one(from: &Target, entry: &Entry, to: &Target, report: &mut TransferReport) -> Result<()> {
+fn link_one(from: &Target, entry: &Entry, to: &Target, transfer: &mut Transfer<'_>) -> Result<()> {
     let (source, link) = (on_disk(from)?, on_disk(to)?);
     let fail = |error| Error::io(error, "make a link", link.display());
     if entry.kind != EntryKind::Directory && link.is_symlink() {
         if std::fs::read_link(&link).is_ok_and(|target| target == source) {
-            report.n_kept += 1;
+            transfer.report.n_kept += 1;
             return Ok(());
         }
         std::fs::remove_file(&link).map_err(fail)?;
@@ -306,7 +359,7 @@ fn link_one(from: &Target, entry: &Entry, to: &Target, report: &mut TransferRepo
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
     std::os::unix::fs::symlink(&source, &link).map_err(fail)?;
-    report.n_transferred += 1;
+    transfer.report.n_transferred += 1;
     Ok(())
 }
 

@@ -6,23 +6,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::TransferReport;
+use tempfile::{NamedTempFile, TempDir};
+
+use super::transfer::Transfer;
 use crate::{Error, ErrorKind, Result, atomic};
 
 /// Copies the folder `from` to `to`, which appears when it is whole.
 ///
 /// # Errors
-/// `AlreadyExists`; as the file system answers. What was copied before a failure is removed.
-pub(super) fn copy(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+/// `AlreadyExists`, `Cancelled`; as the file system answers. What was copied before a failure
+/// is removed.
+pub(super) fn copy(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
     let above = to.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|error| Error::io(error, "create", above.display()))?;
-    let staging = tempfile::Builder::new()
-        .prefix(".copy-")
-        .suffix(atomic::TEMPORARY_SUFFIX)
-        .tempdir_in(above)
-        .map_err(|error| Error::io(error, "create a folder in", above.display()))?;
+    atomic::remove_stale(above);
+    let (staging, _held) =
+        staging(above).map_err(|error| Error::io(error, "create a folder in", above.display()))?;
     let content = staging.path().join("content");
-    mirror(from, &content, report)?;
+    mirror(from, &content, transfer)?;
     if to.exists() {
         return Err(Error::new(ErrorKind::AlreadyExists, "something is here already")
             .with_path(to.display()));
@@ -31,19 +32,42 @@ pub(super) fn copy(from: &Path, to: &Path, report: &mut TransferReport) -> Resul
     atomic::sync_folder(above)
 }
 
+/// A folder for a copy in the making, and the handle that says that it has an owner.
+fn staging(above: &Path) -> std::io::Result<(TempDir, File)> {
+    loop {
+        let staging = temporary().tempdir_in(above)?;
+        match File::open(staging.path()) {
+            Ok(handle) if atomic::hold(&handle) => return Ok((staging, handle)),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How files and folders are called that are not whole yet.
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".copy-").suffix(atomic::TEMPORARY_SUFFIX);
+    builder
+}
+
 /// Makes the folder `to` hold every file of the folder `from`; files that are the same stay.
 ///
 /// # Errors
-/// As the file system answers; what was copied before a failure stays, whole files only.
-pub(super) fn mirror(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
-    copy_below(from, to, report)?;
+/// `Cancelled`; as the file system answers. What was copied before a failure stays, whole
+/// files only.
+pub(super) fn mirror(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
+    copy_below(from, to, transfer)?;
     sync(to)
 }
 
-fn copy_below(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+fn copy_below(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
     fs::create_dir_all(to).map_err(|error| Error::io(error, "create", to.display()))?;
+    atomic::remove_stale(to);
     let listing = |error| Error::io(error, "list", from.display());
     for entry in fs::read_dir(from).map_err(listing)? {
+        transfer.check(to)?;
         let entry = entry.map_err(listing)?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if atomic::is_temporary(&entry.file_name().to_string_lossy()) {
@@ -51,49 +75,55 @@ fn copy_below(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()>
         }
         let kind = entry.file_type().map_err(listing)?;
         if kind.is_dir() {
-            copy_below(&source, &target, report)?;
+            copy_below(&source, &target, transfer)?;
         } else if kind.is_symlink() && source.is_dir() {
             // Following it could lead out of the folder, or around in it.
-            copy_link(&source, &target, report)?;
+            copy_link(&source, &target, transfer)?;
         } else {
-            copy_file(&source, &target, report)?;
+            copy_file(&source, &target, transfer)?;
         }
     }
     Ok(())
 }
 
-fn copy_file(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+fn copy_file(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
     if is_same(from, to)? {
-        report.n_kept += 1;
+        transfer.report.n_kept += 1;
         return Ok(());
     }
     // In one step, but not synced one by one: all of them are at the end.
     let folder = to.parent().unwrap_or(Path::new("/"));
-    let copied = tempfile::Builder::new()
-        .prefix(".copy-")
-        .suffix(atomic::TEMPORARY_SUFFIX)
-        .tempfile_in(folder)
-        .and_then(|temporary| {
-            let n_bytes = fs::copy(from, temporary.path())?;
-            temporary.persist(to)?;
-            Ok(n_bytes)
-        });
-    report.n_bytes += copied
+    let copied = held_file(folder).and_then(|temporary| {
+        let n_bytes = fs::copy(from, temporary.path())?;
+        temporary.persist(to)?;
+        Ok(n_bytes)
+    });
+    transfer.report.n_bytes += copied
         .map_err(|error| Error::io(error, &format!("copy to {}", to.display()), from.display()))?;
-    report.n_transferred += 1;
+    transfer.report.n_transferred += 1;
     Ok(())
 }
 
-fn copy_link(from: &Path, to: &Path, report: &mut TransferReport) -> Result<()> {
+/// A file that is not whole yet, and has an owner.
+fn held_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    loop {
+        let file = temporary().tempfile_in(folder)?;
+        if atomic::hold(file.as_file()) {
+            return Ok(file);
+        }
+    }
+}
+
+fn copy_link(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
     let leads_to: PathBuf =
         fs::read_link(from).map_err(|error| Error::io(error, "read the link", from.display()))?;
     if fs::read_link(to).is_ok_and(|there| there == leads_to) {
-        report.n_kept += 1;
+        transfer.report.n_kept += 1;
         return Ok(());
     }
     std::os::unix::fs::symlink(&leads_to, to)
         .map_err(|error| Error::io(error, "make the link", to.display()))?;
-    report.n_transferred += 1;
+    transfer.report.n_transferred += 1;
     Ok(())
 }
 

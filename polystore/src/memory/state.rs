@@ -89,7 +89,7 @@ impl State {
         let images = plate.structure().images();
         let states =
             images.map(|(_, image)| self.image_inventory(&path.append(&image.path), image));
-        Ok(Inventory { images: states.collect(), notes: Vec::new() })
+        Ok(Inventory { images: states.collect(), ..Inventory::default() })
     }
 
     fn image_inventory(&self, path: &VirtualPath, declared: &ImageStructure) -> ImageInventory {

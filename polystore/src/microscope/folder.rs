@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::names::image_stem;
 use crate::{
     Error, ErrorKind, Result,
-    model::{FileNames, ImageStructure},
+    model::{FileNames, ImageStructure, PassedOver},
 };
 
 /// What the header of an image file says; no pixel is decoded for it.
@@ -44,6 +44,7 @@ pub struct PlateFolder<'a> {
     name: &'a str,
     files: &'a FileNames,
     notes: &'a [String],
+    passed_over: Option<&'a PassedOver>,
     reader: &'a dyn FolderFiles,
     others: OnceLock<Vec<u32>>,
 }
@@ -60,7 +61,13 @@ impl<'a> PlateFolder<'a> {
         notes: &'a [String],
         reader: &'a dyn FolderFiles,
     ) -> Self {
-        Self { name, files, notes, reader, others: OnceLock::new() }
+        Self { name, files, notes, passed_over: None, reader, others: OnceLock::new() }
+    }
+
+    /// With the image files that the listing could not use.
+    #[must_use]
+    pub fn with_passed_over(self, files: &'a PassedOver) -> Self {
+        Self { passed_over: Some(files), ..self }
     }
 
     /// The folder's own name, often the plate's.
@@ -93,6 +100,12 @@ impl<'a> PlateFolder<'a> {
     /// What the listing passed over and why; belongs into the inventory's notes.
     pub fn notes(&self) -> &'a [String] {
         self.notes
+    }
+
+    /// Image files that the listing could not use; belong into the inventory.
+    pub fn passed_over(&self) -> &'a PassedOver {
+        const NONE: &PassedOver = &PassedOver { n: 0, files: Vec::new() };
+        self.passed_over.unwrap_or(NONE)
     }
 
     /// The first file, by name, whose path satisfies `wanted`.

@@ -15,7 +15,7 @@ mod imagexpress;
 mod lookup;
 mod matrix_screener;
 mod named;
-mod names;
+pub(crate) mod names;
 mod ome_tiff;
 mod openhcs;
 mod own;
@@ -45,6 +45,7 @@ pub use scanr::ScanR;
 use crate::{
     Error, Result,
     model::{DeclaredPlate, NamingScheme, PlaneSet, PlaneState},
+    words::count,
 };
 
 /// How sure a reader is that a folder is of its kind.
@@ -124,8 +125,8 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
         Some(name) => microscope(name)?,
         None => detect(folder).ok_or_else(|| {
             Error::invalid_data(format!(
-                "no microscope reader recognises the {} files of this folder as a plate",
-                folder.files().len()
+                "no microscope reader recognises this folder of {} as a plate",
+                count(folder.files().len(), "file")
             ))
             .with_path(folder.name())
             .with_hint("name a layout (see `polystore microscopes`), or describe the file names by a pattern")
@@ -141,6 +142,7 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
 pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Result<DeclaredPlate> {
     let mut plate = reader.read(folder)?;
     plate.inventory.notes.extend_from_slice(folder.notes());
+    plate.inventory.passed_over.extend_below("", folder.passed_over());
     declare_absent(&mut plate);
     plate.structure.check()?;
     Ok(plate)

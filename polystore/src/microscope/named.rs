@@ -7,7 +7,10 @@ use super::{
     builder::Capped,
     names::{file_name, image_stem},
 };
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    words::{count, verb},
+};
 
 /// Image files with what their names say.
 #[derive(Debug)]
@@ -58,7 +61,11 @@ impl<N> Named<N> {
         if !others.is_empty() {
             let n = others.n();
             let listed = others.into_line();
-            notes.push(format!("{n} image files are not named as {vendor} names them: {listed}"));
+            notes.push(format!(
+                "{} {} not named as {vendor} names them: {listed}",
+                count(n, "image file"),
+                verb(n, "is", "are")
+            ));
         }
         Ok(Self { files, notes })
     }

@@ -19,6 +19,7 @@ use crate::{
         Acquisition, DeclaredPlate, NamingScheme, POLYSTORE_NAMING, PlaneSource, StagePosition,
     },
     ome_xml::{self, Ome, TiffData},
+    words::{count, verb},
 };
 
 /// The reader of OME-TIFF plates.
@@ -63,7 +64,11 @@ impl Microscope for OmeTiff {
         };
         if document.ome.plates.len() > 1 {
             let n_others = document.ome.plates.len() - 1;
-            whole.notes.push(format!("{n_others} more plates of the document were passed over"));
+            whole.notes.push(format!(
+                "{} of the document {} passed over",
+                count(n_others, "more plate"),
+                verb(n_others, "was", "were")
+            ));
         }
         assemble(folder, whole, images)
     }
@@ -213,7 +218,11 @@ impl<'a> Reading<'a> {
             samples.extend(of_well);
         }
         if n_empty > 0 {
-            self.notes.push(format!("{n_empty} fields have no image"));
+            self.notes.push(format!(
+                "{} {} no image",
+                count(n_empty, "field"),
+                verb(n_empty, "has", "have")
+            ));
         }
         Ok(samples)
     }
@@ -397,7 +406,7 @@ mod tests {
             .with_info("a2.ome.tif", pages);
         let found = folder.read(&OmeTiff).unwrap();
         assert_eq!(plane(&found, "A02", (0, 0), (0, 0, 3)).unwrap(), "a2.ome.tif#1");
-        assert_eq!(found.inventory.notes, ["1 fields have no image"]);
+        assert_eq!(found.inventory.notes, ["1 field has no image"]);
     }
 
     #[test]

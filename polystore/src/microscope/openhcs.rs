@@ -22,6 +22,7 @@ use crate::{
     model::{
         Channel, DeclaredPlate, NamingScheme, OPENHCS_NAMING, PhysicalSize, PlaneName, PlaneSource,
     },
+    words::count,
 };
 
 /// Names of the metadata file.
@@ -63,7 +64,8 @@ impl Microscope for OpenHcs {
         if metadata.subdirectories.len() > 1 {
             let n_others = metadata.subdirectories.len() - 1;
             reading.builder.note(format!(
-                "{n_others} more folders of images were passed over; `{name}` is the main one"
+                "{} of images passed over; `{name}` is the main one",
+                count(n_others, "more folder")
             ));
         }
         reading.finish(metadata.plate_name.as_deref())
@@ -271,7 +273,10 @@ impl<'a> Reading<'a> {
         if !unusable.is_empty() {
             let n = unusable.n();
             let listed = unusable.into_line();
-            builder.note(format!("{n} images cannot be used for their name or place: {listed}"));
+            builder.note(format!(
+                "{} that cannot be used for the name or place: {listed}",
+                count(n, "image")
+            ));
         }
         let name = name.filter(|name| !name.is_empty()).unwrap_or(folder.name());
         let mut facts = PlateFacts::new(name, OpenHcs.name(), OPENHCS_NAMING.name());
@@ -362,7 +367,7 @@ mod tests {
         .with("p/polystore_metadata.json", text);
         let found = folder.read(&OpenHcs).unwrap();
         assert_eq!((found.structure.name.as_str(), counts(&found)), ("P", (2, 0, 0)));
-        assert!(found.inventory.notes[0].contains("1 more folders"));
+        assert!(found.inventory.notes[0].contains("1 more folder of images"));
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub(super) fn assemble(
     }
     let mut files =
         UsedFiles { listed: folder.files(), numbers: HashMap::new(), used: FileNames::default() };
-    let mut inventory = Inventory { images: Vec::new(), notes: whole.notes };
+    let mut inventory = Inventory { notes: whole.notes, ..Inventory::default() };
     let mut sources = Vec::new();
     let mut clashes = Capped::new(20);
     for (well, image) in structure.images() {

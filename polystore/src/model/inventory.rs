@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     PlaneIndex,
-    model::{ImageStructure, Sizes},
+    model::{ImageStructure, PassedOver, Sizes},
 };
 
 /// The state of one declared plane.
@@ -187,9 +187,11 @@ impl ImageInventory {
 pub struct Inventory {
     /// One entry per image, in the order of [`PlateStructure::images`](crate::model::PlateStructure::images).
     pub images: Vec<ImageInventory>,
-    /// Remarks for people: files that were ignored and why, names that clash, wells that
+    /// Remarks for people: files that are none of the plate's, names that clash, wells that
     /// are declared but empty.
     pub notes: Vec<String>,
+    /// Image files that may be the plate's and could not be used.
+    pub passed_over: PassedOver,
 }
 
 impl Inventory {
@@ -198,9 +200,9 @@ impl Inventory {
         self.images.iter().map(ImageInventory::counts).fold(InventoryCounts::default(), Add::add)
     }
 
-    /// Whether nothing is missing or corrupt.
+    /// Whether nothing is missing or corrupt, and no image file was passed over.
     pub fn is_complete(&self) -> bool {
-        self.counts().is_complete()
+        self.passed_over.is_empty() && self.counts().is_complete()
     }
 
     /// The state of one plane of image number `image`; unknown images are absent by design.

@@ -5,6 +5,7 @@ mod image;
 mod index;
 mod inventory;
 mod naming;
+mod passed_over;
 mod plane_set;
 mod plate;
 mod source;
@@ -17,6 +18,7 @@ pub use naming::{
     NamingScheme, OPENHCS_NAMING, OpenHcsNaming, POLYSTORE_NAMING, PlaneName, PolystoreNaming,
     naming_scheme, register_naming,
 };
+pub use passed_over::{PassedOver, PassedOverFile, PassedOverReason};
 pub use plane_set::PlaneSet;
 pub use plate::{Acquisition, FieldKey, PlateStructure, WellStructure};
 pub use source::{DeclaredPlate, ImageSources, PlaneSource, SourceMap};

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, PlaneIndex, Result, VirtualPath,
-    model::{ImageInventory, ImageStructure, Inventory, PlaneState},
+    model::{ImageInventory, ImageStructure, Inventory, PassedOver, PlaneState},
+    words::count,
 };
 
 /// Positions of the images of a source's plate, by their path from the source's root.
@@ -26,32 +27,28 @@ struct Asked<'a> {
     plates: HashMap<PlateKey, (Arc<Ordinals>, Arc<Inventory>)>,
     images: HashMap<(u32, VirtualPath), PlaneState>,
     notes: Vec<String>,
+    passed_over: PassedOver,
 }
 
 impl Workspace {
     pub(super) fn take_inventory(&self) -> Result<Inventory> {
-        let mut asked = Asked {
-            workspace: self,
-            plates: HashMap::new(),
-            images: HashMap::new(),
-            notes: Vec::new(),
-        };
+        let mut asked = Asked::of(self);
         let mut images = Vec::with_capacity(self.mapping.images.len());
         let mut hidden = Vec::new();
         for (ordinal, (_, image)) in self.mapping.structure().images().enumerate() {
             let (inventory, n_hidden) = asked.image(ordinal, image)?;
             images.push(inventory);
             if n_hidden > 0 {
-                let planes = if n_hidden == 1 { "plane" } else { "planes" };
                 hidden.push(format!(
-                    "{}: {n_hidden} {planes} deleted in the overlay; the source still has them",
-                    image.path
+                    "{}: {} deleted in the overlay; the source still has them",
+                    image.path,
+                    count(n_hidden, "plane")
                 ));
             }
         }
         let mut notes = asked.notes;
         notes.extend(hidden);
-        Ok(Inventory { images, notes })
+        Ok(Inventory { images, notes, passed_over: asked.passed_over })
     }
 
     /// Whether a plane of the mapped plate can be read.
@@ -65,12 +62,7 @@ impl Workspace {
             }
         }
         let Some(origin) = self.mapping.origin(ordinal, index) else { return Ok(false) };
-        let mut asked = Asked {
-            workspace: self,
-            plates: HashMap::new(),
-            images: HashMap::new(),
-            notes: Vec::new(),
-        };
+        let mut asked = Asked::of(self);
         Ok(asked.state(origin)? == PlaneState::Present)
     }
 
@@ -89,7 +81,17 @@ impl Workspace {
     }
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn of(workspace: &'a Workspace) -> Self {
+        Self {
+            workspace,
+            plates: HashMap::new(),
+            images: HashMap::new(),
+            notes: Vec::new(),
+            passed_over: PassedOver::default(),
+        }
+    }
+
     /// The states of an image's planes, and how many of them the overlay hides.
     fn image(&mut self, ordinal: usize, image: &ImageStructure) -> Result<(ImageInventory, u64)> {
         let workspace = self.workspace;
@@ -164,6 +166,7 @@ impl Asked<'_> {
             Ok((ordinals, inventory)) => {
                 let notes = inventory.notes.iter().map(|note| format!("{backend}: {note}"));
                 self.notes.extend(notes);
+                self.passed_over.extend_below(&format!("{backend}: "), &inventory.passed_over);
                 Ok((ordinals, inventory))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     Error, ErrorKind, PixelType, Result, VirtualPath,
     model::{Channel, ImageKind, ImageStructure, PlateStructure, WellStructure},
+    words::count,
 };
 
 impl ZarrBackend {
@@ -171,7 +172,7 @@ fn exists(message: &'static str) -> Error {
 fn difference(wanted: &PlateStructure, there: &PlateStructure) -> Option<String> {
     if wanted.n_images() != there.n_images() {
         let (ours, theirs) = (wanted.n_images(), there.n_images());
-        return Some(format!("it has {theirs} images, not {ours}"));
+        return Some(format!("it has {}, not {ours}", count(theirs, "image")));
     }
     let mut pairs = wanted.images().zip(there.images());
     let differing = pairs.find(|(one, other)| one != other);
@@ -327,7 +328,7 @@ fn image_extra(image: &ImageStructure, expected: (u32, u32)) -> Extra {
 }
 
 /// The array of a level, cut into chunks and files by the options.
-fn plan_array(image: &ImageStructure, level: u32, options: &ZarrOptions) -> Array {
+pub(super) fn plan_array(image: &ImageStructure, level: u32, options: &ZarrOptions) -> Array {
     let sizes = image.sizes;
     let plane = sizes.level_shape(level);
     let chunk = options.chunk_of(plane, image.pixel_type.size_bytes());

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     ErrorKind, PlaneIndex, Result, VirtualPath, fan_out,
     model::{ImageInventory, Inventory, PlaneState, Sizes},
+    words::count,
 };
 
 /// The states of an image's planes, and a remark for people.
@@ -52,7 +53,7 @@ impl ZarrBackend {
             let _ = slots[ordinal].set(found);
             ControlFlow::Continue(())
         });
-        let mut inventory = Inventory { images: Vec::new(), notes: plate.notes.clone() };
+        let mut inventory = Inventory { notes: plate.notes.clone(), ..Inventory::default() };
         for (slot, image) in slots.into_iter().zip(images) {
             let unseen = || Err(crate::Error::internal("image was not looked at"));
             let (mut states, note) = slot.into_inner().unwrap_or_else(unseen)?;
@@ -210,8 +211,9 @@ impl<'a> Count<'a> {
         });
         let note = (n_partial > 0).then(|| {
             format!(
-                "{folder}: {n_partial} planes lack some of their chunks; if its writer leaves \
-                 out chunks that are all background, open it with absent_chunks=fill"
+                "{folder}: {} without some of the chunks; if its writer leaves out chunks that \
+                 are all background, open it with absent_chunks=fill",
+                count(n_partial, "plane")
             )
         });
         (states, note)

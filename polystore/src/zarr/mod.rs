@@ -23,6 +23,7 @@ mod options;
 mod plate;
 mod read;
 mod replace;
+mod resume;
 mod store;
 mod viewing;
 mod window;
@@ -38,6 +39,7 @@ use std::{
 use bytes::Bytes;
 pub use codec::{BloscCompressor, BloscShuffle, Codec};
 pub use options::{AbsentChunks, Durability, NgffVersion, Sharding, ZarrOptions};
+pub(crate) use resume::check_settings;
 
 use self::{
     locate::Images,

@@ -35,6 +35,8 @@ struct Wanted {
     index: PlaneIndex,
     level: u32,
     region: Region,
+    /// Whether it is made of the full size when it is not stored.
+    may_derive: bool,
 }
 
 /// Requests that are answered together, by their positions: one, or several whose planes
@@ -95,7 +97,8 @@ impl ZarrBackend {
         let region = request.region.unwrap_or(shape.full());
         located.image.grid(&array).check_size(region)?;
         let (image, index) = (located.image, located.index);
-        Ok(Wanted { image, array, index, level: request.level, region })
+        let may_derive = request.level > 0 && !request.is_stored;
+        Ok(Wanted { image, array, index, level: request.level, region, may_derive })
     }
 
     fn read_job(
@@ -122,7 +125,7 @@ impl ZarrBackend {
     /// A plane as it is stored. A level that is absent is made of the full size.
     fn read_level(&self, wanted: &Wanted, within: NonZeroUsize) -> Result<Plane> {
         match self.read_one(wanted, within) {
-            Err(error) if wanted.level > 0 && error.kind() == ErrorKind::MissingPlane => {
+            Err(error) if wanted.may_derive && error.kind() == ErrorKind::MissingPlane => {
                 self.derive(wanted, within)
             }
             other => other,
@@ -135,7 +138,8 @@ impl ZarrBackend {
         image.grid(&image.layout.array).check_size(region)?;
         let array = Arc::clone(&image.layout.array);
         let kind = image.structure.kind;
-        let full = Wanted { image, array, index: wanted.index, level: 0, region };
+        let full =
+            Wanted { image, array, index: wanted.index, level: 0, region, may_derive: false };
         let mut plane = self.read_one(&full, within)?;
         for _ in 0..wanted.level {
             plane = downsample(&plane, kind)?;

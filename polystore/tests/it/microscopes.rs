@@ -192,8 +192,10 @@ fn other_sizes_and_types_damage_and_odd_names_are_told() {
         assert!(error.chain().contains(expected), "{}", error.chain());
         assert!(error.chain().contains(&name(field + 1)), "{}", error.chain());
     }
-    let notes = &plate.inventory().unwrap().notes;
-    assert!(notes.iter().any(|note| note.contains("not UTF-8")), "{notes:?}");
+    let inventory = plate.inventory().unwrap();
+    let reason = inventory.passed_over.files[0].reason;
+    assert_eq!(reason, polystore::model::PassedOverReason::NameNotUtf8);
+    assert!(!inventory.is_complete() && inventory.passed_over.n == 1);
     // A file that goes away after the plate was opened is missing, not made up.
     fs::remove_file(folder.path().join(name(1))).unwrap();
     let error = pixel(&plate, "A01", 0, (0, 0, 0)).unwrap_err();

@@ -17,6 +17,7 @@ mod child;
 mod confined;
 mod contention;
 mod kill;
+mod leftovers;
 mod place;
 mod planes;
 
@@ -27,7 +28,13 @@ fn main() {
         child::run();
         return;
     }
-    let trials = [kill::trials(), contention::trials(), confined::trials(), changing::trials()];
+    let trials = [
+        kill::trials(),
+        leftovers::trials(),
+        contention::trials(),
+        confined::trials(),
+        changing::trials(),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect()).exit();
 }
 

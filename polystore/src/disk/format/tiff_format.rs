@@ -64,9 +64,9 @@ impl Header for TiffHeader {
     fn read(&self, file: &File, request: &ReadRequest) -> Result<Plane> {
         let entry = self.directory.pages.get(request.page as usize).ok_or_else(|| {
             Error::invalid_data(format!(
-                "file has {} pages, not {}",
-                self.directory.pages.len(),
-                u64::from(request.page) + 1
+                "file has {}, and page {} (from 0) is asked for",
+                crate::words::count(self.directory.pages.len(), "page"),
+                request.page
             ))
         })?;
         let wanted = PageRequest {

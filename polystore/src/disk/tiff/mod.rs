@@ -17,4 +17,5 @@ pub(in crate::disk) use ome::describe;
 pub(crate) use predictor::swap_bytes;
 pub(crate) use read::{PageRequest, read_page};
 pub use write::TiffCompression;
+pub(in crate::disk) use write::compression_of;
 pub(crate) use write::{WriteOptions, write_pages};

@@ -7,7 +7,7 @@ use tiff::{
     tags::{CompressionMethod, Tag},
 };
 
-use super::{file::bad_tiff, predictor};
+use super::{Directory, file::bad_tiff, predictor};
 use crate::{
     Error, PixelType, Plane, Result,
     model::{ImageKind, PhysicalSize},
@@ -91,6 +91,13 @@ impl std::str::FromStr for TiffCompression {
                 .with_hint(crate::suggest::hint(text, &names))
         })
     }
+}
+
+/// The name of the compression of a file's first page, if it is one that is written.
+pub(in crate::disk) fn compression_of(directory: &Directory) -> Option<&'static str> {
+    let method = directory.pages.first()?.full().compression;
+    let found = TiffCompression::ALL.iter().find(|(_, candidate)| candidate.method() == method);
+    found.map(|(name, _)| *name)
 }
 
 /// What is written beside the pixels.

@@ -333,7 +333,7 @@ impl Assembly<'_> {
         structure.wells = made.wells;
         DeclaredPlate {
             structure,
-            inventory: Inventory { images: made.inventory, notes },
+            inventory: Inventory { images: made.inventory, notes, ..Inventory::default() },
             sources: SourceMap { files: self.files.into_used(), images: made.sources },
         }
     }

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Result,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
+    words::{count, verb},
 };
 
 /// The reader of CellVoyager measurements.
@@ -160,7 +161,11 @@ fn read_names(folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         })?;
     }
     if n_others > 0 {
-        builder.note(format!("{n_others} image files are not named as CellVoyager names planes"));
+        builder.note(format!(
+            "{} {} not named as CellVoyager names planes",
+            count(n_others, "image file"),
+            verb(n_others, "is", "are")
+        ));
     }
     builder.build(folder, facts(folder.name(), Rule::Names))
 }

@@ -10,7 +10,8 @@ use crate::{
         builder::{Capped, Rule},
         names::{by_names, file_name, image_stem},
     },
-    model::{DeclaredPlate, PlaneSource},
+    model::{DeclaredPlate, PassedOver, PassedOverReason, PlaneSource},
+    words::count,
 };
 
 /// Most memory that a compiled expression may take.
@@ -75,27 +76,40 @@ impl Pattern {
         let mut numbering = Numbering::default();
         let mut planes = Vec::new();
         let (mut others, mut unusable) = (Capped::new(3), Capped::new(3));
+        let (mut not_fitting, mut passed_over) = (PassedOver::default(), PassedOver::default());
         let images = folder.files().iter().enumerate().filter(|(_, path)| is_image(path));
         for (file, path) in images {
             let Some(captures) = self.captures(path) else {
                 others.push(|| path.to_string());
+                not_fitting.push(path, PassedOverReason::DoesNotFitPattern);
                 continue;
             };
             match numbering.place(&self.values(&captures)) {
                 Ok(place) => planes.push((place, Some(PlaneSource::whole(file as u32)))),
-                Err(error) => unusable.push(|| format!("{path} ({})", error.message())),
+                Err(error) => {
+                    unusable.push(|| format!("{path} ({})", error.message()));
+                    passed_over.push(path, PassedOverReason::UnusableName);
+                }
             }
         }
         if planes.is_empty() {
             return Err(self.nothing(folder, others, unusable));
         }
         let mut notes = Vec::new();
-        for (list, what) in [(others, "do not fit the pattern"), (unusable, "cannot be used")] {
+        for (list, what) in [(others, "not fitting the pattern"), (unusable, "not usable")] {
             if !list.is_empty() {
-                notes.push(format!("{} image files {what}: {}", list.n(), list.into_line()));
+                let note = format!("{} {what}: ", count(list.n(), "image file"));
+                notes.push(note + &list.into_line());
             }
         }
-        numbering.build(folder, &planes, Rule::Names, notes)
+        // Thumbnails and the like are left out on purpose; when most files are, the pattern
+        // is likely not what was meant.
+        if not_fitting.n > planes.len() as u64 {
+            passed_over.extend_below("", &not_fitting);
+        }
+        let mut plate = numbering.build(folder, &planes, Rule::Names, notes)?;
+        plate.inventory.passed_over = passed_over;
+        Ok(plate)
     }
 
     fn nothing(&self, folder: &PlateFolder<'_>, others: Capped, unusable: Capped) -> Error {
@@ -104,7 +118,7 @@ impl Pattern {
         let described = if self.is_of_path { "path below the folder" } else { "name" };
         Error::not_found(match n {
             0 => "the folder has no image files".to_owned(),
-            _ => format!("none of {n} image files fits the pattern: {seen}"),
+            _ => format!("of {} none fits the pattern: {seen}", count(n, "image file")),
         })
         .with_path(folder.name())
         .with_hint(format!(

@@ -18,6 +18,7 @@ use crate::{
         names::number,
     },
     model::{DeclaredPlate, PlaneSource},
+    words::{count, verb},
 };
 
 /// Columns besides [`PARTS`].
@@ -39,11 +40,19 @@ struct Row {
     place: Place,
     file: Box<str>,
     page: u32,
+    /// Its line in the CSV, from 1.
+    line: u64,
 }
 
 impl Table {
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let fail = |error| Error::io(error, "read the CSV", path.display());
+        let fail = |error| {
+            let error = Error::io(error, "read the CSV", path.display());
+            match error.kind() {
+                ErrorKind::NotFound => error.with_hint("check the path of the CSV"),
+                _ => error,
+            }
+        };
         let path = &std::path::absolute(path).map_err(fail)?;
         let n_bytes = std::fs::metadata(path).map_err(fail)?.len();
         if n_bytes > MAX_METADATA_BYTES {
@@ -66,7 +75,8 @@ impl Table {
         };
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).trim(Trim::All).from_reader(text.as_bytes());
-        let columns = Columns::of(reader.headers().map_err(|error| damaged(&error))?)?;
+        let header = reader.headers().map_err(|error| damaged(&error))?;
+        let columns = Columns::of(header).map_err(|error| on_line(1, &error))?;
         let mut table = Self {
             path: path.to_owned(),
             digest: Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -78,16 +88,9 @@ impl Table {
         let mut record = StringRecord::new();
         while reader.read_record(&mut record).map_err(|error| damaged(&error))? {
             let line = record.position().map_or(0, csv::Position::line);
-            let row = table.row(&columns, &record);
+            let row = table.row(&columns, &record, line);
             let row = row.and_then(|row| seen.check(&row, line).map(|()| row));
-            table.rows.push(row.map_err(|error| {
-                let hint = error.hint().map(str::to_owned);
-                let told = Error::new(error.kind(), format!("line {line}: {}", error.message()));
-                match hint {
-                    Some(hint) => told.with_hint(hint),
-                    None => told,
-                }
-            })?);
+            table.rows.push(row.map_err(|error| on_line(line, &error))?);
         }
         if table.rows.is_empty() {
             return Err(Error::invalid_data("has no rows below its header"));
@@ -95,7 +98,7 @@ impl Table {
         Ok(table)
     }
 
-    fn row(&mut self, columns: &Columns, record: &StringRecord) -> Result<Row> {
+    fn row(&mut self, columns: &Columns, record: &StringRecord, line: u64) -> Result<Row> {
         if self.rows.len() as u64 >= MAX_PLANES {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
@@ -114,7 +117,7 @@ impl Table {
             })?,
         };
         let file = inside(record.get(columns.file).unwrap_or(""))?;
-        Ok(Row { place: self.numbering.place(&values)?, file, page })
+        Ok(Row { place: self.numbering.place(&values)?, file, page, line })
     }
 
     /// The CSV itself, absolute.
@@ -142,15 +145,14 @@ impl Table {
             .map(|row| {
                 let file = files.get(&*row.file);
                 if file.is_none() {
-                    lacking.push(|| row.file.to_string());
+                    lacking.push(|| format!("{} (line {})", row.file, row.line));
                 }
                 (row.place, file.map(|&file| PlaneSource::page(file, row.page)))
             })
             .collect();
         if lacking.n() == planes.len() {
             return Err(Error::not_found(format!(
-                "none of the {} files that {} lists is in the folder: {}",
-                planes.len(),
+                "none of the files that {} lists is in the folder: {}",
                 self.path.display(),
                 lacking.into_line()
             ))
@@ -160,9 +162,36 @@ impl Table {
         let mut notes = self.notes.clone();
         if !lacking.is_empty() {
             let n = lacking.n();
-            notes.push(format!("{n} files of the CSV are not there: {}", lacking.into_line()));
+            notes.push(format!(
+                "{} of {} {} not there: {}",
+                count(n, "file"),
+                self.path.display(),
+                verb(n, "is", "are"),
+                lacking.into_line()
+            ));
         }
-        self.numbering.build(folder, &planes, Rule::Declared, notes)
+        let plate = self.numbering.build(folder, &planes, Rule::Declared, notes);
+        plate.map_err(|error| match error.kind() {
+            // Of the numbers that the rows have all together.
+            ErrorKind::LimitExceeded => {
+                retold(&error, format!("{}: {}", self.path.display(), error.message()))
+            }
+            _ => error,
+        })
+    }
+}
+
+/// The same error, of a line of the CSV.
+fn on_line(line: u64, error: &Error) -> Error {
+    retold(error, format!("line {line}: {}", error.message()))
+}
+
+/// The same error in other words.
+fn retold(error: &Error, message: String) -> Error {
+    let told = Error::new(error.kind(), message);
+    match error.hint() {
+        Some(hint) => told.with_hint(hint.to_owned()),
+        None => told,
     }
 }
 
@@ -278,7 +307,7 @@ fn damaged(error: &csv::Error) -> Error {
     let line = error.position().map_or(0, csv::Position::line);
     Error::invalid_data(match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("line {line}: has {len} values; the header has {expected_len}")
+            format!("line {line}: has {}; the header has {expected_len}", count(*len, "value"))
         }
         _ => format!("line {line}: is not CSV: {error}"),
     })

@@ -93,7 +93,7 @@ fn files_that_do_not_fit_are_told() {
     let text = r"(?<well>\w\d+)_(?<z>\w+)\.tif";
     let error = pattern(text, &["plate_A01_1.tif", "notes.txt"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.message().contains("none of 1 image files fits the pattern: plate_A01_1.tif"));
+    assert!(error.message().contains("of 1 image file none fits the pattern: plate_A01_1.tif"));
     assert!(error.hint().unwrap().contains("write .* where"));
     let error = pattern(text, &["A01_x.tif"]).unwrap_err();
     assert!(error.message().contains("z is `x`; expected a number"), "{error}");
@@ -101,6 +101,12 @@ fn files_that_do_not_fit_are_told() {
     let found = pattern(text, &["A01_1.tif", "A00_1.tif", "A01_99999999999.tif"]).unwrap();
     assert_eq!(counts(&found), (1, 0, 0));
     assert!(found.inventory.notes[0].contains("well is `A00`"), "{:?}", found.inventory.notes);
+    // A name that fits and cannot be used is always counted, others when they are most.
+    assert_eq!(found.inventory.passed_over.n, 2);
+    let found = pattern(text, &["A01_1.tif", "x.tif"]).unwrap();
+    assert!(found.inventory.is_complete());
+    let found = pattern(text, &["A01_1.tif", "x.tif", "y.tif"]).unwrap();
+    assert_eq!((found.inventory.passed_over.n, found.inventory.is_complete()), (2, false));
 }
 
 fn csv(content: &str) -> Result<Generic> {
@@ -161,7 +167,8 @@ fn a_csv_that_is_wrong_says_the_line() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let error = table("file,well\na.tif,A01\n", &["b.tif"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.message().contains("none of the 1 files") && error.message().contains("a.tif"));
+    assert!(error.message().contains("none of the files that"), "{error}");
+    assert!(error.message().contains("a.tif (line 2)"), "{error}");
 }
 
 #[test]

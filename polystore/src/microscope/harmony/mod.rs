@@ -26,6 +26,7 @@ use crate::{
         Acquisition, Channel, Color, DeclaredPlate, NamingScheme, PhysicalSize, PlaneSource,
         StagePosition,
     },
+    words::{count, verb},
 };
 
 /// Names of an index, the best first.
@@ -126,8 +127,8 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
     }
     if !unusable.is_empty() {
         builder.note(format!(
-            "{} images of the index have no well or field: {}",
-            unusable.n(),
+            "{} of the index without a well or field: {}",
+            count(unusable.n(), "image"),
             unusable.into_line()
         ));
     }
@@ -168,7 +169,11 @@ fn remark(
         .filter(|&(file, used)| !used && name::parse(file_name(file)).is_some())
         .count();
     if n_unnamed > 0 {
-        builder.note(format!("{n_unnamed} images that the index does not name were passed over"));
+        builder.note(format!(
+            "{} that the index does not name {} passed over",
+            count(n_unnamed, "image"),
+            verb(n_unnamed, "was", "were")
+        ));
     }
 }
 
@@ -268,7 +273,11 @@ fn read_names(folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         })?;
     }
     if n_others > 0 {
-        builder.note(format!("{n_others} image files are not named as Harmony names them"));
+        builder.note(format!(
+            "{} {} not named as Harmony names them",
+            count(n_others, "image file"),
+            verb(n_others, "is", "are")
+        ));
     }
     builder.build(folder, facts(folder.name()))
 }

@@ -160,7 +160,7 @@ fn names_alone_are_enough() {
         plate
             .inventory
             .notes
-            .contains(&"1 image files are not named as Harmony names them".to_owned())
+            .contains(&"1 image file is not named as Harmony names them".to_owned())
     );
 }
 

@@ -11,6 +11,7 @@ use crate::{
         builder::Capped,
         names::{folder_number, image_stem, split},
     },
+    words::{count, verb},
 };
 
 /// An image file of the plate; numbers as the vendor prints them.
@@ -200,13 +201,18 @@ impl<'a> Scan<'a> {
         let n_passed = n_all - self.images.len();
         if n_passed > 0 {
             notes.push(format!(
-                "{n_passed} image files in other folders than the plate's were passed over"
+                "{} in other folders than the plate's {} passed over",
+                count(n_passed, "image file"),
+                verb(n_passed, "was", "were")
             ));
         }
         let n_others = self.others.n();
         if n_others > 0 {
             let names = self.others.into_line();
-            notes.push(format!("{n_others} image files have no well in their names: {names}"));
+            notes.push(format!(
+                "{} without a well in the name: {names}",
+                count(n_others, "image file")
+            ));
         }
         check_prefixes(folder, &self.images, &prefixes, &mut notes)?;
         let prefix = if prefixes.len() == 1 { prefixes[0] } else { "" };

@@ -44,7 +44,7 @@ fn a_flat_plate_without_metadata() {
 fn thumbnails_and_other_files_are_passed_over() {
     let plate = read(&["P_A01_s1_w1.tif", "P_A01_s1_w1_thumb.tif", "montage.tif", "notes.txt"]);
     assert_eq!(counts(&plate), (1, 0, 0));
-    assert_eq!(plate.inventory.notes, ["1 image files have no well in their names: montage.tif"]);
+    assert_eq!(plate.inventory.notes, ["1 image file without a well in the name: montage.tif"]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error, Result, WellPosition,
     model::{Channel, DeclaredPlate, NamingScheme, POLYSTORE_NAMING, PlaneSource},
+    words::{count, verb},
 };
 
 /// The reader of Matrix Screener experiments.
@@ -52,7 +53,11 @@ impl Microscope for MatrixScreener {
         })?;
         check_one_slide(folder, &files)?;
         if n_focus > 0 {
-            notes.push(format!("{n_focus} images of the autofocus were passed over"));
+            notes.push(format!(
+                "{} of the autofocus {} passed over",
+                count(n_focus, "image"),
+                verb(n_focus, "was", "were")
+            ));
         }
         let numbers = Numbers::of(&files);
         let mut builder = PlateBuilder::with_capacity(files.len());

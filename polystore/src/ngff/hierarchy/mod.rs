@@ -13,6 +13,10 @@ mod tally;
 mod walk;
 mod well;
 
+use self::{
+    tally::Tally,
+    walk::{Node, Walk},
+};
 use super::{
     Kind, Options, Report, Severity, StoreReader,
     attributes::Described,
@@ -20,8 +24,7 @@ use super::{
     report::{Counts, Location},
     rules::{self, Rule},
 };
-use tally::Tally;
-use walk::{Node, Walk};
+use crate::words::count;
 
 /// Validates the hierarchy at the root of a store.
 pub(super) fn validate(store: &dyn StoreReader, options: &Options) -> Report {
@@ -107,13 +110,15 @@ fn verdict(report: &Report) -> String {
     let what = what.trim_end();
     let warnings = match report.counts.warnings {
         0 => String::new(),
-        count => format!(", {count} warnings"),
+        n => format!(", {}", count(n, "warning")),
     };
     match report.errors().next() {
         None => format!("valid {what}{warnings}"),
         Some(first) => format!(
-            "not valid {what}: {} errors{warnings}; {}: {}",
-            report.counts.errors, first.location, first.message
+            "not valid {what}: {}{warnings}; {}: {}",
+            count(report.counts.errors, "error"),
+            first.location,
+            first.message
         ),
     }
 }

@@ -353,7 +353,7 @@ fn findings_say_where_and_what_was_expected() {
         finding.message,
         "columnIndex 2 is \"3\", the path says \"2\"; columnIndex of \"2\" is 1"
     );
-    assert!(report.message.starts_with("not valid OME-Zarr 0.5 plate: 1 errors; zarr.json#"));
+    assert!(report.message.starts_with("not valid OME-Zarr 0.5 plate: 1 error; zarr.json#"));
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Image files and folders of a plate that no plane was made of, though they may be its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::{count, verb};
+
+/// Most of them that are kept by name; all are counted.
+const MAX_LISTED: usize = 1000;
+
+/// Why a file or folder was passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PassedOverReason {
+    /// Its name is not UTF-8; the name is given with replacement characters.
+    NameNotUtf8,
+    /// A link that leads out of the plate, which is not followed.
+    LinkLeavesPlate,
+    /// A link that leads nowhere.
+    DanglingLink,
+    /// A folder too deep to be looked into.
+    TooDeep,
+    /// Its name does not fit the pattern that most of the folder was to fit.
+    DoesNotFitPattern,
+    /// Its name fits the pattern with values that cannot be.
+    UnusableName,
+}
+
+impl PassedOverReason {
+    /// What is wrong, and what to do, as words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NameNotUtf8 => "name is not UTF-8; rename it to use it",
+            Self::LinkLeavesPlate => {
+                "link that leaves the plate and was not followed; allow its folder (`--links-to`)"
+            }
+            Self::DanglingLink => "link that leads nowhere; mount what it leads to, or remove it",
+            Self::TooDeep => "folders this deep are not looked into; open the plate in it",
+            Self::DoesNotFitPattern => "name does not fit the pattern",
+            Self::UnusableName => "name fits the pattern with a value that cannot be",
+        }
+    }
+}
+
+/// One file or folder that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOverFile {
+    /// Where it is, relative to the plate and `/`-separated; a folder ends with `/`.
+    pub path: String,
+    /// Why.
+    pub reason: PassedOverReason,
+}
+
+/// Image files of a plate, and folders that may hold some, that no plane was made of. A
+/// plate with any is not complete: planes may be in them that nothing else speaks of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// How many there are.
+    pub n: u64,
+    /// The first thousand of them.
+    pub files: Vec<PassedOverFile>,
+}
+
+impl PassedOver {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, path: impl Into<String>, reason: PassedOverReason) {
+        self.n += 1;
+        if self.files.len() < MAX_LISTED {
+            self.files.push(PassedOverFile { path: path.into(), reason });
+        }
+    }
+
+    /// Adds those of another folder, their paths below `prefix`.
+    pub fn extend_below(&mut self, prefix: &str, other: &Self) {
+        let n_unlisted = other.n - (other.files.len() as u64).min(other.n);
+        for file in &other.files {
+            self.push(format!("{prefix}{}", file.path), file.reason);
+        }
+        self.n += n_unlisted;
+    }
+
+    /// One line for people: how many, and the first of them with its reason; `None` when
+    /// there are none.
+    pub fn summary(&self) -> Option<String> {
+        let first = self.files.first()?;
+        let example = if self.n == 1 { "" } else { "such as " };
+        Some(format!(
+            "{} of the plate {} passed over: {example}{} ({})",
+            count(self.n, "image file"),
+            verb(self.n, "was", "were"),
+            first.path,
+            first.reason.as_str()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_counted_and_the_first_are_named() {
+        let mut found = PassedOver::default();
+        assert_eq!(found.summary(), None);
+        found.push("a.tif", PassedOverReason::DanglingLink);
+        assert!(found.summary().unwrap().starts_with("1 image file of the plate was passed over"));
+        for number in 0..2 * MAX_LISTED {
+            found.push(number.to_string(), PassedOverReason::DoesNotFitPattern);
+        }
+        let mut all = PassedOver::default();
+        all.extend_below("disk:/p: ", &found);
+        all.push("b.tif", PassedOverReason::NameNotUtf8);
+        assert_eq!((all.n, all.files.len()), (2 * MAX_LISTED as u64 + 2, MAX_LISTED));
+        assert_eq!(all.files[0].path, "disk:/p: a.tif");
+        assert!(all.summary().unwrap().contains("2002 image files of the plate were passed over"));
+    }
+}

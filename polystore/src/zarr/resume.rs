@@ -1,0 +1,118 @@
+//! Whether a store that is there was made with the settings that its next writer asks for.
+
+use std::path::Path;
+
+use super::{
+    Sharding, ZarrBackend, ZarrOptions, array::Array, create::plan_array, image::OpenImage,
+    version_of,
+};
+use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, words::count};
+
+/// Refuses a `spec` that names another codec, cut into chunks, sharding or number of levels
+/// than the plate has that is at its location. Settings that it does not name are the
+/// store's; without a plate there is nothing to differ from.
+///
+/// # Errors
+/// `AlreadyExists` naming what is there, what was asked for, and what to do; as a damaged
+/// store is read.
+pub(crate) fn check_settings(spec: &BackendSpec) -> Result<()> {
+    let folder = Path::new(&spec.location);
+    let Some(version) = version_of(folder) else { return Ok(()) };
+    let asked = ZarrOptions { version, ..ZarrOptions::of_spec(spec)? };
+    let backend = ZarrBackend::open_with(folder, asked.clone())?;
+    let Ok(structure) = backend.plate(&VirtualPath::root()) else { return Ok(()) };
+    let Some((_, first)) = structure.images().next() else { return Ok(()) };
+    let (name, path) = (first.path.relative(), first.path.clone());
+    let Some(image) = OpenImage::open(&backend.store, name, path, version)? else { return Ok(()) };
+    // As it would be read again, so that what is written in several ways compares equal.
+    let (_, description) = plan_array(&image.structure, 0, &asked).describe(version)?;
+    let Some(wanted) = Array::parse(&description, version)? else { return Ok(()) };
+    let there = &*image.layout.array;
+    let names = |key: &str| spec.options.contains_key(key);
+    let (n_levels, asked_levels) = (image.structure.n_levels, asked.levels_of(first.sizes, 1));
+    if names("codec") && there.chain.codec != wanted.chain.codec {
+        let (there, wanted) = (there.chain.codec.to_string(), wanted.chain.codec.to_string());
+        return Err(differs(folder, ("compressed by", "a codec"), &there, &wanted));
+    }
+    if names("levels") && n_levels != asked_levels {
+        let (there, wanted) = (count(n_levels, "level"), count(asked_levels, "level"));
+        return Err(differs(folder, ("with", "a number of levels"), &there, &wanted));
+    }
+    if names("chunk") && there.chunk_shape != wanted.chunk_shape {
+        let (there, wanted) = (extents(&there.chunk_shape), extents(&wanted.chunk_shape));
+        return Err(differs(folder, ("in chunks of", "chunks"), &there, &wanted));
+    }
+    if names("shard") && there.file_shape != wanted.file_shape {
+        let (there, wanted) = (files(there, None), files(&wanted, Some(asked.sharding)));
+        return Err(differs(folder, ("with", "shards"), &there, &wanted));
+    }
+    Ok(())
+}
+
+fn differs(folder: &Path, (how, what): (&str, &str), there: &str, wanted: &str) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("holds a store {how} {there}; {wanted} was asked for"),
+    )
+    .with_path(folder.display())
+    .with_hint(format!("choose another place, or do not name {what}: a store keeps its own"))
+}
+
+/// Height and width of a chunk.
+fn extents(shape: &[u64]) -> String {
+    let last: Vec<String> = shape.iter().rev().take(2).rev().map(u64::to_string).collect();
+    last.join("x")
+}
+
+/// How planes share files.
+fn files(array: &Array, sharding: Option<Sharding>) -> String {
+    match (array.shard, sharding) {
+        (None, _) => "a file for each chunk".to_owned(),
+        (Some(_), Some(sharding)) => format!("a shard for each {sharding}"),
+        (Some(_), None) => {
+            let shape: Vec<String> = array.file_shape.iter().map(u64::to_string).collect();
+            format!("shards of {} pixels (t, c, z, y, x)", shape.join("x"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        PixelType, WellPosition,
+        model::{ImageStructure, PlateStructure, Sizes},
+    };
+
+    #[test]
+    fn only_what_is_named_is_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = VirtualPath::parse("/A/01/0").unwrap();
+        let image = ImageStructure::new(path, PixelType::U16, Sizes::new(1, 2, 3, 600, 600));
+        let mut plate = PlateStructure::new("p", 1, 1);
+        plate.add_image(WellPosition::new(0, 0), image).unwrap();
+        let spec = BackendSpec::new("zarr", folder.path().display().to_string());
+        check_settings(&spec).unwrap();
+        let made = spec.clone().with_option("codec", "zstd:5").with_option("levels", "2");
+        let options = ZarrOptions::of_spec(&made).unwrap();
+        let store = ZarrBackend::create(folder.path(), options).unwrap();
+        store.create_plate(&VirtualPath::root(), &plate).unwrap();
+        for same in [&spec, &made, &spec.clone().with_option("chunk", "600x600")] {
+            check_settings(same).unwrap();
+        }
+        check_settings(&spec.clone().with_option("shard", "none")).unwrap();
+        for (option, value, there, asked) in [
+            ("codec", "blosc:zstd:1", "compressed by zstd:5", "blosc:zstd:1:shuffle"),
+            ("codec", "zstd:3", "compressed by zstd:5", "zstd:3"),
+            ("levels", "1", "with 2 levels", "1 level"),
+            ("chunk", "512x512", "in chunks of 600x600", "512x512"),
+            ("shard", "image", "a file for each chunk", "a shard for each image"),
+        ] {
+            let error = check_settings(&spec.clone().with_option(option, value)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            let text = error.to_string();
+            assert!(text.contains(there) && text.contains(asked), "{text}");
+            assert!(error.hint().unwrap().contains("choose another place"), "{error:?}");
+        }
+    }
+}
