@@ -1,6 +1,6 @@
 //! Makes the next pyramid level of a plane.
 
-use ndarray::ArrayView2;
+use multiversion::multiversion;
 
 use crate::{Element, Plane, Result, dispatch, model::ImageKind};
 
@@ -16,29 +16,31 @@ pub fn downsample(plane: &Plane, kind: ImageKind) -> Result<Plane> {
     let shape = plane.shape();
     let half = crate::PlaneShape::new(shape.height.div_ceil(2), shape.width.div_ceil(2));
     dispatch!(plane.pixel_type(), T => {
-        let source = plane.as_array::<T>()?;
-        let mut pixels: Vec<T> = Vec::with_capacity(half.n_pixels() as usize);
-        for y in 0..half.height as usize {
+        let source = plane.as_slice::<T>()?;
+        let width = shape.width as usize;
+        let mut pixels = vec![T::default(); half.n_pixels() as usize];
+        let rows = pixels.chunks_exact_mut(half.width.max(1) as usize);
+        for (out, pair) in rows.zip(source.chunks(2 * width.max(1))) {
+            let (top, bottom) = pair.split_at(width);
             match kind {
-                ImageKind::Labels => pixels.extend(source.row(2 * y).iter().step_by(2)),
-                ImageKind::Intensity => mean_row(&source, y, &mut pixels),
+                ImageKind::Labels => out.iter_mut().zip(top.iter().step_by(2)).for_each(|(out, first)| *out = *first),
+                ImageKind::Intensity => mean_row(top, if bottom.is_empty() { top } else { bottom }, out),
             }
         }
         Plane::from_vec(half, pixels)
     })
 }
 
-fn mean_row<T: Element>(source: &ArrayView2<'_, T>, y: usize, out: &mut Vec<T>) {
-    let (height, width) = source.dim();
-    let top = source.row(2 * y);
-    let bottom = source.row((2 * y + 1).min(height - 1));
-    if let (Some(top), Some(bottom)) = (top.as_slice(), bottom.as_slice()) {
-        let blocks = top.chunks_exact(2).zip(bottom.chunks_exact(2));
-        out.extend(blocks.map(|(a, b)| T::mean4(a[0], a[1], b[0], b[1])));
-        if width % 2 == 1 {
-            let (a, b) = (top[width - 1], bottom[width - 1]);
-            out.push(T::mean4(a, a, b, b));
-        }
+/// The means of blocks of 2 x 2 pixels of two rows, of which the last may be half as wide.
+#[multiversion(targets("x86_64+avx2"))]
+fn mean_row<T: Element>(top: &[T], bottom: &[T], out: &mut [T]) {
+    let ((tops, top_rest), (bottoms, bottom_rest)) =
+        (top.as_chunks::<2>(), bottom.as_chunks::<2>());
+    for ((mean, a), b) in out.iter_mut().zip(tops).zip(bottoms) {
+        *mean = T::mean4(a[0], a[1], b[0], b[1]);
+    }
+    if let ([a], [b], Some(mean)) = (top_rest, bottom_rest, out.last_mut()) {
+        *mean = T::mean4(*a, *a, *b, *b);
     }
 }
 
