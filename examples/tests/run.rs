@@ -52,7 +52,7 @@ fn pipeline_with_own_function() {
     let out = folder.path().join("out");
     let example = env!("CARGO_BIN_EXE_pipeline_with_own_function");
     let text = output_with(example, &[PLATE, out.to_str().unwrap()]);
-    assert!(text.contains("E07: [(\"sharpness_count\", "), "{text}");
+    assert!(text.contains("E07 (acquisition 1): [(\"sharpness_count\", 6.0), "), "{text}");
     let rows = std::fs::read_to_string(out.join("results/sharpness/E08.csv")).unwrap();
     assert!(rows.lines().next().unwrap().contains("sharpness"), "{rows}");
     // Two fields and three channels in each of two acquisitions.
