@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::names::image_stem;
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, fan_out,
     model::{FileNames, ImageStructure, PassedOver},
 };
 
@@ -85,12 +85,13 @@ impl<'a> PlateFolder<'a> {
     /// at all names.
     pub fn others(&self) -> impl Iterator<Item = &'a str> + '_ {
         let others = self.others.get_or_init(|| {
-            let is_other = |file: &str| image_stem(file).is_none();
-            let mut others: Vec<u32> = (0u32..)
-                .zip(self.files)
-                .filter(|(_, file)| is_other(file))
-                .map(|(number, _)| number)
-                .collect();
+            let is_other = |&number: &u32| {
+                self.files.get(number as usize).is_some_and(|file| image_stem(file).is_none())
+            };
+            let found = fan_out::map_ranges(self.files.len(), 4096, |range| {
+                (range.start as u32..range.end as u32).filter(is_other).collect::<Vec<_>>()
+            });
+            let mut others = found.concat();
             others.sort_unstable_by_key(|&number| self.files.get(number as usize));
             others
         });

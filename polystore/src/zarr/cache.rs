@@ -145,7 +145,7 @@ impl ZarrBackend {
 }
 
 /// What a plate's structure was made from: the lists of the plate and its wells, and the
-/// folders that rows and wells are. Images have too many files to look at each; they are
+/// folders that rows are, and wells of plates that lack an image. Images have too many files to look at each; they are
 /// compared with the structure when they are read.
 fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Dependencies> {
     let root = store.location();
@@ -170,7 +170,11 @@ fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Dependen
             names.push(row.clone());
         }
         names.push(join(&folder, file));
-        names.push(folder);
+        // A well's list names its images. Only where one of them was not there may the folder
+        // get it without a change of the list.
+        if !plate.notes.is_empty() {
+            names.push(folder);
+        }
     }
     let is_there =
         |name: &String| store.look(name).is_ok_and(|found: Option<Found>| found.is_some());

@@ -24,6 +24,9 @@ use crate::{
     pyramid::downsample,
 };
 
+/// Threads that wait for the disk: they take no processor.
+const WAITING: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
 /// A plane on its way, with its pyramid.
 struct Writing {
     index: PlaneIndex,
@@ -152,12 +155,17 @@ impl ZarrBackend {
             let updates = updates_of(tiles, &grid, &[plane], *level);
             let content = file_content(&grid, None, &updates)?;
             let name = chunks.file_name(place);
-            let file = directory
-                .stage(&content, self.is_synced())
-                .map_err(|error| error.with_path(&name))?;
+            let file = directory.write_staged(&content).map_err(|error| error.with_path(&name))?;
             let _ = staged[number].set((name, file));
             Ok(())
         })?;
+        if self.is_synced() {
+            // Together: file systems put what is waited for at one time into one commit.
+            let all: Vec<_> = staged.iter().filter_map(OnceLock::get).collect();
+            for_each(WAITING, &all, |(name, file)| {
+                file.sync().map_err(|error| error.with_path(name))
+            })?;
+        }
         let staged = staged.into_iter().map(OnceLock::into_inner).collect::<Option<Vec<_>>>();
         let staged = staged.ok_or_else(|| Error::internal("a file was not written"))?;
         let n_full = files.iter().take_while(|(level, ..)| *level == 0).count();

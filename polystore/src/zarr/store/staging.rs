@@ -33,6 +33,7 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(in super::super) struct Staged<'a> {
     directory: &'a Directory,
+    file: File,
     name: String,
     published: bool,
 }
@@ -42,14 +43,24 @@ impl Directory {
     /// is on the disk.
     ///
     /// # Errors
+    /// As [`Directory::write_staged`].
+    pub(in super::super) fn stage(&self, content: &[u8], synced: bool) -> Result<Staged<'_>> {
+        let staged = self.write_staged(content)?;
+        if synced {
+            staged.sync()?;
+        }
+        Ok(staged)
+    }
+
+    /// Writes a file that is to be synced, with others, before it gets its name.
+    ///
+    /// # Errors
     /// As the file system answers, without a path: the caller knows what the file is to be.
     /// A full disk is `LimitExceeded`.
-    pub(in super::super) fn stage(&self, content: &[u8], synced: bool) -> Result<Staged<'_>> {
-        let (name, mut file) = self.create_staged()?;
-        let staged = Staged { directory: self, name, published: false };
-        let written =
-            file.write_all(content).and_then(|()| if synced { file.sync_data() } else { Ok(()) });
-        written.map_err(|error| Error::from_io(error, "write"))?;
+    pub(in super::super) fn write_staged(&self, content: &[u8]) -> Result<Staged<'_>> {
+        let (name, file) = self.create_staged()?;
+        let mut staged = Staged { directory: self, file, name, published: false };
+        staged.file.write_all(content).map_err(|error| Error::from_io(error, "write"))?;
         Ok(staged)
     }
 
@@ -197,6 +208,14 @@ impl Directory {
 }
 
 impl Staged<'_> {
+    /// Waits until the file is on the disk.
+    ///
+    /// # Errors
+    /// As [`Directory::write_staged`].
+    pub(in super::super) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| Error::from_io(error, "write"))
+    }
+
     /// Gives the file its name in one step. The directories to sync afterwards are added to
     /// `touched`.
     ///
