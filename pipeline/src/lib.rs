@@ -19,7 +19,7 @@ pub use definition::{
     Selection, Source, Step, StepBuilder, WellSet, Work,
 };
 pub use error::{Error, Result};
-pub use execute::{Event, Executor, ExecutorOptions, RunReport};
+pub use execute::{Event, Executor, ExecutorOptions, MAX_CPU_THREADS, RunReport};
 pub use output::{ResultStore, RunManifest};
 pub use plan::{CompileOptions, ExecutionPlan, compile};
 pub use value::{Stack, Value, ValueKind};

@@ -4,16 +4,18 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
-use polystore::{FileManager, Region};
+use polystore::{
+    FileManager, PlaneIndex, PlaneRequest, Region, VirtualBackendExt, manager::Target,
+};
 
-use crate::{args::Global, output};
+use crate::{args::Global, output, progress};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   polystore cat results/plate.csv
   polystore cat /data/plate/A01/A01_s001_z000_c000.tif --as npy > plane.npy
-  polystore cat plate.zarr/A/01/0 --as png --region 0,0,512,512 > corner.png")]
+  polystore cat plate.zarr/A/01/0 --as png --c 2 --region 0,0,512,512 > corner.png")]
 pub(crate) struct Args {
     /// The file, or the plane or image
     location: String,
@@ -26,6 +28,15 @@ pub(crate) struct Args {
     /// Pyramid level, 0 for full size
     #[arg(long, default_value_t = 0, requires = "format")]
     level: u32,
+    /// Timepoint of an image, from 0
+    #[arg(long, default_value_t = 0, requires = "format")]
+    t: u32,
+    /// Channel of an image, from 0
+    #[arg(long, default_value_t = 0, requires = "format")]
+    c: u32,
+    /// Z-section of an image, from 0
+    #[arg(long, default_value_t = 0, requires = "format")]
+    z: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,10 +64,20 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         output::bytes(&files.read_bytes(&args.location)?)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let plane = match args.region {
-        Some(region) => files.read_region(&args.location, region, args.level)?,
-        None => files.read_plane_at(&args.location, args.level)?,
-    };
+    let Target { backend, path } = files.resolve(&args.location)?;
+    let index = PlaneIndex::new(args.t, args.c, args.z);
+    let mut request = PlaneRequest::new(path, index).with_level(args.level);
+    if let Some(region) = args.region {
+        request = request.with_region(region);
+    }
+    let plane = backend.read_plane(&request)?;
+    let n_planes = backend.describe(&request.path).map_or(1, |image| image.sizes.n_planes());
+    if n_planes > 1 {
+        progress::tell(&format!(
+            "plane t={} c={} z={} of {n_planes}; --t, --c and --z choose another",
+            args.t, args.c, args.z
+        ));
+    }
     let name = match format {
         Format::Tif => "plane.tif",
         Format::Png => "plane.png",

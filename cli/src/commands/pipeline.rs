@@ -7,8 +7,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::ProgressBar;
 use polystore::Plate;
 use polystore_pipeline::{
-    CompileOptions, Event, ExecutionPlan, Executor, ExecutorOptions, MissingPolicy, Numbers,
-    Pipeline, ResultStore, RunReport, WellSet, compile,
+    CompileOptions, Event, ExecutionPlan, Executor, ExecutorOptions, MAX_CPU_THREADS,
+    MissingPolicy, Numbers, Pipeline, ResultStore, RunReport, WellSet, compile,
 };
 
 use super::plate::check_outside;
@@ -63,7 +63,7 @@ impl SelectionArgs {
 #[command(next_help_heading = "How to run")]
 pub(crate) struct RunArgs {
     /// Threads that compute; one per processor when not given
-    #[arg(long)]
+    #[arg(long, value_parser = threads)]
     threads: Option<NonZeroUsize>,
     /// Memory for planes in flight in MB; 256 and 128 per thread when not given
     #[arg(long, value_name = "MB")]
@@ -71,6 +71,14 @@ pub(crate) struct RunArgs {
     /// Throw away what another pipeline left in the folder of results
     #[arg(long)]
     replace: bool,
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads: NonZeroUsize = text.parse().map_err(|_| "not a number of threads".to_owned())?;
+    match threads <= MAX_CPU_THREADS {
+        true => Ok(threads),
+        false => Err(format!("at most {MAX_CPU_THREADS}; one per processor is fastest")),
+    }
 }
 
 impl RunArgs {
@@ -129,7 +137,11 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
     for row in report.table.rows.iter().take(MAX_ROWS) {
         let mut cells = vec![row.well.to_string()];
         cells.extend(has_several.then(|| (u64::from(row.acquisition) + 1).to_string()));
-        cells.push(format!("{}/{}", row.n_done, row.n_fields));
+        let in_part = match row.n_partial {
+            0 => String::new(),
+            n => format!(" ({n} in part)"),
+        };
+        cells.push(format!("{}/{}{in_part}", row.n_whole(), row.n_fields));
         cells.extend(columns.iter().map(|column| {
             let value = row.values.iter().find(|(name, _)| name == column);
             value.map_or("-".to_owned(), |(_, value)| number(*value))

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use polystore::{BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath};
+use polystore::{
+    BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath, disk::refuse_in_source,
+    microscope::Detection,
+};
 
 /// How to open a plate.
 #[derive(Clone, Debug, Default, ClapArgs)]
@@ -30,10 +33,12 @@ pub(crate) struct PlateArgs {
     pub(crate) no_cache: bool,
 }
 
-/// Refuses a file or folder for results that lies in the plate.
+/// Refuses a file or folder for results that lies in the plate, or in another that a
+/// microscope wrote.
 pub(crate) fn check_outside(plate: &Plate, place: &Path) -> Result<()> {
     let spec = BackendSpec::new("disk", place.display().to_string());
-    plate.check_target(&spec, &VirtualPath::root())
+    plate.check_target(&spec, &VirtualPath::root())?;
+    refuse_in_source(&place.join("any"), Detection::Metadata)
 }
 
 impl PlateArgs {

@@ -70,6 +70,12 @@ fn z_view(text: &str) -> Result<ZView, String> {
 }
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
+    if !args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        return Err(polystore::Error::invalid_input("the picture is a PNG file")
+            .with_path(args.output.display())
+            .with_hint("give it a name that ends with `.png`")
+            .into());
+    }
     let plate = args.plate.open(&args.location)?;
     check_outside(&plate, &args.output)?;
     let view = view(global, args, &plate)?;
@@ -162,10 +168,9 @@ fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions
     let channel = |wanted: &String| {
         image.find_channel(wanted).ok_or_else(|| {
             let known = (0..image.sizes.c).map(|c| image.channel_name(c)).collect::<Vec<_>>();
-            polystore::Error::invalid_input(format!(
-                "there is no channel `{wanted}`; there are {}",
-                known.join(", ")
-            ))
+            let names: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+            polystore::Error::not_found(format!("there is no channel `{wanted}`"))
+                .with_hint(polystore::suggest::hint(wanted, &names))
         })
     };
     Ok(ViewOptions {

@@ -52,11 +52,29 @@ fn nothing_is_copied_over_something_or_into_itself() {
     let place = Place::new();
     place.run(args!["cp", plate(), "copy"]);
     let errors = place.fail(4, args!["cp", plate(), "copy"]);
-    assert!(errors.contains("copy: something is here already"), "{errors}");
+    assert!(errors.contains("copy: a folder is here already"), "{errors}");
+    assert!(errors.contains("copy/plate)"), "{errors}");
     place.fail(7, args!["cp", "copy", "copy/below"]);
     std::fs::create_dir(place.path("notes")).unwrap();
     std::fs::write(place.path("notes/a.txt"), "a").unwrap();
     place.fail(2, args!["cp", "notes", "notes/below"]);
     place.fail(2, args!["cp", "--mirror", "notes", "notes"]);
     place.fail(3, args!["cp", "nothing", "else"]);
+    place.run(args!["cp", "notes", "others"]);
+    let errors = place.fail(4, args!["cp", "--mirror", "--link", "notes", "others"]);
+    assert!(errors.contains("a.txt: a file is here, not a link"), "{errors}");
+}
+
+/// A copy that nothing would find again is refused.
+#[test]
+fn images_go_where_readers_find_them() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "p.zarr"]);
+    let errors = place.fail(2, args!["cp", "p.zarr/E/07/0", "p.zarr/E/07/9"]);
+    assert!(errors.contains("the well does not list this image"), "{errors}");
+    let errors = place.fail(2, args!["cp", "p.zarr/E/07/0", "field.xyz"]);
+    assert!(errors.contains("field.xyz: no image file is written under this name"), "{errors}");
+    assert!(!place.path("field.xyz").exists());
+    place.run(args!["cp", "p.zarr/E/07/0", "other.zarr/0"]);
+    place.run(args!["info", "other.zarr/0"]);
 }

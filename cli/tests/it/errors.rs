@@ -5,10 +5,14 @@ use super::{Place, args, plate};
 #[test]
 fn wrong_names_are_told_with_the_right_ones() {
     let place = Place::new();
-    let cases: [(i32, &[&str], &str); 8] = [
+    let cases: [(i32, &[&str], &str); 12] = [
         (3, &["info", "nowhere"], "nowhere: cannot open"),
         (3, &["show", "PLATE", "--well", "E09", "-o", "x.png"], "did you mean `E07` or `E08`?"),
-        (2, &["show", "PLATE", "--channels", "DAPI", "-o", "x.png"], "there are FITC_05"),
+        (3, &["show", "PLATE", "--channels", "FITC_50", "-o", "x.png"], "did you mean `FITC_05`"),
+        (2, &["show", "PLATE", "-o", "x.jpg"], "give it a name that ends with `.png`"),
+        (2, &["convert", "PLATE", "files", "--codec", "blosc"], "blosc"),
+        (2, &["convert", "PLATE", "x.zarr", "--to", "tiff"], "choose a name without `.zarr`"),
+        (2, &["run", "x.toml", "PLATE", "-o", "x", "--threads", "100000"], "at most 1024"),
         (2, &["info", "PLATE", "--microscope", "imagxpress"], "did you mean `imagexpress`?"),
         (2, &["functions", "gausian"], "did you mean `gaussian`?"),
         (2, &["convert", "PLATE", "x.zarr", "--codec", "zstdd"], "zstd"),
@@ -66,6 +70,42 @@ fn a_source_plate_is_never_written_into() {
 
 fn pipeline() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nuclei.toml")
+}
+
+/// Results and pictures of one plate do not go into another.
+#[test]
+fn another_source_plate_is_not_written_into_either() {
+    let place = Place::new();
+    let other = place.path("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("other.HTD"), "\"HTSInfoFile\", Version 1.0").unwrap();
+    for arguments in [
+        args!["run", pipeline(), plate(), "-o", other].to_vec(),
+        args!["run", pipeline(), plate(), "-o", other.join("results")].to_vec(),
+        args!["convert", plate(), other.join("plate.zarr")].to_vec(),
+        args!["convert", plate(), other.join("fields")].to_vec(),
+        args!["show", plate(), "-o", other.join("x.png")].to_vec(),
+        args!["demo", "-o", other].to_vec(),
+    ] {
+        let errors = place.fail(7, arguments);
+        assert!(errors.contains("is a source plate, which is never written into"), "{errors}");
+    }
+    assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1);
+    // Pictures that have names of wells make no source plate of their folder.
+    std::fs::create_dir(place.path("pictures")).unwrap();
+    for name in ["pictures/E07.png", "pictures/E08.png"] {
+        place.run(args!["show", plate(), "--well", "E07", "--size", "64", "-o", name]);
+    }
+}
+
+#[test]
+fn damaged_metadata_of_a_microscope_is_named() {
+    let place = Place::new();
+    let images = place.path("measurement/Images");
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::write(images.join("Index.idx.xml"), "<!DOCTYPE a><EvaluationInputData/>").unwrap();
+    let errors = place.fail(5, args!["info", "measurement"]);
+    assert!(errors.contains("measurement/Images/Index.idx.xml: "), "{errors}");
 }
 
 #[test]

@@ -68,6 +68,16 @@ fn cat_gives_a_plane_in_another_format() {
     let npy = place.command().args(args!["cat", name, "--as", "npy"]).output().unwrap();
     assert!(npy.stdout.starts_with(b"\x93NUMPY"));
     assert!(npy.stdout.len() > 512 * 512 * 2);
+    // Of an image with several planes, one is chosen and the others are spoken of.
+    place.run(args!["convert", plate(), "p.zarr"]);
+    let plane = |c: &str| {
+        let arguments = args!["cat", "p.zarr/E/07/0", "--as", "npy", "--c", c];
+        place.command().args(arguments).output().unwrap()
+    };
+    let (first, second) = (plane("0"), plane("1"));
+    assert!(first.status.success() && first.stdout != second.stdout);
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(told.contains("plane t=0 c=1 z=0 of"), "{told}");
 }
 
 #[test]

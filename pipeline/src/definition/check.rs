@@ -115,7 +115,7 @@ impl StepCheck<'_> {
         self.check_name(&draft.name, &origin)?;
         let chains = self.chains(&draft, &origin)?;
         let (input, named_inputs) = self.sources(&draft, &chains, &origin)?;
-        let primary = self.kind_of(&input, &origin)?;
+        let primary = self.kind_of(&input)?;
         let over = input.over.clone().unwrap_or_else(|| draft.over.clone());
         check_over(&over, &primary, &input, &origin)?;
         let axes: Vec<Axis> =
@@ -252,7 +252,7 @@ impl StepCheck<'_> {
         Ok(source)
     }
 
-    fn kind_of(&self, source: &Source, origin: &Origin) -> Result<InputKind> {
+    fn kind_of(&self, source: &Source) -> Result<InputKind> {
         let name = match &source.from {
             Origination::Plate | Origination::Previous => {
                 return Ok(InputKind { kind: ValueKind::Image, axes: Axis::ALL.to_vec() });
@@ -268,7 +268,7 @@ impl StepCheck<'_> {
         }
         let error = |message| Error::pipeline(&source.origin, message);
         if self.names.contains(name) {
-            return Err(error(format!("step `{name}` does not come before `{origin}`"))
+            return Err(error(format!("step `{name}` stands below the step that takes from it"))
                 .with_hint("steps run from top to bottom"));
         }
         let mut known: Vec<_> = self.before.iter().map(|step| step.name.as_str()).collect();
@@ -298,7 +298,7 @@ impl StepCheck<'_> {
                     Error::pipeline(&source.origin, message).with_hint(suggest::hint(name, &takes))
                 );
             }
-            let kind = self.kind_of(source, origin)?;
+            let kind = self.kind_of(source)?;
             let own: Vec<Axis> = match &source.over {
                 Some(own) => own.clone(),
                 None => over.iter().copied().filter(|axis| kind.axes.contains(axis)).collect(),

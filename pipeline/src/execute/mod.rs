@@ -46,6 +46,9 @@ use crate::{
     report,
 };
 
+/// Most threads that compute: more would only fight over the processors.
+pub const MAX_CPU_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+
 /// How a plan is executed; all settings have defaults.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -65,10 +68,10 @@ pub struct ExecutorOptions {
 }
 
 impl ExecutorOptions {
-    /// With this number of threads that compute.
+    /// With this number of threads that compute, [`MAX_CPU_THREADS`] at most.
     #[must_use]
     pub fn with_cpu_threads(mut self, threads: NonZeroUsize) -> Self {
-        self.cpu_threads = Some(threads);
+        self.cpu_threads = Some(threads.min(MAX_CPU_THREADS));
         self
     }
 
@@ -87,7 +90,8 @@ impl ExecutorOptions {
     }
 
     fn cpu_threads(&self) -> usize {
-        self.cpu_threads.unwrap_or_else(polystore::fan_out::default_concurrency).get()
+        let threads = self.cpu_threads.unwrap_or_else(polystore::fan_out::default_concurrency);
+        threads.min(MAX_CPU_THREADS).get()
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -84,6 +84,11 @@ impl PlateRow {
         }
     }
 
+    /// Fields that are wholly done.
+    pub fn n_whole(&self) -> u64 {
+        self.n_done.saturating_sub(self.n_partial)
+    }
+
     /// Whether all that was to be done is done.
     pub fn is_complete(&self) -> bool {
         self.n_done == self.n_fields && self.n_partial == 0

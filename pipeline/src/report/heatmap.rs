@@ -165,7 +165,7 @@ impl Heatmap<'_> {
         });
         let fill = place.map_or_else(|| "url(#no-value)".to_owned(), color::of);
         let told = value.map_or_else(|| "no value".to_owned(), short);
-        let fields = format!("{} of {}", row.n_done, count(row.n_fields, "field"));
+        let fields = format!("{} of {}", row.n_whole(), count(row.n_fields, "field"));
         let label = row.label(self.acquisition.is_some());
         let title = format!("{label}: {told} ({fields})");
         let mut group =

@@ -132,7 +132,7 @@ impl Page<'_> {
         let manifest = &self.report.manifest;
         let card = |value: String, name: &str| Card { value, name: name.to_owned() };
         let rows = &self.report.table.rows;
-        let n_done: u64 = rows.iter().map(|row| row.n_done).sum();
+        let n_done: u64 = rows.iter().map(PlateRow::n_whole).sum();
         let n_fields: u64 = rows.iter().map(|row| row.n_fields).sum();
         let of = |part: u64, all: u64| {
             if part == all { part.to_string() } else { format!("{part} of {all}") }
@@ -195,6 +195,9 @@ impl Page<'_> {
         let row = |row: &PlateRow| {
             let fields = match row.is_complete() {
                 true => row.n_fields.to_string(),
+                false if row.n_partial > 0 => {
+                    format!("{} of {}, {} in part", row.n_whole(), row.n_fields, row.n_partial)
+                }
                 false => format!("{} of {}, incomplete", row.n_done, row.n_fields),
             };
             let place =

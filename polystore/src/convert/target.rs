@@ -18,11 +18,16 @@ const OF_FILES: &str = "polystore-plate.json";
 /// the same kind, which [`ConvertOptions::resume`](super::ConvertOptions) goes on with.
 ///
 /// # Errors
-/// `AlreadyExists` when something else is there, or a store of another version, codec, cut
+/// `PermissionDenied` in a folder that a microscope wrote; `AlreadyExists` when something else is there, or a store of another version, codec, cut
 /// into chunks or number of levels than `spec` names; `Unsupported` for a zip file; as the backend is made.
 pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     if matches!(spec.scheme.as_str(), "disk" | "zarr") {
         check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;
+        #[cfg(feature = "disk")]
+        crate::disk::refuse_in_source(
+            &Path::new(&spec.location).join("any"),
+            crate::microscope::Detection::Metadata,
+        )?;
     }
     match spec.scheme.as_str() {
         #[cfg(feature = "zarr")]
@@ -80,6 +85,13 @@ fn check_folder(folder: &Path, wants_zarr: bool) -> Result<()> {
         let advice = "write NAME.zarr and zip it";
         return refuse(ErrorKind::Unsupported, "zip files are read, not written", advice);
     }
+    if !wants_zarr && name.ends_with(".zarr") {
+        return refuse(
+            ErrorKind::InvalidInput,
+            "by its name it would be read as an OME-Zarr store, not as a folder of TIFF files",
+            "choose a name without `.zarr`, or write OME-Zarr (`--to zarr`)",
+        );
+    }
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
     // What a writer that was killed left behind begins with a dot.
     let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
@@ -128,6 +140,8 @@ mod tests {
             assert_eq!(answer(folder, true), expected(as_zarr), "{folder}");
             assert_eq!(answer(folder, false), expected(as_files), "{folder}");
         }
+        assert_eq!(answer("new.zarr", true), Ok(()));
+        assert_eq!(answer("new.zarr", false), Err(ErrorKind::InvalidInput));
         assert_eq!(answer("new.zarr.zip", true), Err(ErrorKind::Unsupported));
     }
 }

@@ -36,7 +36,7 @@ use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
 pub(crate) use resume::settle;
-pub(crate) use sources::refuse_in_source;
+pub use sources::refuse_in_source;
 pub use tiff::TiffCompression;
 
 use self::{
@@ -151,6 +151,10 @@ impl DiskBackend {
 
 /// Opens the backend of a `disk:` spec.
 pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    Ok(Arc::new(DiskBackend::open_with(&spec.location, options_of(spec)?)?))
+}
+
+fn options_of(spec: &BackendSpec) -> Result<DiskOptions> {
     let mut options = DiskOptions::default();
     options.microscope = spec.option("microscope")?;
     options.layout = layout_of(spec)?.map(Arc::new);
@@ -166,7 +170,7 @@ pub(crate) fn open_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     if let Some(folders) = spec.options.get("links_to") {
         options.links_to = folders.lines().map(PathBuf::from).collect();
     }
-    Ok(Arc::new(DiskBackend::open_with(&spec.location, options)?))
+    Ok(options)
 }
 
 /// The layout that a spec describes, if it does.
@@ -183,9 +187,11 @@ fn layout_of(spec: &BackendSpec) -> Result<Option<Generic>> {
 
 /// Makes the folder of a `disk:` spec and opens it.
 pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
+    // Nothing is made for a spec that is wrong.
+    let options = options_of(spec)?;
     std::fs::create_dir_all(&spec.location)
         .map_err(|error| crate::Error::io(error, "create the folder", &spec.location))?;
-    open_spec(spec)
+    Ok(Arc::new(DiskBackend::open_with(&spec.location, options)?))
 }
 
 impl VirtualBackend for DiskBackend {

@@ -104,8 +104,10 @@ fn read(
     let cached = options.cache.as_ref().and_then(|cache| cache.load::<DeclaredPlate>(&key));
     let plate = match cached {
         Some(plate) => plate,
-        None => read_source(&folder, root, headers, options, &key)
-            .map_err(|error| error.with_outer_path(folder.display()))?,
+        None => read_source(&folder, root, headers, options, &key).map_err(|error| {
+            let inner = error.path().map(|file| folder.join(file)).filter(|file| file.exists());
+            error.with_outer_path(inner.as_ref().unwrap_or(&folder).display())
+        })?,
     };
     Ok(OpenPlate::Source {
         index: PlateIndex::new(Arc::new(plate.structure)),

@@ -95,15 +95,17 @@ fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
     .with_hint("write beside it, into a folder of its own")
 }
 
-/// Refuses a place of the local file system that lies in a folder that looks like a vendor's
-/// plate, by metadata or by names. What polystore wrote itself is no vendor's.
+/// Refuses a place of the local file system that lies in a folder that a microscope wrote, as
+/// sure as `least` or surer. What polystore wrote itself is no microscope's.
 ///
-/// Stricter than [`Sources::refuse`], for what a user names once: there, names alone must not
-/// count, or a plate that is copied file by file would be refused after its first files.
+/// With [`Detection::Names`] it is stricter than what the backend does of itself, for what a
+/// user copies once. For results and pictures, and for files that are written one by one,
+/// names alone must not count: pictures are called `B03.png` too.
 ///
 /// # Errors
 /// `PermissionDenied` naming the plate.
-pub(crate) fn refuse_in_source(place: &Path) -> Result<()> {
+pub fn refuse_in_source(place: &Path, least: Detection) -> Result<()> {
+    let place = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
     for above in place.ancestors().skip(1) {
         if above.join(declared::PLATE_FILE).is_file() {
             return Ok(());
@@ -112,7 +114,10 @@ pub(crate) fn refuse_in_source(place: &Path) -> Result<()> {
         let name = above.file_name().unwrap_or_default().to_string_lossy();
         let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
         let ours = [OwnNames.name(), OmeTiff.name()];
-        if microscope::detect(&seen).is_some_and(|reader| !ours.contains(&reader.name())) {
+        let is_source = |reader: &&dyn Microscope| {
+            !ours.contains(&reader.name()) && reader.detect(&seen) >= least
+        };
+        if microscope::detect(&seen).as_ref().is_some_and(is_source) {
             return Err(is_source_at(place.display(), &above.display().to_string()));
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt,
     WriteMode,
     disk::{image_extensions, refuse_in_source},
+    microscope::Detection,
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -91,7 +92,7 @@ impl FileManager {
         {
             check_folders_apart(&folder, &target)?;
             if target.exists() {
-                return Err(is_there(target.display()));
+                return Err(is_there(target.display(), target.is_dir().then_some(&from)));
             }
             tree::copy(&folder, &target, &mut transfer)?;
             return Ok(transfer.report);
@@ -99,8 +100,9 @@ impl FileManager {
         self.refuse_new_root(to)?;
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
-        if to.backend.exists(&to.path)? {
-            return Err(is_there(&to.path));
+        if let Ok(there) = to.backend.stat(&to.path) {
+            let is_folder = there.kind == EntryKind::Directory;
+            return Err(is_there(&to.path, is_folder.then_some(&from)));
         }
         let copied = copy_entry(&from, &entry, &to, &mut transfer, &copy_one);
         if let Err(error) = &copied
@@ -199,7 +201,7 @@ impl FileManager {
         if is_in_store {
             return Ok(None);
         }
-        refuse_in_source(&path)?;
+        refuse_in_source(&path, Detection::Names)?;
         Ok(Some(path))
     }
 
@@ -229,10 +231,14 @@ fn stat_plane(from: &Target) -> Result<Entry> {
 
 type CopyOne = dyn Fn(&Target, &Entry, &Target, &mut Transfer<'_>) -> Result<()>;
 
-fn is_there(path: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::AlreadyExists, "something is here already")
-        .with_path(path)
-        .with_hint("delete it first, or choose another place")
+/// Something is at the target; where it is a folder, `into_folder` may have been meant to go
+/// into it.
+fn is_there(path: impl std::fmt::Display, into_folder: Option<&Target>) -> Error {
+    let (what, hint) = match into_folder.and_then(|from| from.path.name()) {
+        Some(name) => ("a folder is here already", format!("name the copy in it: {path}/{name}")),
+        None => ("something is here already", "choose another place".to_owned()),
+    };
+    Error::new(ErrorKind::AlreadyExists, what).with_path(path).with_hint(hint)
 }
 
 /// [`check_apart`] for paths of the local file system.
@@ -330,6 +336,15 @@ fn copy_image(from: &Target, to: &Target, transfer: &mut Transfer<'_>) -> Result
         .with_path(to_path)
         .with_hint("name it `.ome.tif`, or name a plane of the image"));
     }
+    let has_extension = to_path.name().is_some_and(|name| name.contains('.'));
+    if to.spec().scheme == "disk" && has_extension && !is_image_file {
+        return Err(Error::invalid_input("no image file is written under this name")
+            .with_path(to_path)
+            .with_hint(format!(
+                "name it `.ome.tif`, or `{}` for single planes",
+                image_extensions().join("`, `")
+            )));
+    }
     to.create_image(to_path, &image)?;
     for index in image.sizes.indices() {
         transfer.check(Path::new(&to_path.to_string()))?;
@@ -354,6 +369,11 @@ fn link_one(from: &Target, entry: &Entry, to: &Target, transfer: &mut Transfer<'
             return Ok(());
         }
         std::fs::remove_file(&link).map_err(fail)?;
+    }
+    if link.exists() {
+        return Err(Error::new(ErrorKind::AlreadyExists, "a file is here, not a link")
+            .with_path(link.display())
+            .with_hint("make the links in a new folder, or mirror without links"));
     }
     if let Some(folder) = link.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;

@@ -124,6 +124,13 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
     let reader = match name {
         Some(name) => microscope(name)?,
         None => detect(folder).ok_or_else(|| {
+            if let Some(line) = folder.passed_over().summary() {
+                return Error::invalid_data(format!(
+                    "no microscope reader recognises this folder as a plate; {line}"
+                ))
+                .with_path(folder.name())
+                .with_hint("rename the files, or allow the folder that links lead to (`--links-to FOLDER`)");
+            }
             Error::invalid_data(format!(
                 "no microscope reader recognises this folder of {} as a plate",
                 count(folder.files().len(), "file")
@@ -135,6 +142,21 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
     read_plate_with(folder, reader)
 }
 
+/// A remark on a folder of which most images are not of the plate that was read from it.
+fn other_plates(folder: &PlateFolder<'_>, plate: &DeclaredPlate) -> Option<String> {
+    let n_used = plate.sources.files.len();
+    if folder.files().len() <= n_used.saturating_mul(2) {
+        return None;
+    }
+    let n_images = folder.files().iter().filter(|file| names::image_stem(file).is_some()).count();
+    (n_images > n_used.saturating_mul(2)).then(|| {
+        format!(
+            "of {n_images} image files in the folder, {n_used} are of this plate; there may be \
+             other plates in it, to be opened by their own folders"
+        )
+    })
+}
+
 /// Reads a folder with `reader`, registered or not.
 ///
 /// # Errors
@@ -142,6 +164,7 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
 pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Result<DeclaredPlate> {
     let mut plate = reader.read(folder)?;
     plate.inventory.notes.extend_from_slice(folder.notes());
+    plate.inventory.notes.extend(other_plates(folder, &plate));
     plate.inventory.passed_over.extend_below("", folder.passed_over());
     declare_absent(&mut plate);
     plate.structure.check()?;

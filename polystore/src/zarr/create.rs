@@ -130,10 +130,24 @@ impl ZarrBackend {
         if there == wanted { Ok(()) } else { Err(exists("another image is there")) }
     }
 
+    /// Refuses an image that the well at `above` does not list: no reader would see it.
+    fn check_listed(&self, above: &VirtualPath, path: &VirtualPath) -> Result<()> {
+        let node = open_node(&self.store, above.relative(), self.options.version);
+        let Ok(Some(Node::Group(_, group))) = node else { return Ok(()) };
+        let Some(images) = group.well.and_then(|well| well.check().ok()) else { return Ok(()) };
+        if images.iter().any(|image| above.append(&image.path) == *path) {
+            return Ok(());
+        }
+        Err(Error::invalid_input("the well does not list this image, and no reader would find it")
+            .with_path(path)
+            .with_hint("declare the plate with the field, or choose a place outside of the plate"))
+    }
+
     /// Refuses to declare something below a file, an image or an array.
     pub(super) fn check_above(&self, path: &VirtualPath) -> Result<()> {
         for above in path.ancestors().skip(1) {
             let name = above.relative();
+            self.check_listed(&above, path)?;
             let inside = match open_node(&self.store, name, self.options.version) {
                 Ok(Some(Node::Array(_))) => Some("an array"),
                 Ok(Some(Node::Group(_, group))) if group.is_image() => Some("an image"),

@@ -48,17 +48,20 @@ impl Archive {
     /// Opens the archive at `path` and reads its list of entries.
     ///
     /// # Errors
-    /// `InvalidInput` when it is no zip archive, `InvalidData` when its list of entries is
-    /// damaged, `Unsupported` for encryption or another compression than deflate.
+    /// `InvalidInput` when it is no zip archive, `InvalidData` when it is one by its name or its
+    /// list of entries is damaged, `Unsupported` for encryption or another compression than deflate.
     pub(in super::super) fn open(path: &Path) -> Result<Self> {
         let fail = |error| Error::io(error, "open", path.display());
         let file = File::open(path).map_err(fail)?;
         let len = file.metadata().map_err(fail)?.len();
         let reader = BufReader::new(file.try_clone().map_err(fail)?);
         let listing = ZipArchive::new(reader).map_err(|error| {
-            Error::invalid_input("is neither a directory nor a readable zip archive")
-                .with_path(path.display())
-                .with_source(error)
+            let is_zip = path.extension().is_some_and(|end| end == "zip" || end == "ozx");
+            let refused = match is_zip {
+                true => Error::invalid_data("is no readable zip archive; it may be cut short"),
+                false => Error::invalid_input("is neither a directory nor a zip archive"),
+            };
+            refused.with_path(path.display()).with_source(error)
         })?;
         let mut archive = Self {
             path: path.to_owned(),
