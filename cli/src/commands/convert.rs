@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use polystore::{
     BackendSpec, Error, ErrorKind, VirtualPath,
     convert::{ConvertEvent, ConvertOptions, ConvertReport, TargetLayout, convert, create_target},
+    manager::Location,
 };
 
 use super::plate::PlateArgs;
@@ -24,6 +25,7 @@ pub(crate) struct Args {
     /// The plate
     plate: String,
     /// The store or folder to write; made when it is not there
+    #[arg(value_parser = folder)]
     out: PathBuf,
     /// What to write; OME-Zarr when OUT ends with .zarr and OME-TIFF otherwise when not given
     #[arg(long, value_enum)]
@@ -59,6 +61,17 @@ enum To {
     OmeTiff,
     /// One TIFF per plane
     Tiff,
+}
+
+/// A place for a store or files: a path, not a location with a backend.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    match text.parse::<Location>() {
+        Ok(Location { scheme: Some(scheme), rest }) => Err(format!(
+            "write the path alone, `{rest}`, and what to write as `--to zarr` or `--to ome-tiff`, not `{scheme}:`"
+        )),
+        Ok(Location { rest, .. }) => Ok(rest.into()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
@@ -153,6 +166,9 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
     if report.verified && report.is_complete() {
         output::line("every plane was read back and is the same")?;
     }
+    if report.n_labels > 0 {
+        output::line(format_args!("{} with them", output::count(report.n_labels, "label image")))?;
+    }
     if let Some(passed_over) = report.passed_over.summary() {
         output::line(format_args!("{passed_over}; `polystore check` lists them"))?;
     }
@@ -164,6 +180,11 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
         if planes > 0 {
             output::line(format_args!("{} {what}", output::count(planes, "plane")))?;
         }
+    }
+    let n_left_out = report.labels_left_out.len() as u64;
+    if n_left_out > 0 {
+        let labels = output::count(n_left_out, "label image");
+        output::line(format_args!("{labels} LEFT OUT: only OME-Zarr keeps labels (--to zarr)"))?;
     }
     Ok(())
 }

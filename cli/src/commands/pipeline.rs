@@ -142,10 +142,9 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
             n => format!(" ({n} in part)"),
         };
         cells.push(format!("{}/{}{in_part}", row.n_whole(), row.n_fields));
-        cells.extend(columns.iter().map(|column| {
-            let value = row.values.iter().find(|(name, _)| name == column);
-            value.map_or("-".to_owned(), |(_, value)| number(*value))
-        }));
+        cells.extend(
+            columns.iter().map(|column| row.value(column).map_or_else(|| "-".to_owned(), number)),
+        );
         table.add_row(cells);
     }
     output::line(table)?;

@@ -5,12 +5,13 @@ use super::{Place, args, plate};
 #[test]
 fn wrong_names_are_told_with_the_right_ones() {
     let place = Place::new();
-    let cases: [(i32, &[&str], &str); 12] = [
+    let cases: [(i32, &[&str], &str); 13] = [
         (3, &["info", "nowhere"], "nowhere: cannot open"),
         (3, &["show", "PLATE", "--well", "E09", "-o", "x.png"], "did you mean `E07` or `E08`?"),
         (3, &["show", "PLATE", "--channels", "FITC_50", "-o", "x.png"], "did you mean `FITC_05`"),
         (2, &["show", "PLATE", "-o", "x.jpg"], "give it a name that ends with `.png`"),
         (2, &["convert", "PLATE", "files", "--codec", "blosc"], "blosc"),
+        (2, &["convert", "PLATE", "zarr:x"], "write the path alone, `x`"),
         (2, &["convert", "PLATE", "x.zarr", "--to", "tiff"], "choose a name without `.zarr`"),
         (2, &["run", "x.toml", "PLATE", "-o", "x", "--threads", "100000"], "at most 1024"),
         (2, &["info", "PLATE", "--microscope", "imagxpress"], "did you mean `imagexpress`?"),

@@ -38,6 +38,18 @@ fn the_demo_leaves_everything_that_it_promises() {
     assert!(!page.contains("http://") || !page.contains("<script src"), "no outside scripts");
     // Again: everything is there.
     assert!(place.run(args!["demo"]).contains("all of them done before"));
+    // Labels go with the images into a store, and are spoken of where they cannot.
+    let store = out.join("images/project.zarr");
+    let text = place.run(args!["convert", store, "again.zarr", "--verify", "--ngff", "0.4"]);
+    assert!(text.contains("4 label images with them"), "{text}");
+    let json = place.json(args!["validate", "again.zarr"]);
+    assert_eq!((&json["valid"], &json["counts"]["labels"]), (&true.into(), &4.into()), "{json}");
+    let text = place.run(args!["convert", store, "files"]);
+    assert!(text.contains("4 label images LEFT OUT"), "{text}");
+    // What is left of a run that cannot be read is named.
+    std::fs::write(out.join("run.json"), "{").unwrap();
+    let errors = place.fail(5, args!["demo"]);
+    assert!(errors.contains("polystore-demo") && errors.contains("run.json"), "{errors}");
 }
 
 #[test]

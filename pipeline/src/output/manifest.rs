@@ -143,14 +143,18 @@ impl RunManifest {
     /// The manifest in `store`; `None` when there is none.
     ///
     /// # Errors
-    /// `Pipeline` when it is damaged or of another version; as the backend reads.
+    /// `InvalidData` when it is damaged or of another version; as the backend reads.
     pub fn load(store: &ResultStore) -> Result<Option<Self>> {
         let Some(content) = store.read(PATH)? else { return Ok(None) };
         serde_json::from_slice(&content).map(Some).map_err(|error| {
             let place =
                 store.root().join(PATH).map_or_else(|_| PATH.to_owned(), |path| path.to_string());
-            Error::pipeline(place, format!("is no manifest of a run: {error}"))
-                .with_hint("replace the results, or choose another place for them")
+            polystore::Error::invalid_data("is no manifest of a run")
+                .with_backend(store.files().to_string())
+                .with_path(place)
+                .with_hint("replace the results (`--replace`), or choose another place for them")
+                .with_source(error)
+                .into()
         })
     }
 

@@ -5,6 +5,7 @@
 //! taken up where it stopped, because the target's inventory says which planes are there.
 //! Missing planes of the source stay missing in the target.
 
+mod labels;
 mod layout;
 mod target;
 
@@ -95,6 +96,10 @@ pub struct ConvertReport {
     pub verified: bool,
     /// Planes that the source declares but does not have; missing in the target too.
     pub missing: Vec<String>,
+    /// Label images of the source that are in the target too.
+    pub n_labels: u64,
+    /// Label images of the source that files of planes have no place for.
+    pub labels_left_out: Vec<String>,
     /// Image files of the source that no plane was made of.
     pub passed_over: PassedOver,
     /// Planes that failed.
@@ -188,10 +193,15 @@ pub fn convert(
         let n_tried = report.n_written + report.failed.len() as u64;
         report.n_not_tried = (transfers.len() as u64).saturating_sub(n_tried);
     }
+    if !is_full {
+        let keeps = layout == TargetLayout::Zarr;
+        labels::convert(source, target, target_path, &structure, keeps, cancel, &mut report)?;
+    }
     if cancel.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
             .with_path(target_path)
-            .with_hint("run it again with resume to go on"));
+            .with_backend(target.to_string())
+            .with_hint("run it again with resume (`--resume`) to go on"));
     }
     if !is_full {
         target.finish_plate(target_path)?;

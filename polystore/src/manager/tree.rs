@@ -23,7 +23,11 @@ pub(super) fn copy(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Resul
     let (staging, _held) =
         staging(above).map_err(|error| Error::io(error, "create a folder in", above.display()))?;
     let content = staging.path().join("content");
-    mirror(from, &content, transfer)?;
+    // What is being made has a name of its own that nobody needs to know.
+    mirror(from, &content, transfer).map_err(|error| match error.kind() {
+        ErrorKind::Cancelled => error.with_outer_path(to.display()),
+        _ => error,
+    })?;
     if to.exists() {
         return Err(Error::new(ErrorKind::AlreadyExists, "something is here already")
             .with_path(to.display()));
