@@ -206,6 +206,28 @@ impl PlateBuilder {
         Ok(())
     }
 
+    /// Adds all planes and remarks of another builder after those of this one.
+    ///
+    /// # Errors
+    /// `LimitExceeded` past [`MAX_PLANES`].
+    pub fn append(&mut self, other: Self) -> Result<()> {
+        let n_planes = self.entries.len() as u64 + other.entries.len() as u64;
+        if n_planes > MAX_PLANES {
+            return Err(too_many(n_planes));
+        }
+        self.notes.extend(other.notes);
+        if self.is_empty() {
+            let notes = std::mem::take(&mut self.notes);
+            *self = Self { notes, ..other };
+            return Ok(());
+        }
+        let numbers: Vec<u32> = other.keys.iter().map(|&key| self.image(key)).collect();
+        let entries = other.entries.into_iter();
+        let renumbered = |entry: Entry| Entry { image: numbers[entry.image as usize], ..entry };
+        self.entries.extend(entries.map(renumbered));
+        Ok(())
+    }
+
     /// Adds a remark for people.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());

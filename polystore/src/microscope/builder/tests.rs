@@ -38,6 +38,27 @@ fn build_in(folder: &TestFolder, planes: &[RawPlane], rule: Rule) -> Result<Decl
 }
 
 #[test]
+fn builders_put_together_are_one() {
+    let planes = [
+        raw("A01", 0, 0, (0, 0), Some(0)),
+        raw("A01", 1, 0, (0, 0), Some(1)),
+        raw("B02", 0, 1, (0, 2), Some(2)),
+        raw("A01", 0, 1, (0, 0), Some(3)),
+    ];
+    let folder = TestFolder::new(["a.tif", "b.tif", "c.tif", "d.tif"]);
+    let whole = build_in(&folder, &planes, Rule::Names).unwrap();
+    for at in 0..=planes.len() {
+        let mut parts = [PlateBuilder::default(), PlateBuilder::default()];
+        for (number, plane) in planes.iter().enumerate() {
+            parts[usize::from(number >= at)].push(*plane).unwrap();
+        }
+        let [mut all, rest] = parts;
+        all.append(rest).unwrap();
+        assert_eq!(all.build(&folder.folder(), facts(Rule::Names)).unwrap(), whole, "{at}");
+    }
+}
+
+#[test]
 fn names_declare_what_any_field_has_and_gaps_stay_gaps() {
     // Channel 0 has z 3 to 5, channel 7 only z 3; field 4 of B02 lacks a z of channel 0.
     let mut planes = Vec::new();

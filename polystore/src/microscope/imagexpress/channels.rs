@@ -1,17 +1,21 @@
 //! What the headers of a few files say: channels, pixel size, distance of z-sections, where
 //! the sites of a well are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+};
 
 use foldhash::fast::RandomState;
 
 use super::{
     declare::Stacks,
     htd::Htd,
-    layout::{ImageFile, Layout},
+    layout::{FILES_PER_THREAD, ImageFile, Layout},
     metaseries::MetaSeries,
 };
 use crate::{
+    fan_out,
     microscope::PlateFolder,
     model::{Channel, PhysicalSize, StagePosition},
 };
@@ -19,22 +23,42 @@ use crate::{
 /// Most sites of a well whose position is looked up.
 const MAX_SITES: usize = 100;
 
+/// The first image of each wavelength.
+pub(super) struct Firsts<'a>(BTreeMap<u32, &'a ImageFile>);
+
+impl<'a> Firsts<'a> {
+    pub(super) fn of(layout: &'a Layout<'_>) -> Self {
+        let of_range = |range: Range<usize>| {
+            let mut firsts: HashMap<u32, &ImageFile, RandomState> = HashMap::default();
+            for image in &layout.images[range] {
+                let known = firsts.entry(image.wave).or_insert(image);
+                if rank(image) < rank(known) {
+                    *known = image;
+                }
+            }
+            firsts
+        };
+        let parts = fan_out::map_ranges(layout.images.len(), FILES_PER_THREAD, of_range);
+        let mut firsts = BTreeMap::new();
+        for (wave, image) in parts.into_iter().flatten() {
+            let known = firsts.entry(wave).or_insert(image);
+            if rank(image) < rank(known) {
+                *known = image;
+            }
+        }
+        Self(firsts)
+    }
+}
+
 /// The header of one file of each wavelength.
 pub(super) struct Headers(BTreeMap<u32, Option<MetaSeries>>);
 
 impl Headers {
     pub(super) fn read(
         folder: &PlateFolder<'_>,
-        layout: &Layout<'_>,
+        first: &Firsts<'_>,
         notes: &mut Vec<String>,
     ) -> Self {
-        let mut first: HashMap<u32, &ImageFile, RandomState> = HashMap::default();
-        for image in &layout.images {
-            let known = first.entry(image.wave).or_insert(image);
-            if rank(image) < rank(known) {
-                *known = image;
-            }
-        }
         let mut read = |image: &ImageFile| {
             let file = folder.files().get(image.file as usize)?;
             match folder.describe(file) {
@@ -45,8 +69,7 @@ impl Headers {
                 }
             }
         };
-        let first: BTreeMap<_, _> = first.into_iter().collect();
-        Self(first.into_iter().map(|(wave, image)| (wave, read(image))).collect())
+        Self(first.0.iter().map(|(wave, image)| (*wave, read(image))).collect())
     }
 
     fn known(&self) -> impl Iterator<Item = &MetaSeries> {
@@ -125,8 +148,9 @@ fn section_distance(folder: &PlateFolder<'_>, layout: &Layout<'_>, stacks: &Stac
 pub(super) fn offsets(
     folder: &PlateFolder<'_>,
     layout: &Layout<'_>,
+    first: &Firsts<'_>,
 ) -> HashMap<u32, StagePosition> {
-    let Some(first) = layout.images.iter().min_by_key(|image| rank(image)) else {
+    let Some(first) = first.0.values().min_by_key(|image| rank(image)) else {
         return HashMap::new();
     };
     let mut seen = HashSet::new();

@@ -34,7 +34,7 @@ pub(super) struct ImageFile {
 }
 
 /// Fewest names that are worth a thread to take them apart.
-const FILES_PER_THREAD: usize = 4096;
+pub(super) const FILES_PER_THREAD: usize = 4096;
 
 /// The files of one plate.
 #[derive(Debug)]
@@ -315,6 +315,28 @@ mod tests {
         let folder = TestFolder::new(files.iter().copied());
         let layout = find(&folder.folder())?;
         Ok((layout.base.to_owned(), layout.images.len(), layout.notes))
+    }
+
+    /// So many files that several threads take them apart.
+    #[test]
+    fn many_files_stay_in_their_order() {
+        let folder_of = |n: u32| if n.is_multiple_of(3) { "" } else { "TimePoint_2/" };
+        let name = |n: u32| format!("{}P_{}_s{}_w1.TIF", folder_of(n), well_of(n), n % 9 + 1);
+        let names: Vec<String> = (0..3 * FILES_PER_THREAD as u32).map(name).collect();
+        let folder = TestFolder::new(names.iter().map(String::as_str));
+        let folder = folder.folder();
+        let layout = find(&folder).unwrap();
+        assert_eq!((layout.base, layout.prefix, layout.notes.len()), ("", "P", 0));
+        assert_eq!(layout.images.len(), names.len());
+        for (n, image) in (0u32..).zip(&layout.images) {
+            let t = (!n.is_multiple_of(3)).then_some(2);
+            let found = (image.file, image.well, image.site, image.t);
+            assert_eq!(found, (n, well_of(n), n % 9 + 1, t));
+        }
+    }
+
+    fn well_of(n: u32) -> WellPosition {
+        WellPosition::new(n / 9 % 32, n / 288 % 48)
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod layout;
 mod metaseries;
 mod name;
 
+use std::ops::Range;
+
 pub(crate) use htd::Htd;
 use layout::Layout;
 pub use name::{IMAGEXPRESS_NAMING, ImageXpressNaming};
@@ -22,7 +24,7 @@ use super::{
     names::{by_names, split, strip_suffix_ignore_case},
 };
 use crate::{
-    Result,
+    Result, fan_out,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
 };
 
@@ -55,20 +57,28 @@ impl Microscope for ImageXpress {
         let mut notes = std::mem::take(&mut layout.notes);
         let htd = find_htd(folder, &layout, &mut notes);
         let mut stacks = declare::Stacks::new(folder, &layout, htd.as_ref());
-        let mut builder = PlateBuilder::with_capacity(layout.images.len());
+        let mut builder = PlateBuilder::default();
         if let Some(htd) = &htd {
             declare::declare(htd, &mut stacks, &layout, &mut builder)?;
         }
-        for image in &layout.images {
-            builder.push(RawPlane {
-                well: image.well,
-                acquisition: stacks.acquisition(image),
-                field: image.site - 1,
-                t: stacks.t(image),
-                c: image.wave - 1,
-                z: stacks.z(image),
-                source: Some(PlaneSource::whole(image.file)),
-            })?;
+        let of_range = |range: Range<usize>| {
+            let mut found = PlateBuilder::with_capacity(range.len());
+            for image in &layout.images[range] {
+                found.push(RawPlane {
+                    well: image.well,
+                    acquisition: stacks.acquisition(image),
+                    field: image.site - 1,
+                    t: stacks.t(image),
+                    c: image.wave - 1,
+                    z: stacks.z(image),
+                    source: Some(PlaneSource::whole(image.file)),
+                })?;
+            }
+            Ok(found)
+        };
+        let n_images = layout.images.len();
+        for found in fan_out::map_ranges(n_images, layout::FILES_PER_THREAD, of_range) {
+            builder.append(found?)?;
         }
         let facts = facts(folder, &layout, htd, &stacks, &mut notes);
         notes.extend(stacks.into_notes());
@@ -109,7 +119,8 @@ fn facts<'a>(
     stacks: &declare::Stacks,
     notes: &mut Vec<String>,
 ) -> PlateFacts<'a> {
-    let headers = channels::Headers::read(folder, layout, notes);
+    let firsts = channels::Firsts::of(layout);
+    let headers = channels::Headers::read(folder, &firsts, notes);
     let name = if layout.prefix.is_empty() { folder.name() } else { layout.prefix };
     let mut facts = PlateFacts::new(name, ImageXpress.name(), IMAGEXPRESS_NAMING.name());
     facts.rule = if htd.is_some() { Rule::Declared } else { Rule::Names };
@@ -117,7 +128,7 @@ fn facts<'a>(
     facts.acquisitions = stacks.acquisitions();
     facts.physical_size = headers.physical_size(folder, layout, stacks, htd.as_ref());
     facts.channels = headers.into_channels(htd.as_ref());
-    let offsets = channels::offsets(folder, layout);
+    let offsets = channels::offsets(folder, layout, &firsts);
     facts.positions = Box::new(move |_, _, field| offsets.get(&field).copied());
     if let Some(htd) = htd {
         facts.n_rows = htd.n_rows.unwrap_or(0);
