@@ -94,3 +94,23 @@ fn a_pattern_that_most_files_do_not_fit_is_told() {
     assert!(text.contains("2 image files not fitting the pattern"), "{text}");
     assert!(text.contains("The plate is complete."), "{text}");
 }
+
+#[test]
+fn wells_that_cannot_be_read_are_not_forgotten() {
+    let place = Place::new();
+    let store = place.path("p.zarr");
+    place.run(args!["convert", plate(), store]);
+    fs::write(store.join("E/08/zarr.json"), "{").unwrap();
+    fs::remove_dir_all(store.join("E/07")).unwrap();
+    for arguments in [args!["check", store].to_vec(), args!["check", store, "--no-cache"].to_vec()]
+    {
+        let output = place.command().args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{text}");
+        for well in ["E/07/", "E/08/"] {
+            assert!(text.contains(&format!("{well}  well that the plate lists")), "{text}");
+        }
+    }
+    let output = place.command().args(args!["convert", store, "q.zarr"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stdout));
+}

@@ -69,6 +69,10 @@ impl WellResults<'_> {
             for row in rows.iter_mut().filter(|row| row.n_done > 0) {
                 let of_row = tables.iter().filter(|(run, _)| *run == row.acquisition);
                 let of_row: Vec<Table> = of_row.map(|(_, table)| table.clone()).collect();
+                // Nothing was measured, which is not the same as nothing found.
+                if of_row.is_empty() {
+                    continue;
+                }
                 let measured = stack(&of_row).columns.into_iter().skip(PLACE.len()).collect();
                 row.add_table(name, &Table { columns: measured });
             }

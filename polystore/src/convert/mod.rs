@@ -180,7 +180,11 @@ pub fn convert(
     let is_full = AtomicBool::new(false);
     let run = Run { target, verify: options.verify, cancel, events, report, is_full };
     if options.verify {
-        run.batches(source, &kept, &|transfer, plane| run.compare(transfer, &plane));
+        run.batches(source, &kept, &|transfer, plane| match run.compare(transfer, &plane) {
+            // What cannot be read any more is written again; other pixels are not overwritten.
+            Err(error) if run.is_damaged(transfer, &error) => run.write(transfer, &plane),
+            compared => compared,
+        });
     }
     match layout {
         TargetLayout::OmeTiff => run.images(source, &transfers),
@@ -359,6 +363,14 @@ impl Run<'_> {
         Err(Error::invalid_data("the plane reads back with other pixels than the source has")
             .with_path(&request)
             .with_hint("delete it and convert again; the disk or its memory may be failing"))
+    }
+
+    /// Whether a plane failed the comparison because the target cannot give it back at all.
+    fn is_damaged(&self, transfer: &Transfer, error: &Error) -> bool {
+        let mut levels =
+            (0..transfer.n_levels).map(|level| transfer.to.clone().with_stored_level(level));
+        matches!(error.kind(), ErrorKind::MissingPlane | ErrorKind::InvalidData)
+            && levels.any(|request| self.target.read_plane(&request).is_err())
     }
 
     /// Whether the caller, or a target that takes nothing more, ended it.

@@ -126,7 +126,8 @@ impl FileManager {
 
     /// Says more about a plate that is not there.
     fn explain(&self, error: Error, location: &str) -> Error {
-        if error.kind() == ErrorKind::NotFound && error.hint().is_none() {
+        let is_there = location::absolute(location).is_ok_and(|path| path.exists());
+        if error.kind() == ErrorKind::NotFound && error.hint().is_none() && !is_there {
             let here = std::env::current_dir().unwrap_or_default();
             return error.with_outer_path(location).with_hint(format!(
                 "check the spelling; relative paths start from {}",

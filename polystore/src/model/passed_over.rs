@@ -24,6 +24,8 @@ pub enum PassedOverReason {
     DoesNotFitPattern,
     /// Its name fits the pattern with values that cannot be.
     UnusableName,
+    /// The folder of a well whose list of images is absent or damaged.
+    WellUnreadable,
 }
 
 impl PassedOverReason {
@@ -38,6 +40,9 @@ impl PassedOverReason {
             Self::TooDeep => "folders this deep are not looked into; open the plate in it",
             Self::DoesNotFitPattern => "name does not fit the pattern",
             Self::UnusableName => "name fits the pattern with a value that cannot be",
+            Self::WellUnreadable => {
+                "well that the plate lists; its own list of images is absent or damaged"
+            }
         }
     }
 }

@@ -10,18 +10,19 @@ use super::{
 };
 use crate::{
     Error, Result, VirtualPath, WellPosition,
-    model::{ImageStructure, PlaneSet, PlateStructure, StagePosition, WellStructure},
+    model::{ImageStructure, PassedOver, PlaneSet, PlateStructure, StagePosition, WellStructure},
     structure_cache::Dependencies,
 };
 
 /// Part of the key: changes with the layout of what is cached.
-const FORMAT: &str = "zarr-1";
+const FORMAT: &str = "zarr-2";
 
 /// An opened plate as it is cached.
 #[derive(Serialize, Deserialize)]
 pub(super) struct CachedPlate {
     version: String,
     notes: Vec<String>,
+    passed_over: PassedOver,
     /// Without wells.
     plate: PlateStructure,
     /// Row, column and number of images of each well.
@@ -81,6 +82,7 @@ impl CachedPlate {
         Self {
             version: plate.version.to_string(),
             notes: plate.notes.clone(),
+            passed_over: plate.passed_over.clone(),
             plate: PlateStructure { wells: Vec::new(), ..(**structure).clone() },
             wells: wells.collect(),
             kinds,
@@ -110,7 +112,8 @@ impl CachedPlate {
             structure.wells.push(well);
         }
         structure.check().ok()?;
-        Some(OpenPlate::of_structure(name.to_owned(), version, structure.into(), self.notes))
+        let (name, structure) = (name.to_owned(), structure.into());
+        Some(OpenPlate::of_structure(name, version, structure, self.notes, self.passed_over))
     }
 }
 

@@ -53,7 +53,11 @@ impl ZarrBackend {
             let _ = slots[ordinal].set(found);
             ControlFlow::Continue(())
         });
-        let mut inventory = Inventory { notes: plate.notes.clone(), ..Inventory::default() };
+        let mut inventory = Inventory {
+            notes: plate.notes.clone(),
+            passed_over: plate.passed_over.clone(),
+            ..Inventory::default()
+        };
         for (slot, image) in slots.into_iter().zip(images) {
             let unseen = || Err(crate::Error::internal("image was not looked at"));
             let (mut states, note) = slot.into_inner().unwrap_or_else(unseen)?;

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath, WellPosition, fan_out,
-    model::{Acquisition, Channel, ImageStructure, PlateIndex, PlateStructure, WellStructure},
+    model::{
+        Acquisition, Channel, ImageStructure, PassedOver, PassedOverReason, PlateIndex,
+        PlateStructure, WellStructure,
+    },
 };
 
 /// An opened plate.
@@ -29,6 +32,8 @@ pub(super) struct OpenPlate {
     images: Vec<ImageSlot>,
     /// Remarks for people, found when it was opened.
     pub(super) notes: Vec<String>,
+    /// Wells of which nobody can say which images they have.
+    pub(super) passed_over: PassedOver,
 }
 
 /// How an image of a plate is reached.
@@ -78,11 +83,12 @@ impl OpenPlate {
         version: NgffVersion,
         structure: Arc<PlateStructure>,
         notes: Vec<String>,
+        passed_over: PassedOver,
     ) -> Self {
         let n_images = structure.n_images();
         let slot = || ImageSlot { layout: None, opened: OnceLock::new() };
         let images = std::iter::repeat_with(slot).take(n_images).collect();
-        Self { index: PlateIndex::new(structure), name, version, images, notes }
+        Self { index: PlateIndex::new(structure), name, version, images, notes, passed_over }
     }
 
     pub(super) fn structure(&self) -> &Arc<PlateStructure> {
@@ -211,6 +217,7 @@ struct Building<'a> {
     acquisitions: HashMap<u32, u32>,
     lists_acquisitions: bool,
     notes: Vec<String>,
+    passed_over: PassedOver,
     /// The last image that was read: what those that cannot be read are taken to be like.
     like: Option<ImageStructure>,
     /// Images that cannot be read, by their place, waiting for one that can.
@@ -251,6 +258,7 @@ impl<'a> Building<'a> {
             acquisitions,
             lists_acquisitions,
             notes: Vec::new(),
+            passed_over: PassedOver::default(),
             like: None,
             unread: Vec::new(),
             channels: Arc::from([]),
@@ -262,6 +270,8 @@ impl<'a> Building<'a> {
         let mut well = WellStructure::new(entry.position);
         let images = images.unwrap_or_else(|error| {
             self.notes.push(error.chain());
+            let folder = format!("{}/", entry.path.relative());
+            self.passed_over.push(folder, PassedOverReason::WellUnreadable);
             Vec::new()
         });
         let mut fields: Vec<(ImageStructure, ImageSlot)> = Vec::with_capacity(images.len());
@@ -346,6 +356,7 @@ impl<'a> Building<'a> {
             version: self.version,
             images: self.slots,
             notes: self.notes,
+            passed_over: self.passed_over,
         })
     }
 

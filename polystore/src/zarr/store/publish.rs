@@ -13,7 +13,7 @@ use super::{
     join, split,
     staging::{remove, rename_new, unique},
 };
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, atomic};
 
 /// From this many files on, one sync of the whole file system costs less than one each.
 const MANY_FILES: usize = 64;
@@ -32,7 +32,10 @@ impl Tree {
 }
 
 /// A directory of unfinished files, removed when dropped.
-struct StagedTree(PathBuf);
+struct StagedTree(
+    PathBuf,
+    #[expect(dead_code, reason = "the lock says that the directory has an owner")] fs::File,
+);
 
 impl Drop for StagedTree {
     fn drop(&mut self) {
@@ -61,8 +64,7 @@ impl Directory {
     }
 
     fn write_tree(&self, tree: &Tree, synced: bool) -> Result<StagedTree> {
-        self.make_staging()?;
-        let staged = StagedTree(self.staging_path().join(unique()));
+        let staged = self.stage_tree()?;
         let mut made = None;
         for (name, content) in &tree.files {
             let path = staged.0.join(name);
@@ -82,6 +84,22 @@ impl Directory {
             self.sync_file_system()?;
         }
         Ok(staged)
+    }
+
+    /// An empty directory of unfinished files that nobody else takes for left over.
+    fn stage_tree(&self) -> Result<StagedTree> {
+        loop {
+            self.make_staging()?;
+            let path = self.staging_path().join(unique());
+            let made = fs::create_dir(&path).and_then(|()| fs::File::open(&path));
+            match made {
+                Ok(handle) if atomic::hold(&handle) => return Ok(StagedTree(path, handle)),
+                Ok(_) => {}
+                // Another writer removed the folder of unfinished files just now.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::from_io(error, "create a directory")),
+            }
+        }
     }
 
     fn sync_file_system(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! A file is written in a folder of its own at the store's root, synced, and renamed to its
 //! place in one step. So a writer that is killed leaves nothing among the chunks, and what
-//! it leaves is found in one listing: the next writer removes it when it is old.
+//! it leaves is found in one listing: the next writer removes what nobody holds a lock on.
 
 use std::{
     fs::{self, File},
@@ -10,7 +10,7 @@ use std::{
     os::fd::OwnedFd,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use rustix::{
@@ -26,8 +26,6 @@ use crate::{Error, ErrorKind, Result, WriteMode, atomic};
 
 /// The folder of unfinished files; readers pass over it because of its name.
 pub(super) const STAGING: &str = atomic::TEMPORARY_SUFFIX;
-/// Unfinished files older than this belong to writers that are gone.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file that is written but has no name in the store yet; removed unless it is published.
 #[derive(Debug)]
@@ -69,7 +67,12 @@ impl Directory {
         loop {
             let name = format!("{STAGING}/{}", unique());
             match rustix::fs::openat(self.root(), &name, flags, Mode::from_raw_mode(0o666)) {
-                Ok(handle) => return Ok((name, File::from(handle))),
+                Ok(handle) => {
+                    let file = File::from(handle);
+                    if atomic::hold(&file) {
+                        return Ok((name, file));
+                    }
+                }
                 Err(Errno::EXIST) => {}
                 Err(Errno::NOENT) => self.make_staging()?,
                 Err(error) => return Err(Error::from_io(error.into(), "create a file")),
@@ -92,11 +95,8 @@ impl Directory {
 
     /// Removes what writers that are gone left unfinished, and the folder when it is empty.
     pub(in super::super) fn clean_up(&self) {
-        let now = SystemTime::now();
         for entry in fs::read_dir(self.staging_path()).into_iter().flatten().flatten() {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.map(|modified| now.duration_since(modified).unwrap_or_default());
-            if age.is_ok_and(|age| age > STALE) {
+            if atomic::is_stale(&entry.path()) {
                 remove(&entry.path());
             }
         }
@@ -325,16 +325,15 @@ mod tests {
     }
 
     #[test]
-    fn only_old_leftovers_are_removed() {
-        let (_folder, store) = store();
+    fn only_what_nobody_holds_is_removed() {
+        let (folder, store) = store();
         store.make_staging().unwrap();
-        let old = store.staging_path().join("old");
-        fs::write(&old, b"").unwrap();
-        let long_ago = SystemTime::now() - 2 * STALE;
-        File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
-        fs::write(store.staging_path().join("fresh"), b"").unwrap();
+        let left = store.staging_path().join("left");
+        fs::write(&left, b"").unwrap();
+        let living = store.write_staged(b"new").unwrap();
         store.clean_up();
-        assert!(!old.exists());
-        assert!(store.staging_path().join("fresh").exists());
+        assert!(!left.exists());
+        living.publish("a", WriteMode::CreateNew, &mut Vec::new()).unwrap();
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
     }
 }
