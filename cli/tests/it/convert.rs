@@ -239,3 +239,29 @@ fn validate_says_what_is_wrong_and_speaks_the_runner_s_protocol() {
     let answer = place.run(args!["validate", "--conformance", "out.zarr"]);
     assert!(answer.starts_with(r#"{"valid":false"#), "{answer}");
 }
+
+/// What is absent inside of a shard is as absent as a file of its own would be.
+#[test]
+fn chunks_in_shards_are_looked_for() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "whole.zarr", "--shard", "--levels", "1"]);
+    place.run(args!["validate", "whole.zarr", "--require-chunks"]);
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    let mut sections = std::fs::read_dir(copy.join("ZStep_2")).unwrap();
+    let is_first = |path: &PathBuf| path.to_string_lossy().contains("E08_s2_w1");
+    let gone = sections.find_map(|entry| Some(entry.unwrap().path()).filter(is_first)).unwrap();
+    std::fs::remove_file(gone).unwrap();
+    let output = place.command().args(args!["convert", copy, "p.zarr", "--shard"]).output();
+    assert_eq!(output.unwrap().status.code(), Some(5));
+    let output = place.command().args(args!["validate", "p.zarr", "--require-chunks"]).output();
+    let output = output.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(5) && text.contains("chunks are absent"), "{text}");
+    // A shard that was cut short has no index.
+    let shard = place.path("whole.zarr/E/07/0/0/c/0/0/0/0/0");
+    let content = std::fs::read(&shard).unwrap();
+    std::fs::write(&shard, &content[..content.len() - 8]).unwrap();
+    let json = place.json(args!["validate", "whole.zarr"]);
+    assert!(json.to_string().contains("chunks/shard-index"), "{json}");
+}

@@ -126,7 +126,7 @@ impl Counts {
     }
 }
 
-/// Chunks (for a sharded array: shards) by what was found in the listings.
+/// Chunks by what was found in the listings, and of shards in their indices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChunkCounts {
     /// Chunks that the shapes call for. Saturates instead of overflowing.
@@ -138,7 +138,7 @@ pub struct ChunkCounts {
     /// Of those absent, how many hold only planes that the image declares absent by design, as
     /// stores of polystore's do.
     pub absent_by_design: u64,
-    /// Stored with zero bytes; part of `present`.
+    /// Files with zero bytes; part of `present` where a file is a chunk.
     pub empty: u64,
     /// Stored, but outside the grid; not part of `present`.
     pub outside: u64,

@@ -234,6 +234,7 @@ rules! {
     ARRAY_STRAY_FILE = Advice "array/stray-file" "not a chunk of this array: perhaps what an interrupted write left; remove it";
     CHUNKS_ABSENT = Data "chunks/absent" "readers take absent chunks for the fill value without a word; check that the writer finished, or let it write empty chunks too";
     CHUNKS_EMPTY_FILE = Text "chunks/empty-file" "a file of zero bytes is no chunk: an interrupted write or a full disk; write it again";
+    CHUNKS_SHARD_INDEX = Text "chunks/shard-index" "without its index nothing in a shard can be found: an interrupted write or a damaged disk; write it again";
     CHUNKS_OUTSIDE = Advice "chunks/outside" "chunks beyond the shape are never read; the array was made smaller, or its metadata is wrong";
 }
 

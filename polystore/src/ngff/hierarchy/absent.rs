@@ -42,7 +42,7 @@ impl<'a> Absent<'a> {
         Some(Self { declared, array, dims })
     }
 
-    /// Whether every plane that the chunk (or shard) at `position` of the grid has pixels of is
+    /// Whether every plane that the chunk at `position` of the grid has pixels of is
     /// declared absent.
     pub(super) fn covers(&self, position: &[u64]) -> bool {
         let size = |dim: Option<usize>| dim.map_or(1, |dim| self.array.shape[dim]);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    shard::Shard,
     tally::Tally,
     walk::{Node, Walk, check_format, check_node_type, pointer},
 };
@@ -19,8 +20,10 @@ const MAX_DIMENSIONS: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct ArrayInfo {
     pub(super) shape: Vec<u64>,
-    /// Shape of a stored object: a chunk, or a shard.
+    /// Shape of a chunk.
     pub(super) chunks: Vec<u64>,
+    /// How chunks share files, where they do.
+    pub(super) shard: Option<Shard>,
     pub(super) data_type: String,
     pub(super) encoding: KeyEncoding,
     /// As they are written (v3).
@@ -64,6 +67,7 @@ impl ArrayInfo {
         Self {
             shape: reader.sizes("/shape", 0)?,
             chunks: reader.sizes("/chunks", 1)?,
+            shard: None,
             data_type: reader.data_type("/dtype")?,
             encoding: KeyEncoding { has_prefix: false, separator: reader.separator(separator)? },
             dimension_names: None,
@@ -85,9 +89,15 @@ impl ArrayInfo {
             reader.report("/chunk_grid/name", || format!("unknown chunk grid {grid:?}"));
             return None;
         }
+        let files = reader.sizes("/chunk_grid/configuration/chunk_shape", 1)?;
+        let (shard, chunks) = match Shard::of(reader.get("/codecs"), &files) {
+            Some((shard, chunks)) => (Some(shard), chunks),
+            None => (None, files),
+        };
         Self {
             shape: reader.sizes("/shape", 0)?,
-            chunks: reader.sizes("/chunk_grid/configuration/chunk_shape", 1)?,
+            chunks,
+            shard,
             data_type: reader.data_type("/data_type")?,
             encoding: reader.encoding()?,
             dimension_names: document.get("dimension_names").cloned(),
@@ -121,8 +131,17 @@ impl ArrayInfo {
 
     /// Chunks along each dimension.
     pub(super) fn grid(&self) -> Vec<u64> {
-        self.shape.iter().zip(&self.chunks).map(|(size, chunk)| size.div_ceil(*chunk)).collect()
+        grid(&self.shape, &self.chunks)
     }
+
+    /// Files along each dimension.
+    pub(super) fn file_grid(&self) -> Vec<u64> {
+        grid(&self.shape, self.shard.as_ref().map_or(&self.chunks, |shard| &shard.shape))
+    }
+}
+
+fn grid(shape: &[u64], chunks: &[u64]) -> Vec<u64> {
+    shape.iter().zip(chunks).map(|(size, chunk)| size.div_ceil(*chunk)).collect()
 }
 
 fn is_bits(bits: &str) -> bool {

@@ -1,8 +1,9 @@
-//! Which chunks of an array are stored: known from listings alone, no file is opened.
+//! Which chunks of an array are stored: known from listings, and of shards from their indices.
 
 use super::{
     absent::Absent,
     array::ArrayInfo,
+    shard::Shard,
     tally::Tally,
     walk::{Node, Walk},
 };
@@ -23,7 +24,8 @@ pub(super) fn check(
     let grid = array.grid();
     let expected = grid.iter().fold(1u64, |product, size| product.saturating_mul(*size));
     let counts = ChunkCounts { expected, ..ChunkCounts::default() };
-    let mut search = Search { walk, tally, grid, counts, present: Vec::new() };
+    let mut search =
+        Search { walk, tally, array, grid, files: array.file_grid(), counts, present: Vec::new() };
     search.array(node, array);
     search.finish(node, array, declared)
 }
@@ -31,7 +33,10 @@ pub(super) fn check(
 struct Search<'a> {
     walk: &'a Walk<'a>,
     tally: &'a Tally,
+    array: &'a ArrayInfo,
     grid: Vec<u64>,
+    /// The grid of files: that of the chunks, or of the shards that they are in.
+    files: Vec<u64>,
     counts: ChunkCounts,
     /// Row-major numbers of the chunks that are there.
     present: Vec<u64>,
@@ -67,8 +72,8 @@ impl Search<'_> {
 
     /// Keys such as `0/1/2`: one folder for each dimension but the last.
     fn nested(&mut self, node: &Node, position: &mut Vec<u64>, is_array: bool) {
-        let Some(size) = self.grid.get(position.len()).copied() else { return };
-        let is_last = position.len() + 1 == self.grid.len();
+        let Some(size) = self.files.get(position.len()).copied() else { return };
+        let is_last = position.len() + 1 == self.files.len();
         for (name, kind) in node.entries() {
             if is_array && is_metadata(name) {
                 continue;
@@ -107,7 +112,7 @@ impl Search<'_> {
             let position = name.strip_prefix(prefix).and_then(|rest| self.parse_flat(rest));
             match (position, kind) {
                 (Some(position), StoreEntryKind::File { size }) => {
-                    let is_inside = position.iter().zip(&self.grid).all(|(at, size)| at < size);
+                    let is_inside = position.iter().zip(&self.files).all(|(at, size)| at < size);
                     if is_inside {
                         self.chunk(&position, size, || node.key(name));
                     } else {
@@ -122,15 +127,49 @@ impl Search<'_> {
 
     fn parse_flat(&self, name: &str) -> Option<Vec<u64>> {
         let position: Option<Vec<_>> = name.split('.').map(parse_index).collect();
-        position.filter(|position| position.len() == self.grid.len())
+        position.filter(|position| position.len() == self.files.len())
     }
 
+    /// A file, of a chunk or of several.
     fn chunk(&mut self, position: &[u64], size: u64, key: impl Fn() -> String) {
-        self.counts.present += 1;
         if size == 0 {
             self.counts.empty += 1;
             self.tally.report_file(rules::CHUNKS_EMPTY_FILE, &key(), || "zero bytes".to_owned());
         }
+        match &self.array.shard {
+            Some(shard) if size > 0 => {
+                let found = shard.read(self.walk, &key(), size, &self.array.chunks);
+                match found {
+                    Ok(found) => self.chunks_of(shard, position, &found),
+                    Err(error) => self.tally.report_file(rules::CHUNKS_SHARD_INDEX, &key(), || {
+                        error.message().to_owned()
+                    }),
+                }
+            }
+            Some(_) => {}
+            None => self.add(position),
+        }
+    }
+
+    /// The chunks that are in the shard at `position` of the grid of files. What lies beyond
+    /// the shape is nobody's.
+    fn chunks_of(&mut self, shard: &Shard, position: &[u64], found: &[bool]) {
+        let chunks = &self.array.chunks;
+        let within: Vec<u64> =
+            shard.shape.iter().zip(chunks).map(|(file, chunk)| file / chunk).collect();
+        for (number, _) in found.iter().enumerate().filter(|(_, is_there)| **is_there) {
+            let inner = place(number as u64, &within);
+            let at: Vec<u64> = (position.iter().zip(&within).zip(&inner))
+                .map(|((file, n), at)| file.saturating_mul(*n).saturating_add(*at))
+                .collect();
+            if at.iter().zip(&self.grid).all(|(at, size)| at < size) {
+                self.add(&at);
+            }
+        }
+    }
+
+    fn add(&mut self, position: &[u64]) {
+        self.counts.present += 1;
         if self.present.len() < MAX_KEPT {
             self.present.push(self.number(position));
         }
@@ -144,7 +183,7 @@ impl Search<'_> {
 
     fn outside(&mut self, key: &str) {
         self.counts.outside += 1;
-        let grid = &self.grid;
+        let grid = &self.files;
         self.tally.report_file(rules::CHUNKS_OUTSIDE, key, || {
             format!("outside the grid of {} chunks", joined(grid, " x "))
         });
@@ -200,7 +239,7 @@ impl Search<'_> {
             if present.next_if_eq(&number).is_some() {
                 continue;
             }
-            let position = self.position(number);
+            let position = place(number, &self.grid);
             if declared.as_ref().is_some_and(|declared| declared.covers(&position)) {
                 n_declared += 1;
                 continue;
@@ -212,17 +251,17 @@ impl Search<'_> {
         }
         (first, n_declared)
     }
+}
 
-    /// The place in the grid of a row-major number.
-    fn position(&self, number: u64) -> Vec<u64> {
-        let mut rest = number;
-        let mut position = vec![0; self.grid.len()];
-        for (at, size) in position.iter_mut().zip(&self.grid).rev() {
-            *at = rest % size;
-            rest /= size;
-        }
-        position
+/// The place in `grid` of a row-major number.
+fn place(number: u64, grid: &[u64]) -> Vec<u64> {
+    let mut rest = number;
+    let mut position = vec![0; grid.len()];
+    for (at, size) in position.iter_mut().zip(grid).rev() {
+        *at = rest % size;
+        rest /= size;
     }
+    position
 }
 
 /// A number as chunk keys spell it: no sign, no leading zeros.

@@ -9,6 +9,7 @@ mod image;
 mod labels;
 mod plate;
 mod series;
+mod shard;
 mod tally;
 mod walk;
 mod well;

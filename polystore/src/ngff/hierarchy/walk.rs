@@ -195,6 +195,15 @@ impl<'s> Walk<'s> {
     }
 
     /// Reads and parses a file; whatever keeps it from being read is reported.
+    pub(super) fn read_range(
+        &self,
+        key: &str,
+        offset: u64,
+        n_bytes: usize,
+    ) -> crate::Result<bytes::Bytes> {
+        self.store.read_range(key, offset, n_bytes)
+    }
+
     pub(super) fn read_json(&self, key: &str, tally: &Tally) -> Option<Value> {
         let refusal = match self.store.read(key, json::MAX_JSON_BYTES) {
             Ok(bytes) => match json::parse(&bytes) {

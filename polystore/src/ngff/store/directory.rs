@@ -3,12 +3,13 @@
 use std::{
     fs::{self, DirEntry, File},
     io::Read,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 
-use super::{StoreEntry, StoreEntryKind, StoreReader, Unusable, check_key};
+use super::{StoreEntry, StoreEntryKind, StoreReader, Unusable, check_key, cut_short};
 use crate::{Error, ErrorKind, Result};
 
 /// A store on disk. Links inside it are followed, links that leave it are not.
@@ -101,6 +102,21 @@ impl StoreReader for DirectoryStore {
         if bytes.len() as u64 > max_bytes {
             return Err(too_long(key, bytes.len() as u64, max_bytes));
         }
+        Ok(bytes.into())
+    }
+
+    fn read_range(&self, key: &str, offset: u64, n_bytes: usize) -> Result<Bytes> {
+        let path = self.path(key)?;
+        let failed = |error| Error::io(error, "read", key);
+        if !fs::metadata(&path).map_err(failed)?.is_file() {
+            return Err(Error::invalid_data("not a file").with_path(key));
+        }
+        let file = File::open(&path).map_err(failed)?;
+        let mut bytes = vec![0; n_bytes];
+        file.read_exact_at(&mut bytes, offset).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => cut_short(key, offset, n_bytes),
+            _ => failed(error),
+        })?;
         Ok(bytes.into())
     }
 

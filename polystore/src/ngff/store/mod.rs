@@ -13,6 +13,13 @@ use crate::{Error, ErrorKind, Result};
 pub use directory::DirectoryStore;
 pub use zip::ZipStore;
 
+/// Largest file that is read whole where a part of it is wanted, and the store gives no parts.
+const MAX_WHOLE_BYTES: u64 = 1 << 30;
+
+fn cut_short(key: &str, offset: u64, n_bytes: usize) -> Error {
+    Error::invalid_data(format!("ends before the {n_bytes} bytes at byte {offset}")).with_path(key)
+}
+
 /// A store of keys, `/`-separated and relative to its root (`A/1/.zattrs`); the root is the
 /// empty key.
 pub trait StoreReader: fmt::Debug + Send + Sync {
@@ -22,6 +29,19 @@ pub trait StoreReader: fmt::Debug + Send + Sync {
     /// `NotFound`; `LimitExceeded` when it is longer than `max_bytes`, before it is read;
     /// `PermissionDenied` and others of reading.
     fn read(&self, key: &str, max_bytes: u64) -> Result<Bytes>;
+
+    /// A part of a file.
+    ///
+    /// # Errors
+    /// `InvalidData` when the file ends before; as [`StoreReader::read`].
+    fn read_range(&self, key: &str, offset: u64, n_bytes: usize) -> Result<Bytes> {
+        let all = self.read(key, MAX_WHOLE_BYTES)?;
+        let range = usize::try_from(offset).ok().and_then(|start| {
+            let end = start.checked_add(n_bytes).filter(|end| *end <= all.len())?;
+            Some(start..end)
+        });
+        range.map(|range| all.slice(range)).ok_or_else(|| cut_short(key, offset, n_bytes))
+    }
 
     /// What lies directly in a folder, in any order.
     ///
