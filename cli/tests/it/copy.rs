@@ -53,7 +53,7 @@ fn nothing_is_copied_over_something_or_into_itself() {
     place.run(args!["cp", plate(), "copy"]);
     let errors = place.fail(4, args!["cp", plate(), "copy"]);
     assert!(errors.contains("copy: a folder is here already"), "{errors}");
-    assert!(errors.contains("copy/plate)"), "{errors}");
+    assert!(errors.contains("name the copy in it: "), "{errors}");
     place.fail(7, args!["cp", "copy", "copy/below"]);
     std::fs::create_dir(place.path("notes")).unwrap();
     std::fs::write(place.path("notes/a.txt"), "a").unwrap();

@@ -204,7 +204,7 @@ fn faults_between_steps_are_found() {
         (
             "name = \"b\"\nfunction = \"watershed_split\"\ninput = \"c\"\n[[steps]]\nname=\"c\"\nfunction=\"otsu\"",
             "p.toml:10:9",
-            "does not come before",
+            "stands below the step that takes from it",
         ),
     ] {
         let fault = two(second);

@@ -27,6 +27,9 @@ use crate::{
 /// Threads that wait for the disk: they take no processor.
 const WAITING: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
+/// Most files that are kept open to be synced together.
+const MAX_TOGETHER: usize = 64;
+
 /// A plane on its way, with its pyramid.
 struct Writing {
     index: PlaneIndex,
@@ -155,11 +158,15 @@ impl ZarrBackend {
             let updates = updates_of(tiles, &grid, &[plane], *level);
             let content = file_content(&grid, None, &updates)?;
             let name = chunks.file_name(place);
-            let file = directory.write_staged(&content).map_err(|error| error.with_path(&name))?;
+            let file = match files.len() <= MAX_TOGETHER {
+                true => directory.write_staged(&content),
+                false => directory.stage(&content, self.is_synced()),
+            };
+            let file = file.map_err(|error| error.with_path(&name))?;
             let _ = staged[number].set((name, file));
             Ok(())
         })?;
-        if self.is_synced() {
+        if self.is_synced() && files.len() <= MAX_TOGETHER {
             // Together: file systems put what is waited for at one time into one commit.
             let all: Vec<_> = staged.iter().filter_map(OnceLock::get).collect();
             for_each(WAITING, &all, |(name, file)| {

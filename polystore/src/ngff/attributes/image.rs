@@ -55,14 +55,9 @@ fn check_multiscale(item: &Cursor<'_>, version: Version) -> Option<Multiscale> {
         name.text(rules::MULTISCALES_TEXT);
     }
     check_version_04(item, version, rules::MULTISCALES_VERSION, None);
-    // How levels were made is nothing to say where there is one.
-    let is_pyramid = item
-        .get("datasets")
-        .and_then(|datasets| datasets.value().as_array().map(|datasets| datasets.len() > 1))
-        .unwrap_or(true);
-    let of_levels: &[&str] = if is_pyramid { &["metadata", "type"] } else { &[] };
-    let of_all: &[&str] = if version == Version::V04 { &["name", "version"] } else { &["name"] };
-    item.expect_keys(&[of_levels, of_all].concat(), rules::MULTISCALES_RECOMMENDED);
+    let recommended = ["metadata", "type", "name", "version"];
+    let n_recommended = if version == Version::V04 { 4 } else { 3 };
+    item.expect_keys(&recommended[..n_recommended], rules::MULTISCALES_RECOMMENDED);
     let (axes, levels) = match version {
         Version::V06Rc0 => systems::check_multiscale(item),
         _ => check_axes_and_datasets(item),

@@ -13,7 +13,7 @@ use super::{
     join, split,
     staging::{remove, rename_new, unique},
 };
-use crate::{Error, ErrorKind, Result, atomic};
+use crate::{Error, ErrorKind, Result};
 
 /// From this many files on, one sync of the whole file system costs less than one each.
 const MANY_FILES: usize = 64;
@@ -32,10 +32,7 @@ impl Tree {
 }
 
 /// A directory of unfinished files, removed when dropped.
-struct StagedTree(
-    PathBuf,
-    #[expect(dead_code, reason = "the lock says that the directory has an owner")] fs::File,
-);
+struct StagedTree(PathBuf);
 
 impl Drop for StagedTree {
     fn drop(&mut self) {
@@ -64,7 +61,8 @@ impl Directory {
     }
 
     fn write_tree(&self, tree: &Tree, synced: bool) -> Result<StagedTree> {
-        let staged = self.stage_tree()?;
+        self.make_staging()?;
+        let staged = StagedTree(self.staging_path().join(unique()));
         let mut made = None;
         for (name, content) in &tree.files {
             let path = staged.0.join(name);
@@ -84,22 +82,6 @@ impl Directory {
             self.sync_file_system()?;
         }
         Ok(staged)
-    }
-
-    /// An empty directory of unfinished files that nobody else takes for left over.
-    fn stage_tree(&self) -> Result<StagedTree> {
-        loop {
-            self.make_staging()?;
-            let path = self.staging_path().join(unique());
-            let made = fs::create_dir(&path).and_then(|()| fs::File::open(&path));
-            match made {
-                Ok(handle) if atomic::hold(&handle) => return Ok(StagedTree(path, handle)),
-                Ok(_) => {}
-                // Another writer removed the folder of unfinished files just now.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::from_io(error, "create a directory")),
-            }
-        }
     }
 
     fn sync_file_system(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! A file is written in a folder of its own at the store's root, synced, and renamed to its
 //! place in one step. So a writer that is killed leaves nothing among the chunks, and what
-//! it leaves is found in one listing: the next writer removes what nobody holds a lock on.
+//! it leaves is found in one listing: the next writer removes it when it is old.
 
 use std::{
     fs::{self, File},
@@ -10,7 +10,7 @@ use std::{
     os::fd::OwnedFd,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use rustix::{
@@ -26,12 +26,15 @@ use crate::{Error, ErrorKind, Result, WriteMode, atomic};
 
 /// The folder of unfinished files; readers pass over it because of its name.
 pub(super) const STAGING: &str = atomic::TEMPORARY_SUFFIX;
+/// Unfinished files older than this belong to writers that are gone.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file that is written but has no name in the store yet; removed unless it is published.
 #[derive(Debug)]
 pub(in super::super) struct Staged<'a> {
     directory: &'a Directory,
-    file: File,
+    /// Open until it is synced; large planes have more files than a process may have open.
+    file: Option<File>,
     name: String,
     published: bool,
 }
@@ -43,10 +46,11 @@ impl Directory {
     /// # Errors
     /// As [`Directory::write_staged`].
     pub(in super::super) fn stage(&self, content: &[u8], synced: bool) -> Result<Staged<'_>> {
-        let staged = self.write_staged(content)?;
+        let mut staged = self.write_staged(content)?;
         if synced {
             staged.sync()?;
         }
+        staged.file = None;
         Ok(staged)
     }
 
@@ -56,9 +60,10 @@ impl Directory {
     /// As the file system answers, without a path: the caller knows what the file is to be.
     /// A full disk is `LimitExceeded`.
     pub(in super::super) fn write_staged(&self, content: &[u8]) -> Result<Staged<'_>> {
-        let (name, file) = self.create_staged()?;
-        let mut staged = Staged { directory: self, file, name, published: false };
-        staged.file.write_all(content).map_err(|error| Error::from_io(error, "write"))?;
+        let (name, mut file) = self.create_staged()?;
+        let mut staged = Staged { directory: self, file: None, name, published: false };
+        file.write_all(content).map_err(|error| Error::from_io(error, "write"))?;
+        staged.file = Some(file);
         Ok(staged)
     }
 
@@ -67,12 +72,7 @@ impl Directory {
         loop {
             let name = format!("{STAGING}/{}", unique());
             match rustix::fs::openat(self.root(), &name, flags, Mode::from_raw_mode(0o666)) {
-                Ok(handle) => {
-                    let file = File::from(handle);
-                    if atomic::hold(&file) {
-                        return Ok((name, file));
-                    }
-                }
+                Ok(handle) => return Ok((name, File::from(handle))),
                 Err(Errno::EXIST) => {}
                 Err(Errno::NOENT) => self.make_staging()?,
                 Err(error) => return Err(Error::from_io(error.into(), "create a file")),
@@ -95,8 +95,11 @@ impl Directory {
 
     /// Removes what writers that are gone left unfinished, and the folder when it is empty.
     pub(in super::super) fn clean_up(&self) {
+        let now = SystemTime::now();
         for entry in fs::read_dir(self.staging_path()).into_iter().flatten().flatten() {
-            if atomic::is_stale(&entry.path()) {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.map(|modified| now.duration_since(modified).unwrap_or_default());
+            if age.is_ok_and(|age| age > STALE) {
                 remove(&entry.path());
             }
         }
@@ -208,12 +211,13 @@ impl Directory {
 }
 
 impl Staged<'_> {
-    /// Waits until the file is on the disk.
+    /// Waits until the file is on the disk, if it was not waited for before.
     ///
     /// # Errors
     /// As [`Directory::write_staged`].
     pub(in super::super) fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|error| Error::from_io(error, "write"))
+        let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
+        synced.map_err(|error| Error::from_io(error, "write"))
     }
 
     /// Gives the file its name in one step. The directories to sync afterwards are added to
@@ -325,15 +329,16 @@ mod tests {
     }
 
     #[test]
-    fn only_what_nobody_holds_is_removed() {
-        let (folder, store) = store();
+    fn only_old_leftovers_are_removed() {
+        let (_folder, store) = store();
         store.make_staging().unwrap();
-        let left = store.staging_path().join("left");
-        fs::write(&left, b"").unwrap();
-        let living = store.write_staged(b"new").unwrap();
+        let old = store.staging_path().join("old");
+        fs::write(&old, b"").unwrap();
+        let long_ago = SystemTime::now() - 2 * STALE;
+        File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+        fs::write(store.staging_path().join("fresh"), b"").unwrap();
         store.clean_up();
-        assert!(!left.exists());
-        living.publish("a", WriteMode::CreateNew, &mut Vec::new()).unwrap();
-        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
+        assert!(!old.exists());
+        assert!(store.staging_path().join("fresh").exists());
     }
 }
