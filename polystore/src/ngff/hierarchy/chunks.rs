@@ -141,9 +141,17 @@ impl Search<'_> {
                 let found = shard.read(self.walk, &key(), size, &self.array.chunks);
                 match found {
                     Ok(found) => self.chunks_of(shard, position, &found),
-                    Err(error) => self.tally.report_file(rules::CHUNKS_SHARD_INDEX, &key(), || {
-                        error.message().to_owned()
-                    }),
+                    Err(error) => {
+                        self.tally.report_file(rules::CHUNKS_SHARD_INDEX, &key(), || {
+                            error.message().to_owned()
+                        });
+                        // They are lost, and not absent.
+                        self.chunks_of(
+                            shard,
+                            position,
+                            &vec![true; shard.n_chunks(&self.array.chunks)],
+                        );
+                    }
                 }
             }
             Some(_) => {}

@@ -49,6 +49,16 @@ impl Shard {
         Some((Self { shape: shape.to_vec(), is_at_end, has_checksum }, chunks))
     }
 
+    fn grid_size(&self, chunks: &[u64]) -> u64 {
+        let per_dim = self.shape.iter().zip(chunks).map(|(file, chunk)| file / chunk);
+        per_dim.fold(1, u64::saturating_mul)
+    }
+
+    /// How many chunks of shape `chunks` a file has; at most as many as an index may have.
+    pub(super) fn n_chunks(&self, chunks: &[u64]) -> usize {
+        self.grid_size(chunks).min(MAX_INDEX_BYTES / ENTRY_BYTES as u64) as usize
+    }
+
     /// Of each chunk of the file at `key`, row-major, whether it is there.
     ///
     /// # Errors
@@ -60,9 +70,7 @@ impl Shard {
         n_file_bytes: u64,
         chunks: &[u64],
     ) -> Result<Vec<bool>> {
-        let per_dim = self.shape.iter().zip(chunks).map(|(file, chunk)| file / chunk);
-        let n_chunks = per_dim.fold(1u64, u64::saturating_mul);
-        let n_entries = n_chunks.saturating_mul(ENTRY_BYTES as u64);
+        let n_entries = self.grid_size(chunks).saturating_mul(ENTRY_BYTES as u64);
         let n_bytes = n_entries.saturating_add(if self.has_checksum { 4 } else { 0 });
         if n_bytes > MAX_INDEX_BYTES {
             return Err(Error::unsupported(format!("its index would have {n_bytes} bytes")));

@@ -171,6 +171,16 @@ pub(super) const OF_ONE_VERSION: &[BreakOfOne] = &[
             *m = json!({"ome": {"version": "0.5", "multiscales": m["multiscales"]}})
         });
     }),
+    ("chunks/shard-index", Version::V05, |f| {
+        f.edit_file("A/2/1/0/zarr.json", |array| {
+            let chunks = array["chunk_grid"]["configuration"]["chunk_shape"].clone();
+            array["codecs"] = json!([{"name": "sharding_indexed", "configuration": {
+                "chunk_shape": chunks, "codecs": [{"name": "bytes"}],
+                "index_codecs": [{"name": "bytes"}, {"name": "crc32c"}],
+            }}]);
+        });
+        f.put(&f.chunk("A/2/1/0", "1/0/0"), b"too short");
+    }),
     ("version/layout", Version::V05, |f| {
         f.edit_file("A/2/1/zarr.json", |node| {
             node["attributes"] = node["attributes"]["ome"].take()
