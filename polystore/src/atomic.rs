@@ -1,7 +1,7 @@
 //! Writes files so that a reader, or a crash, sees the old content, the new, or none.
 //!
 //! A writer holds a lock on its temporary file or folder for as long as it lives, so what
-//! another finds unlocked belongs to nobody and is removed by [`remove_stale`].
+//! another finds unlocked belongs to nobody and is removed by the next writer.
 
 use std::{
     fs::{self, File},
