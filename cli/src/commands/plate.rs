@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use polystore::{
-    BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath, disk::refuse_in_source,
+    BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath, disk::refuse_source,
     microscope::Detection,
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct PlateArgs {
 pub(crate) fn check_outside(plate: &Plate, place: &Path) -> Result<()> {
     let spec = BackendSpec::new("disk", place.display().to_string());
     plate.check_target(&spec, &VirtualPath::root())?;
-    refuse_in_source(&place.join("any"), Detection::Metadata)
+    refuse_source(place, Detection::Metadata)
 }
 
 impl PlateArgs {

@@ -71,7 +71,7 @@ impl ExecutorOptions {
     /// With this number of threads that compute, [`MAX_CPU_THREADS`] at most.
     #[must_use]
     pub fn with_cpu_threads(mut self, threads: NonZeroUsize) -> Self {
-        self.cpu_threads = Some(threads.min(MAX_CPU_THREADS));
+        self.cpu_threads = Some(threads);
         self
     }
 

@@ -65,7 +65,7 @@ impl ResultStore {
     /// As the file system answers; `PermissionDenied` inside a microscope's plate.
     pub fn on_disk(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        polystore::disk::refuse_in_source(&path.join("results"), Detection::Metadata)?;
+        polystore::disk::refuse_source(path, Detection::Metadata)?;
         std::fs::create_dir_all(path).map_err(|error| {
             polystore::Error::io(error, "create the folder for results", path.display())
         })?;

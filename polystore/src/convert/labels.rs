@@ -1,10 +1,8 @@
 //! Label images beside the images of a plate, which no list of the plate names.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use super::{ConvertFailure, ConvertReport};
+use super::{ConvertReport, TargetLayout, Transfer};
 use crate::{
-    EntryKind, Error, ErrorKind, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
+    EntryKind, ErrorKind, PlaneRequest, Plate, Region, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath,
     model::{ImageKind, ImageStructure, PlateStructure},
 };
@@ -12,18 +10,19 @@ use crate::{
 /// Where label images are, below the image that they belong to.
 const LABELS: &str = "labels";
 
-/// Copies the label images of `source` into the store that holds `structure`, its images
-/// under their new names; the report counts them. With `keeps` false they are only named.
+/// Declares the label images of `source` beside the images of `structure` in the target, and
+/// adds their planes to those to write, or to `kept` where the target has them. A layout that
+/// has no place for labels gets none; the report names them.
 ///
 /// # Errors
-/// As the source lists them. A label image that fails is in the report instead.
-pub(super) fn convert(
+/// As the source lists and describes them, and as the target declares them.
+pub(super) fn plan(
     source: &Plate,
     target: &dyn VirtualBackend,
     target_path: &VirtualPath,
-    structure: &PlateStructure,
-    keeps: bool,
-    cancel: &AtomicBool,
+    (structure, layout): (&PlateStructure, TargetLayout),
+    (to_write, kept): (&mut Vec<Transfer>, &mut Vec<Transfer>),
+    resume: bool,
     report: &mut ConvertReport,
 ) -> Result<()> {
     // Of the backends only this one keeps labels beside images.
@@ -32,21 +31,25 @@ pub(super) fn convert(
     }
     for ((_, image), (_, declared)) in source.structure().images().zip(structure.images()) {
         for label in listed(source, image)? {
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            if !keeps {
+            if layout != TargetLayout::Zarr {
                 report.labels_left_out.push(label.to_string());
                 continue;
             }
             let place = target_path.append(&declared.path).join(LABELS)?;
             let to = place.join(label.name().unwrap_or_default())?;
-            match copy(source.backend().as_ref(), &label, target, &to, report.verified) {
-                Ok(()) => report.n_labels += 1,
-                Err(error) => report
-                    .failed
-                    .push(ConvertFailure { plane: label.to_string(), error: error.chain() }),
+            let found = source.backend().describe(&label)?;
+            let image = ImageStructure { path: to.clone(), kind: ImageKind::Labels, ..found };
+            target.create_image(&to, &image)?;
+            let n_levels = target.describe(&to)?.n_levels;
+            for index in image.declared_indices() {
+                let from = PlaneRequest::new(label.clone(), index);
+                let to = PlaneRequest::new(to.clone(), index);
+                let corner = to.clone().with_region(Region::new(0, 0, 1, 1));
+                let is_there = resume && target.read_plane(&corner).is_ok();
+                let transfer = Transfer { from, to, n_levels, kind: ImageKind::Labels };
+                if is_there { &mut *kept } else { &mut *to_write }.push(transfer);
             }
+            report.n_labels += 1;
         }
     }
     Ok(())
@@ -60,30 +63,4 @@ fn listed(source: &Plate, image: &ImageStructure) -> Result<Vec<VirtualPath>> {
     };
     let images = entries.into_iter().filter(|entry| entry.kind == EntryKind::Image);
     Ok(images.map(|entry| entry.path).collect())
-}
-
-fn copy(
-    from: &dyn VirtualBackend,
-    label: &VirtualPath,
-    target: &dyn VirtualBackend,
-    to: &VirtualPath,
-    verify: bool,
-) -> Result<()> {
-    let image = from.describe(label)?;
-    let image = ImageStructure { path: to.clone(), kind: ImageKind::Labels, ..image };
-    target.create_image(to, &image)?;
-    for index in image.sizes.indices() {
-        let plane = match from.read_plane(&PlaneRequest::new(label.clone(), index)) {
-            Err(error) if error.kind() == ErrorKind::MissingPlane => continue,
-            plane => plane?,
-        };
-        let request = PlaneRequest::new(to.clone(), index);
-        target.write_plane(request.clone(), plane.clone())?;
-        if verify && target.read_plane(&request)? != plane {
-            return Err(Error::invalid_data("labels read back otherwise than they are")
-                .with_path(request)
-                .with_hint("delete them and convert again"));
-        }
-    }
-    Ok(())
 }

@@ -146,7 +146,9 @@ pub fn convert(
     {
         structure.set_levels(n_levels);
     }
-    if layout == TargetLayout::Zarr {
+    // A target that is gone on with has its windows.
+    let is_declared = options.resume && target.plate(target_path).is_ok();
+    if layout == TargetLayout::Zarr && !is_declared {
         let measured = render::Measured {
             backend: &**source.backend(),
             path: source.path(),
@@ -162,7 +164,7 @@ pub fn convert(
         passed_over: source.inventory()?.passed_over.clone(),
         ..Default::default()
     };
-    let (transfers, kept) = plan(source, target, target_path, &structure, &mut report)?;
+    let (mut transfers, mut kept) = plan(source, target, target_path, &structure, &mut report)?;
     if !options.resume && !kept.is_empty() {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
@@ -172,6 +174,15 @@ pub fn convert(
         .with_backend(target.to_string())
         .with_hint("continue it with resume (`--resume`), or choose another place"));
     }
+    labels::plan(
+        source,
+        target,
+        target_path,
+        (&structure, layout),
+        (&mut transfers, &mut kept),
+        options.resume,
+        &mut report,
+    )?;
     events(ConvertEvent::Started {
         n_planes: (transfers.len() + kept.len()) as u64,
         n_kept: kept.len() as u64,
@@ -182,7 +193,10 @@ pub fn convert(
     if options.verify {
         run.batches(source, &kept, &|transfer, plane| match run.compare(transfer, &plane) {
             // What cannot be read any more is written again; other pixels are not overwritten.
-            Err(error) if run.is_damaged(transfer, &error) => run.write(transfer, &plane),
+            // A file of several planes is left alone: some of them may still be read.
+            Err(error) if layout != TargetLayout::OmeTiff && run.is_damaged(transfer, &error) => {
+                run.write(transfer, &plane)
+            }
             compared => compared,
         });
     }
@@ -196,10 +210,6 @@ pub fn convert(
     if is_full {
         let n_tried = report.n_written + report.failed.len() as u64;
         report.n_not_tried = (transfers.len() as u64).saturating_sub(n_tried);
-    }
-    if !is_full {
-        let keeps = layout == TargetLayout::Zarr;
-        labels::convert(source, target, target_path, &structure, keeps, cancel, &mut report)?;
     }
     if cancel.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
@@ -281,8 +291,13 @@ impl Run<'_> {
                     return ControlFlow::Break(());
                 }
                 let Some(transfer) = batch.get(position) else { return ControlFlow::Continue(()) };
-                if let Err(error) = answer.and_then(|plane| step(transfer, plane)) {
-                    self.fail(transfer, &error);
+                match answer {
+                    Err(error) if error.kind() == ErrorKind::MissingPlane => self.miss(transfer),
+                    answer => {
+                        if let Err(error) = answer.and_then(|plane| step(transfer, plane)) {
+                            self.fail(transfer, &error);
+                        }
+                    }
                 }
                 ControlFlow::Continue(())
             });
@@ -376,6 +391,12 @@ impl Run<'_> {
     /// Whether the caller, or a target that takes nothing more, ended it.
     fn is_stopped(&self) -> bool {
         self.cancel.load(Ordering::Relaxed) || self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// The source says only now that it does not have the plane.
+    fn miss(&self, transfer: &Transfer) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.missing.push(transfer.from.to_string());
     }
 
     fn fail(&self, transfer: &Transfer, error: &Error) {

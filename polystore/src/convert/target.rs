@@ -24,8 +24,8 @@ pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     if matches!(spec.scheme.as_str(), "disk" | "zarr") {
         check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;
         #[cfg(feature = "disk")]
-        crate::disk::refuse_in_source(
-            &Path::new(&spec.location).join("any"),
+        crate::disk::refuse_source(
+            Path::new(&spec.location),
             crate::microscope::Detection::Metadata,
         )?;
     }

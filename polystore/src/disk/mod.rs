@@ -6,8 +6,8 @@
 
 mod companion;
 mod declared;
+mod dir_entries;
 mod entries;
-mod entries_of;
 mod format;
 mod headers;
 mod inventory;
@@ -36,7 +36,7 @@ use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
 pub(crate) use resume::settle;
-pub use sources::refuse_in_source;
+pub use sources::refuse_source;
 pub use tiff::TiffCompression;
 
 use self::{

@@ -95,8 +95,9 @@ fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
     .with_hint("write beside it, into a folder of its own")
 }
 
-/// Refuses a place of the local file system that lies in a folder that a microscope wrote, as
-/// sure as `least` or surer. What polystore wrote itself is no microscope's.
+/// Refuses to write into `folder` of the local file system, there or not, when a microscope
+/// wrote it or one above it, as sure as `least` or surer. What polystore wrote itself is no
+/// microscope's.
 ///
 /// With [`Detection::Names`] it is stricter than what the backend does of itself, for what a
 /// user copies once. For results and pictures, and for files that are written one by one,
@@ -104,9 +105,9 @@ fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
 ///
 /// # Errors
 /// `PermissionDenied` naming the plate.
-pub fn refuse_in_source(place: &Path, least: Detection) -> Result<()> {
-    let place = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
-    for above in place.ancestors().skip(1) {
+pub fn refuse_source(folder: &Path, least: Detection) -> Result<()> {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    for above in folder.ancestors() {
         if above.join(declared::PLATE_FILE).is_file() {
             return Ok(());
         }
@@ -118,7 +119,7 @@ pub fn refuse_in_source(place: &Path, least: Detection) -> Result<()> {
             !ours.contains(&reader.name()) && reader.detect(&seen) >= least
         };
         if microscope::detect(&seen).as_ref().is_some_and(is_source) {
-            return Err(is_source_at(place.display(), &above.display().to_string()));
+            return Err(is_source_at(folder.display(), &above.display().to_string()));
         }
     }
     Ok(())

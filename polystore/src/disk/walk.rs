@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::FileType;
 
-use super::{entries_of as entries, root::Root};
+use super::{dir_entries, root::Root};
 use crate::{
     Error, ErrorKind, Result, atomic,
     microscope::names::image_stem,
@@ -120,7 +120,7 @@ impl Listing {
             return Ok(Vec::new());
         }
         let mut below = Vec::new();
-        entries::for_each(path, |name, kind| {
+        dir_entries::for_each(path, |name, kind| {
             let Ok(name) = str::from_utf8(name) else {
                 let shown = String::from_utf8_lossy(name);
                 let is_folder = match kind {

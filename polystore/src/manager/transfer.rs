@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt,
     WriteMode,
-    disk::{image_extensions, refuse_in_source},
+    disk::{image_extensions, refuse_source},
     microscope::Detection,
 };
 
@@ -201,7 +201,9 @@ impl FileManager {
         if is_in_store {
             return Ok(None);
         }
-        refuse_in_source(&path, Detection::Names)?;
+        if let Some(folder) = path.parent() {
+            refuse_source(folder, Detection::Names)?;
+        }
         Ok(Some(path))
     }
 

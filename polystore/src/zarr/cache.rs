@@ -148,7 +148,8 @@ impl ZarrBackend {
 }
 
 /// What a plate's structure was made from: the lists of the plate and its wells, and the
-/// folders that rows are, and wells of plates that lack an image. Images have too many files to look at each; they are
+/// folders that rows are, and wells of plates that lack an image. Images have too many files
+/// to look at each; they are
 /// compared with the structure when they are read.
 fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Dependencies> {
     let root = store.location();

@@ -10,8 +10,8 @@ use super::{
     codec::{Chain, Codec},
     labels::as_labels,
     metadata::{
-        self, Axes, ChannelExtra, Extra, ImageExtra, Node, PlateExtra, group_files, image_label,
-        omero, open_node,
+        self, Axes, ChannelExtra, Extra, ImageExtra, Node, PlateExtra, WellJson, group_files,
+        image_label, omero, open_node,
     },
     store::{Found, Tree, join, split},
 };
@@ -130,28 +130,18 @@ impl ZarrBackend {
         if there == wanted { Ok(()) } else { Err(exists("another image is there")) }
     }
 
-    /// Refuses an image that the well at `above` does not list: no reader would see it.
-    fn check_listed(&self, above: &VirtualPath, path: &VirtualPath) -> Result<()> {
-        let node = open_node(&self.store, above.relative(), self.options.version);
-        let Ok(Some(Node::Group(_, group))) = node else { return Ok(()) };
-        let Some(images) = group.well.and_then(|well| well.check().ok()) else { return Ok(()) };
-        if images.iter().any(|image| above.append(&image.path) == *path) {
-            return Ok(());
-        }
-        Err(Error::invalid_input("the well does not list this image, and no reader would find it")
-            .with_path(path)
-            .with_hint("declare the plate with the field, or choose a place outside of the plate"))
-    }
-
-    /// Refuses to declare something below a file, an image or an array.
+    /// Refuses to declare something below a file, an image or an array, and an image in a well
+    /// that does not list it.
     pub(super) fn check_above(&self, path: &VirtualPath) -> Result<()> {
         for above in path.ancestors().skip(1) {
             let name = above.relative();
-            self.check_listed(&above, path)?;
             let inside = match open_node(&self.store, name, self.options.version) {
                 Ok(Some(Node::Array(_))) => Some("an array"),
                 Ok(Some(Node::Group(_, group))) if group.is_image() => Some("an image"),
-                Ok(Some(_)) => None,
+                Ok(Some(Node::Group(_, group))) => {
+                    group.well.map_or(Ok(()), |well| check_listed(well, &above, path))?;
+                    None
+                }
                 Ok(None) | Err(_) => match self.store.look(name)? {
                     Some(Found::File(_)) => Some("a file"),
                     _ => None,
@@ -164,6 +154,17 @@ impl ZarrBackend {
         }
         Ok(())
     }
+}
+
+/// Refuses an image that the well at `above` does not list: no reader would see it.
+fn check_listed(well: WellJson, above: &VirtualPath, path: &VirtualPath) -> Result<()> {
+    let Ok(images) = well.check() else { return Ok(()) };
+    if images.iter().any(|image| above.append(&image.path) == *path) {
+        return Ok(());
+    }
+    Err(Error::invalid_input("the well does not list this image, and no reader would find it")
+        .with_path(path)
+        .with_hint("declare the plate with the field, or choose a place outside of the plate"))
 }
 
 /// Which values viewers show is a setting that may have been changed since: it makes no other

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Result, VirtualBackend, VirtualPath, WriteMode, fan_out,
-    model::ImageStructure,
+    model::{ImageKind, ImageStructure},
     render::{Measured, measure},
 };
 
@@ -28,6 +28,13 @@ impl ZarrBackend {
     pub(super) fn write_windows(&self, path: &VirtualPath) -> Result<()> {
         let plate = self.open_plate(path)?;
         let structure = plate.structure();
+        let lacks_one = |image: &ImageStructure| {
+            image.kind != ImageKind::Labels
+                && image.channels.iter().any(|channel| channel.window.is_none())
+        };
+        if !structure.images().any(|(_, image)| lacks_one(image)) {
+            return Ok(());
+        }
         let mut with_windows = (**structure).clone();
         let inventory = self.inventory(path)?;
         let measured = Measured { backend: self, path, structure, inventory: &inventory };

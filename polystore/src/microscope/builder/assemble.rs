@@ -67,7 +67,8 @@ pub(super) fn assemble(
         }
         part.made
     });
-    let made = parts.into_iter().reduce(Made::followed_by).unwrap_or_default();
+    let made = parts.into_iter().reduce(Made::followed_by);
+    let made = made.unwrap_or_else(|| Part::new(&assembly).made);
     Ok(assembly.finish(made, notes))
 }
 
@@ -136,23 +137,14 @@ struct Assembly<'a> {
 }
 
 /// Some wells of the plate, made.
-#[derive(Default)]
 struct Made {
     /// Wells that lack a channel, by acquisition and channel.
     absent: Vec<Vec<WellPosition>>,
-    clashes: Clashes,
+    /// Remarks on clashes of files, the first of them in words.
+    clashes: Capped,
     wells: Vec<WellStructure>,
     inventory: Vec<ImageInventory>,
     sources: Vec<ImageSources>,
-}
-
-/// Remarks on clashes of files, the first of them in words.
-struct Clashes(Capped);
-
-impl Default for Clashes {
-    fn default() -> Self {
-        Self(Capped::new(MAX_CLASHES))
-    }
 }
 
 impl Made {
@@ -161,7 +153,7 @@ impl Made {
         for (absent, more) in self.absent.iter_mut().zip(next.absent) {
             absent.extend(more);
         }
-        self.clashes.0.append(next.clashes.0);
+        self.clashes.append(next.clashes);
         self.wells.extend(next.wells);
         self.inventory.extend(next.inventory);
         self.sources.extend(next.sources);
@@ -179,8 +171,14 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(from: &'a Assembly<'a>) -> Self {
-        let absent = vec![Vec::new(); from.extents.len() * from.channels.n()];
-        Self { from, made: Made { absent, ..Made::default() }, states: Vec::new() }
+        let made = Made {
+            absent: vec![Vec::new(); from.extents.len() * from.channels.n()],
+            clashes: Capped::new(MAX_CLASHES),
+            wells: Vec::new(),
+            inventory: Vec::new(),
+            sources: Vec::new(),
+        };
+        Self { from, made, states: Vec::new() }
     }
 
     /// Adds the images of one well, given in plate order.
@@ -246,7 +244,7 @@ impl<'a> Part<'a> {
                     let clash = from.files.clash(source, other);
                     sources.set(index, clash.used);
                     let key = from.keys[image as usize];
-                    self.made.clashes.0.push(|| clash.tell(key, index, &from.files));
+                    self.made.clashes.push(|| clash.tell(key, index, &from.files));
                 }
             }
         }
@@ -319,7 +317,7 @@ impl Assembly<'_> {
 
     fn finish(mut self, made: Made, mut notes: Vec<String>) -> DeclaredPlate {
         notes.extend(self.absence_notes(&made));
-        notes.extend(made.clashes.0.into_notes("clashes of files"));
+        notes.extend(made.clashes.into_notes("clashes of files"));
         let (n_rows, n_columns) = self.grid(&made.wells);
         let mut structure = PlateStructure::new(
             if self.facts.name.is_empty() { self.folder.name() } else { &self.facts.name },
