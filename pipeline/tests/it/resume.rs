@@ -1,8 +1,11 @@
 //! Running again: what is whole is kept, what is damaged or of other input is done again.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use polystore::{
@@ -140,14 +143,22 @@ fn a_run_that_was_stopped_leaves_whole_results_and_goes_on_from_there() {
     let (stopped, whole) = (Results::new(), Results::new());
     whole.run(&plan, &plate, 2);
     let cancel = AtomicBool::new(false);
-    let n_done = AtomicUsize::new(0);
-    let events = |event: Event| {
-        if matches!(event, Event::Done { .. }) && n_done.fetch_add(1, Ordering::SeqCst) == 4 {
+    let (n_read, n_done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // The run is cancelled at its fifth unit. Those that load wait for that with their ninth,
+    // however the threads are scheduled, so that there is something left to do.
+    let events = |event: Event| match event {
+        Event::Read { .. } if n_read.fetch_add(1, Ordering::SeqCst) >= 8 => {
+            let start = Instant::now();
+            while !cancel.load(Ordering::SeqCst) && start.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Event::Done { .. } if n_done.fetch_add(1, Ordering::SeqCst) == 4 => {
             cancel.store(true, Ordering::SeqCst);
         }
+        _ => {}
     };
-    let options = options(2).with_memory_bytes(1 << 20);
-    let error = stopped.run_with(&plan, &plate, options, &cancel, &events).unwrap_err();
+    let error = stopped.run_with(&plan, &plate, options(2), &cancel, &events).unwrap_err();
     assert!(matches!(error, Error::Cancelled));
     assert!(stopped.text("run.json").contains("\"state\": \"cancelled\""));
     let n_done = n_done.into_inner();
