@@ -77,13 +77,13 @@ impl Dependencies {
         Ok(Self { root: root.to_owned(), names, states })
     }
 
-    /// Looks at all again, with a few threads when there are many.
+    /// Looks at all again, with a few threads when there are thousands.
     fn are_unchanged(&self) -> bool {
         let Ok(root) = open(&self.root) else { return false };
         if self.names.len() != self.states.len() {
             return false;
         }
-        let parts = fan_out::map_ranges(self.states.len(), 256, |range| {
+        let parts = fan_out::map_ranges(self.states.len(), 4096, |range| {
             range.into_iter().all(|at| {
                 let known = self.names.get(at).zip(self.states.get(at));
                 known.is_some_and(|(name, state)| State::of(&root, name) == Ok(*state))
@@ -149,10 +149,16 @@ impl StructureCache {
         match read_entry(&path) {
             Ok(entry) => {
                 let (dependencies, value) = split(&entry, key, &path)?;
-                if !dependencies.are_unchanged() {
+                // Looking at thousands of files takes about as long as decoding.
+                let (unchanged, value) = std::thread::scope(|scope| {
+                    let unchanged = scope.spawn(|| dependencies.are_unchanged());
+                    let value = decode(value);
+                    (unchanged.join().unwrap_or(false), value)
+                });
+                if !unchanged {
                     return None;
                 }
-                decode(value).map_err(|error| warn(&path, &error)).ok()
+                value.map_err(|error| warn(&path, &error)).ok()
             }
             Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
             Err(error) => {

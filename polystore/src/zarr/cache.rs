@@ -95,8 +95,10 @@ impl CachedPlate {
         let version: NgffVersion = self.version.parse().ok()?;
         let mut structure = self.plate;
         let mut images = self.images.into_iter();
+        structure.wells.reserve_exact(self.wells.len());
         for (row, column, n_images) in self.wells {
             let mut well = WellStructure::new(WellPosition::new(row, column));
+            well.fields.reserve_exact((n_images as usize).min(images.len()));
             for _ in 0..n_images {
                 let image = images.next()?;
                 well.fields.push(ImageStructure {
