@@ -46,7 +46,13 @@ pub(super) fn plan(
                 let to = PlaneRequest::new(to.clone(), index);
                 let corner = to.clone().with_region(Region::new(0, 0, 1, 1));
                 let is_there = resume && target.read_plane(&corner).is_ok();
-                let transfer = Transfer { from, to, n_levels, kind: ImageKind::Labels };
+                let transfer = Transfer {
+                    from,
+                    to,
+                    n_levels,
+                    kind: ImageKind::Labels,
+                    n_bytes: image.plane_bytes(),
+                };
                 if is_there { &mut *kept } else { &mut *to_write }.push(transfer);
             }
             report.n_labels += 1;

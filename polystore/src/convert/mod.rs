@@ -1,37 +1,31 @@
-//! Converts a plate from any backend into any backend, plane by plane.
+//! Converts a plate from any backend into any backend, a few planes at a time.
 //!
-//! Planes go from the reader's thread straight into the writer: memory stays at a few
-//! planes per thread, whatever the size of the plate. A conversion that was interrupted is
+//! Planes are read and written by the same thread: memory stays at a few planes per thread,
+//! whatever the size of the plate. A conversion that was interrupted is
 //! taken up where it stopped, because the target's inventory says which planes are there.
 //! Missing planes of the source stay missing in the target.
 
 mod labels;
 mod layout;
+mod run;
 mod target;
 
-use std::{
-    ops::ControlFlow,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 pub use layout::{TargetLayout, retarget};
+use run::Run;
 use serde::Serialize;
 pub use target::create_target;
 
 use crate::{
-    Error, ErrorKind, Plane, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
-    VirtualPath, fan_out,
+    Error, ErrorKind, PlaneRequest, Plate, Result, VirtualBackend, VirtualPath,
     model::{ImageKind, PassedOver, PlaneState, PlateStructure},
-    pyramid::downsample,
     render,
     words::count,
 };
-
-/// Requests that are handed to the source in one batch.
-const BATCH_PLANES: usize = 1024;
 
 /// How to convert.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +114,8 @@ struct Transfer {
     /// Levels of the image in the target.
     n_levels: u32,
     kind: ImageKind,
+    /// Of the plane's pixels.
+    n_bytes: u64,
 }
 
 /// Converts `source` into the plate at `target_path` of `target`, which is declared first.
@@ -195,15 +191,12 @@ pub fn convert(
             // What cannot be read any more is written again; other pixels are not overwritten.
             // A file of several planes is left alone: some of them may still be read.
             Err(error) if layout != TargetLayout::OmeTiff && run.is_damaged(transfer, &error) => {
-                run.write(transfer, &plane)
+                run.repair(transfer, &plane)
             }
             compared => compared,
         });
     }
-    match layout {
-        TargetLayout::OmeTiff => run.images(source, &transfers),
-        _ => run.batches(source, &transfers, &|transfer, plane| run.write(transfer, &plane)),
-    }
+    run.groups(source, &transfers, layout);
     let is_full = run.is_full.into_inner();
     let mut report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.n_kept = kept.len() as u64;
@@ -257,155 +250,9 @@ fn plan(
                 to,
                 n_levels: stored.n_levels,
                 kind: stored.kind,
+                n_bytes: declared.plane_bytes(),
             });
         }
     }
     Ok((to_write, kept))
-}
-
-struct Run<'a> {
-    target: &'a dyn VirtualBackend,
-    verify: bool,
-    cancel: &'a AtomicBool,
-    events: &'a (dyn Fn(ConvertEvent) + Sync),
-    report: Mutex<ConvertReport>,
-    /// The target has no room left: every other plane would fail too.
-    is_full: AtomicBool,
-}
-
-impl Run<'_> {
-    /// Reads `transfers` from the source and hands each plane to `step` on the reader's thread.
-    fn batches<'t>(
-        &self,
-        source: &Plate,
-        transfers: &'t [Transfer],
-        step: &(dyn Fn(&'t Transfer, Plane) -> Result<()> + Sync),
-    ) {
-        for batch in transfers.chunks(BATCH_PLANES) {
-            if self.is_stopped() {
-                return;
-            }
-            let requests: Vec<_> = batch.iter().map(|transfer| transfer.from.clone()).collect();
-            source.backend().read_planes(&requests, &|position, answer| {
-                if self.is_stopped() {
-                    return ControlFlow::Break(());
-                }
-                let Some(transfer) = batch.get(position) else { return ControlFlow::Continue(()) };
-                match answer {
-                    Err(error) if error.kind() == ErrorKind::MissingPlane => self.miss(transfer),
-                    answer => {
-                        if let Err(error) = answer.and_then(|plane| step(transfer, plane)) {
-                            self.fail(transfer, &error);
-                        }
-                    }
-                }
-                ControlFlow::Continue(())
-            });
-        }
-    }
-
-    /// Writes files that hold all planes of an image: each image in one step, a few at once.
-    fn images(&self, source: &Plate, transfers: &[Transfer]) {
-        let images: Vec<&[Transfer]> = transfers.chunk_by(|a, b| a.to.path == b.to.path).collect();
-        fan_out::for_each(fan_out::default_concurrency(), images.len(), |number| {
-            let planes: Mutex<Vec<(&Transfer, Plane)>> = Mutex::default();
-            self.batches(source, images[number], &|transfer, plane| {
-                planes.lock().unwrap_or_else(PoisonError::into_inner).push((transfer, plane));
-                Ok(())
-            });
-            let planes = planes.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if self.is_stopped() {
-                return ControlFlow::Break(());
-            }
-            self.write_image(&planes);
-            ControlFlow::Continue(())
-        });
-    }
-
-    fn write_image(&self, planes: &[(&Transfer, Plane)]) {
-        let batch: Vec<_> =
-            planes.iter().map(|(transfer, plane)| (transfer.to.clone(), plane.clone())).collect();
-        let written = self.target.write_planes(&batch);
-        for (transfer, plane) in planes {
-            let checked = match &written {
-                Ok(()) if self.verify => self.compare(transfer, plane),
-                Ok(()) => Ok(()),
-                Err(error) => Err(error.duplicate()),
-            };
-            match checked {
-                Ok(()) => self.count(plane.n_bytes() as u64),
-                Err(error) => self.fail(transfer, &error),
-            }
-        }
-    }
-
-    fn write(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
-        self.target.write_planes(&[(transfer.to.clone(), plane.clone())])?;
-        if self.verify {
-            self.compare(transfer, plane)?;
-        }
-        self.count(plane.n_bytes() as u64);
-        Ok(())
-    }
-
-    fn count(&self, n_bytes: u64) {
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.n_written += 1;
-        report.n_bytes += n_bytes;
-        drop(report);
-        (self.events)(ConvertEvent::Written { n_bytes });
-    }
-
-    /// Checks that the target gives back exactly the source's pixels, and has stored what
-    /// halving makes of them.
-    fn compare(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
-        self.compare_level(transfer, 0, plane)?;
-        let mut halved: Option<Plane> = None;
-        for level in 1..transfer.n_levels {
-            let half = downsample(halved.as_ref().unwrap_or(plane), transfer.kind)?;
-            self.compare_level(transfer, level, &half)?;
-            halved = Some(half);
-        }
-        Ok(())
-    }
-
-    fn compare_level(&self, transfer: &Transfer, level: u32, plane: &Plane) -> Result<()> {
-        let request = transfer.to.clone().with_stored_level(level);
-        let found = self.target.read_plane(&request).map_err(|error| error.with_path(&request))?;
-        if found == *plane {
-            return Ok(());
-        }
-        Err(Error::invalid_data("the plane reads back with other pixels than the source has")
-            .with_path(&request)
-            .with_hint("delete it and convert again; the disk or its memory may be failing"))
-    }
-
-    /// Whether a plane failed the comparison because the target cannot give it back at all.
-    fn is_damaged(&self, transfer: &Transfer, error: &Error) -> bool {
-        let mut levels =
-            (0..transfer.n_levels).map(|level| transfer.to.clone().with_stored_level(level));
-        matches!(error.kind(), ErrorKind::MissingPlane | ErrorKind::InvalidData)
-            && levels.any(|request| self.target.read_plane(&request).is_err())
-    }
-
-    /// Whether the caller, or a target that takes nothing more, ended it.
-    fn is_stopped(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed) || self.is_full.load(Ordering::Relaxed)
-    }
-
-    /// The source says only now that it does not have the plane.
-    fn miss(&self, transfer: &Transfer) {
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.missing.push(transfer.from.to_string());
-    }
-
-    fn fail(&self, transfer: &Transfer, error: &Error) {
-        if error.is_storage_full() {
-            self.is_full.store(true, Ordering::Relaxed);
-        }
-        let failure = ConvertFailure { plane: transfer.from.to_string(), error: error.chain() };
-        tracing::warn!(plane = %failure.plane, error = %failure.error, "plane was not converted");
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).failed.push(failure.clone());
-        (self.events)(ConvertEvent::Failed { failure });
-    }
 }

@@ -260,6 +260,14 @@ impl ImageStructure {
         }
     }
 
+    /// Bytes of the pixels of a plane of full size.
+    pub fn plane_bytes(&self) -> u64 {
+        let shape = self.sizes.plane_shape();
+        u64::from(shape.height)
+            .saturating_mul(u64::from(shape.width))
+            .saturating_mul(self.pixel_type.size_bytes() as u64)
+    }
+
     /// Whether the image declares a plane at `index`: inside its sizes and not absent by design.
     pub fn declares(&self, index: PlaneIndex) -> bool {
         self.sizes.contains(index) && !self.absent.contains(self.sizes, index)

@@ -37,10 +37,28 @@ struct Writing {
     planes: Vec<Plane>,
 }
 
-/// Planes that are written together: one, or all of an image whose files hold several.
-struct Job {
+/// Planes to write, by what their files hold.
+#[derive(Default)]
+struct Jobs {
+    /// Planes whose files hold nothing else.
+    alone: Vec<PlaneJob>,
+    /// Planes of images whose files hold several.
+    together: Vec<(Arc<OpenImage>, Vec<(PlaneIndex, Plane)>)>,
+}
+
+struct PlaneJob {
     image: Arc<OpenImage>,
-    planes: Vec<(PlaneIndex, Plane)>,
+    index: PlaneIndex,
+    plane: Plane,
+    /// By level.
+    files: Vec<TileFile>,
+}
+
+/// A file of a plane: its level, its place, and the tiles in it.
+struct TileFile {
+    level: u32,
+    place: Vec<u64>,
+    tiles: Vec<Tile>,
 }
 
 /// Directories to sync when a batch is done.
@@ -49,22 +67,22 @@ pub(super) type Touched = Mutex<Vec<String>>;
 impl ZarrBackend {
     pub(super) fn write_batch(&self, planes: &[(PlaneRequest, Plane)]) -> Result<()> {
         let directory = self.writer()?;
-        let jobs = self.plan_writes(planes)?;
-        let threads = self.options.io_concurrency;
-        let within =
-            NonZeroUsize::new(threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
         let touched = Touched::default();
-        let written =
-            for_each(threads, &jobs, |job| self.write_job(directory, job, within, &touched));
+        let jobs = self.plan_writes(planes)?;
+        let written = self.write_alone(directory, &jobs.alone, &touched).and_then(|()| {
+            map(self.options.io_concurrency, &jobs.together, |(image, planes)| {
+                self.write_together(directory, image, planes, &touched)
+            })
+        });
         let touched = touched.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.is_synced() {
             directory.sync_all(touched)?;
         }
-        written
+        written.map(|_| ())
     }
 
-    fn plan_writes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<Vec<Job>> {
-        let mut jobs: Vec<Job> = Vec::with_capacity(planes.len());
+    fn plan_writes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<Jobs> {
+        let mut jobs = Jobs::default();
         let mut shared: HashMap<usize, usize> = HashMap::new();
         let mut alone: HashMap<(usize, PlaneIndex), usize> = HashMap::new();
         for (request, plane) in planes {
@@ -82,21 +100,23 @@ impl ZarrBackend {
                 .with_hint("write the whole plane"));
             }
             check_writable(&image).map_err(|error| error.with_path(request))?;
-            let entry = (index, plane.clone());
             let key = Arc::as_ptr(&image) as usize;
+            let plane = plane.clone();
             if self.has_own_files(&image)? {
                 // Of a plane that is there twice, the last counts.
-                let number = *alone.entry((key, index)).or_insert(jobs.len());
-                match jobs.get_mut(number) {
-                    Some(job) => job.planes = vec![entry],
-                    None => jobs.push(Job { image, planes: vec![entry] }),
+                let number = *alone.entry((key, index)).or_insert(jobs.alone.len());
+                let files = self.files(&image, index)?;
+                let job = PlaneJob { image, index, plane, files };
+                match jobs.alone.get_mut(number) {
+                    Some(earlier) => *earlier = job,
+                    None => jobs.alone.push(job),
                 }
                 continue;
             }
-            let number = *shared.entry(key).or_insert(jobs.len());
-            match jobs.get_mut(number) {
-                Some(job) => job.planes.push(entry),
-                None => jobs.push(Job { image, planes: vec![entry] }),
+            let number = *shared.entry(key).or_insert(jobs.together.len());
+            match jobs.together.get_mut(number) {
+                Some((_, planes)) => planes.push((index, plane)),
+                None => jobs.together.push((image, vec![(index, plane)])),
             }
         }
         Ok(jobs)
@@ -112,76 +132,94 @@ impl ZarrBackend {
         Ok(true)
     }
 
-    fn write_job(
-        &self,
-        directory: &Directory,
-        job: &Job,
-        within: NonZeroUsize,
-        touched: &Touched,
-    ) -> Result<()> {
-        let mut writing = Vec::with_capacity(job.planes.len());
-        for (index, plane) in &job.planes {
-            let planes = pyramid(plane, &job.image)?;
-            writing.push(Writing { index: *index, planes });
-        }
-        match &*writing {
-            [plane] if self.has_own_files(&job.image)? => {
-                self.write_plane(directory, &job.image, plane, within, touched)
-            }
-            planes => self.write_together(directory, &job.image, planes, touched),
-        }
-    }
-
-    /// Writes a plane whose files hold nothing else.
-    fn write_plane(
-        &self,
-        directory: &Directory,
-        image: &OpenImage,
-        plane: &Writing,
-        within: NonZeroUsize,
-        touched: &Touched,
-    ) -> Result<()> {
+    /// The files of a plane, by level.
+    fn files(&self, image: &OpenImage, index: PlaneIndex) -> Result<Vec<TileFile>> {
         let mut files = Vec::new();
         for level in 0..image.structure.n_levels {
             let grid = image.grid(image.array(&self.store, level)?);
-            for (place, tiles) in tiles_of_files(&grid, &[plane.index]) {
-                files.push((level, place, tiles));
-            }
+            let found = tiles_of_files(&grid, &[index]).into_iter();
+            files.extend(found.map(|(place, tiles)| TileFile { level, place, tiles }));
         }
-        let staged: Vec<OnceLock<(String, Staged<'_>)>> =
-            files.iter().map(|_| OnceLock::new()).collect();
-        for_each(within, &(0..files.len()).collect::<Vec<_>>(), |&number| {
-            let (level, place, tiles) = &files[number];
-            let grid = image.grid(image.array(&self.store, *level)?);
-            let folder = image.folder(*level);
-            let chunks = Chunks::new(&self.store, &folder, &grid);
-            let updates = updates_of(tiles, &grid, &[plane], *level);
+        Ok(files)
+    }
+
+    /// Writes planes whose files hold nothing else, as many at once as have files that may be
+    /// open at one time.
+    fn write_alone(
+        &self,
+        directory: &Directory,
+        jobs: &[PlaneJob],
+        touched: &Touched,
+    ) -> Result<()> {
+        let mut rest = jobs;
+        while !rest.is_empty() {
+            let mut n_files = 0;
+            let fits = |job: &&PlaneJob| {
+                n_files += job.files.len();
+                n_files <= MAX_TOGETHER
+            };
+            let n_planes = rest.iter().take_while(fits).count().max(1);
+            let (group, others) = rest.split_at(n_planes);
+            self.write_group(directory, group, touched)?;
+            rest = others;
+        }
+        Ok(())
+    }
+
+    /// Writes planes: first all files without names, then, when all of them are on the disk,
+    /// plane by plane their names.
+    fn write_group(
+        &self,
+        directory: &Directory,
+        jobs: &[PlaneJob],
+        touched: &Touched,
+    ) -> Result<()> {
+        let threads = self.options.io_concurrency;
+        let within = NonZeroUsize::new(threads.get() / jobs.len()).unwrap_or(NonZeroUsize::MIN);
+        let n_files: usize = jobs.iter().map(|job| job.files.len()).sum();
+        let is_together = n_files <= MAX_TOGETHER;
+        let staged =
+            map(threads, jobs, |job| self.stage_plane(directory, job, within, is_together))?;
+        if self.is_synced() && is_together {
+            // Together: file systems put what is waited for at one time into one commit.
+            let all: Vec<_> = staged.iter().flatten().collect();
+            map(WAITING, &all, |(name, file)| file.sync().map_err(|error| error.with_path(name)))?;
+        }
+        let mut directories = Vec::new();
+        let published = jobs.iter().zip(staged).try_for_each(|(job, staged)| {
+            let n_full = job.files.iter().take_while(|file| file.level == 0).count();
+            // One writer of an image at a time, so that all files of a plane are of one writer.
+            let _lock = directory.lock(&job.image.name)?;
+            publish(directory, staged, n_full, &mut directories)
+        });
+        touched.lock().unwrap_or_else(PoisonError::into_inner).append(&mut directories);
+        published
+    }
+
+    /// Writes the files of a plane, which have no names yet; unless they are to be synced
+    /// `later`, they are on the disk.
+    fn stage_plane<'d>(
+        &self,
+        directory: &'d Directory,
+        job: &PlaneJob,
+        threads: NonZeroUsize,
+        later: bool,
+    ) -> Result<Vec<(String, Staged<'d>)>> {
+        let image = &*job.image;
+        let plane = Writing { index: job.index, planes: pyramid(&job.plane, image)? };
+        map(threads, &job.files, |file| {
+            let grid = image.grid(image.array(&self.store, file.level)?);
+            let folder = image.folder(file.level);
+            let name = Chunks::new(&self.store, &folder, &grid).file_name(&file.place);
+            let updates = updates_of(&file.tiles, &grid, &[&plane], file.level);
             let content = file_content(&grid, None, &updates)?;
-            let name = chunks.file_name(place);
-            let file = match files.len() <= MAX_TOGETHER {
+            let staged = match later {
                 true => directory.write_staged(&content),
                 false => directory.stage(&content, self.is_synced()),
             };
-            let file = file.map_err(|error| error.with_path(&name))?;
-            let _ = staged[number].set((name, file));
-            Ok(())
-        })?;
-        if self.is_synced() && files.len() <= MAX_TOGETHER {
-            // Together: file systems put what is waited for at one time into one commit.
-            let all: Vec<_> = staged.iter().filter_map(OnceLock::get).collect();
-            for_each(WAITING, &all, |(name, file)| {
-                file.sync().map_err(|error| error.with_path(name))
-            })?;
-        }
-        let staged = staged.into_iter().map(OnceLock::into_inner).collect::<Option<Vec<_>>>();
-        let staged = staged.ok_or_else(|| Error::internal("a file was not written"))?;
-        let n_full = files.iter().take_while(|(level, ..)| *level == 0).count();
-        // One writer of an image at a time, so that all files of a plane are of one writer.
-        let _lock = directory.lock(&image.name)?;
-        let mut directories = Vec::new();
-        let published = publish(directory, staged, n_full, &mut directories);
-        touched.lock().unwrap_or_else(PoisonError::into_inner).append(&mut directories);
-        published
+            let staged = staged.map_err(|error| error.with_path(&name))?;
+            Ok((name, staged))
+        })
     }
 
     /// Writes planes into files that hold others too: each is read, changed and replaced,
@@ -190,16 +228,20 @@ impl ZarrBackend {
         &self,
         directory: &Directory,
         image: &OpenImage,
-        planes: &[Writing],
+        planes: &[(PlaneIndex, Plane)],
         touched: &Touched,
     ) -> Result<()> {
+        let mut writing = Vec::with_capacity(planes.len());
+        for (index, plane) in planes {
+            writing.push(Writing { index: *index, planes: pyramid(plane, image)? });
+        }
         let _lock = directory.lock(&image.name)?;
-        let indices: Vec<PlaneIndex> = planes.iter().map(|plane| plane.index).collect();
+        let indices: Vec<PlaneIndex> = planes.iter().map(|(index, _)| *index).collect();
         let mut levels: Vec<u32> = (0..image.structure.n_levels).rev().collect();
         if self.withdraw(directory, image, &indices, touched)? {
             levels.reverse();
         }
-        let all: Vec<&Writing> = planes.iter().collect();
+        let all: Vec<&Writing> = writing.iter().collect();
         for level in levels {
             let grid = image.grid(image.array(&self.store, level)?);
             let folder = image.folder(level);
@@ -411,17 +453,26 @@ fn check_writable(image: &OpenImage) -> Result<()> {
     Ok(())
 }
 
-/// Runs `work` over all items on a few threads and returns the first failure.
-fn for_each<T: Sync>(
+/// What `work` makes of all items, on a few threads; or the first failure.
+fn map<T: Sync, M: Send + Sync>(
     threads: NonZeroUsize,
     items: &[T],
-    work: impl Fn(&T) -> Result<()> + Sync,
-) -> Result<()> {
+    work: impl Fn(&T) -> Result<M> + Sync,
+) -> Result<Vec<M>> {
+    let made: Vec<OnceLock<M>> = items.iter().map(|_| OnceLock::new()).collect();
     let failure = Mutex::new(None);
-    fan_out::for_each(threads, items.len(), |number| {
-        let Err(error) = work(&items[number]) else { return ControlFlow::Continue(()) };
-        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        ControlFlow::Break(())
+    fan_out::for_each(threads, items.len(), |number| match work(&items[number]) {
+        Ok(value) => {
+            let _ = made[number].set(value);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            ControlFlow::Break(())
+        }
     });
-    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(made.into_iter().filter_map(OnceLock::into_inner).collect()),
+    }
 }

@@ -1,0 +1,209 @@
+//! Carries planes from a source to a target, and compares them.
+
+use std::{
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{ConvertEvent, ConvertFailure, ConvertReport, TargetLayout, Transfer};
+use crate::{
+    Error, ErrorKind, Plane, Plate, Result, VirtualBackend, VirtualBackendExt, fan_out,
+    pyramid::downsample,
+};
+
+/// Requests that are handed to the source in one batch.
+const BATCH_PLANES: usize = 1024;
+
+/// Pixels that are written in one batch.
+const GROUP_BYTES: u64 = 16 << 20;
+
+/// A conversion under way.
+pub(super) struct Run<'a> {
+    pub(super) target: &'a dyn VirtualBackend,
+    pub(super) verify: bool,
+    pub(super) cancel: &'a AtomicBool,
+    pub(super) events: &'a (dyn Fn(ConvertEvent) + Sync),
+    pub(super) report: Mutex<ConvertReport>,
+    /// The target has no room left: every other plane would fail too.
+    pub(super) is_full: AtomicBool,
+}
+
+impl Run<'_> {
+    /// Reads `transfers` from the source and hands each plane to `step` on the reader's thread.
+    pub(super) fn batches<'t>(
+        &self,
+        source: &Plate,
+        transfers: &'t [Transfer],
+        step: &(dyn Fn(&'t Transfer, Plane) -> Result<()> + Sync),
+    ) {
+        for batch in transfers.chunks(BATCH_PLANES) {
+            if self.is_stopped() {
+                return;
+            }
+            let requests: Vec<_> = batch.iter().map(|transfer| transfer.from.clone()).collect();
+            source.backend().read_planes(&requests, &|position, answer| {
+                if self.is_stopped() {
+                    return ControlFlow::Break(());
+                }
+                let Some(transfer) = batch.get(position) else { return ControlFlow::Continue(()) };
+                match answer {
+                    Err(error) if error.kind() == ErrorKind::MissingPlane => self.miss(transfer),
+                    answer => {
+                        if let Err(error) = answer.and_then(|plane| step(transfer, plane)) {
+                            self.fail(transfer, &error);
+                        }
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+        }
+    }
+
+    /// Writes planes in groups, a few groups at once: of files that hold all planes of an
+    /// image, image by image; of others as many as are worth waiting for the disk together.
+    pub(super) fn groups(&self, source: &Plate, transfers: &[Transfer], layout: TargetLayout) {
+        let processors = fan_out::default_concurrency();
+        // While some groups wait for the disk, others have the processors.
+        let twice = processors.saturating_mul(NonZeroUsize::MIN.saturating_add(1));
+        let (threads, groups) = match layout {
+            TargetLayout::OmeTiff => {
+                (processors, transfers.chunk_by(|a, b| a.to.path == b.to.path).collect())
+            }
+            _ => (twice, groups(transfers, transfers.len().div_ceil(twice.get()))),
+        };
+        fan_out::for_each(threads, groups.len(), |number| {
+            let planes: Mutex<Vec<(&Transfer, Plane)>> = Mutex::default();
+            self.batches(source, groups[number], &|transfer, plane| {
+                planes.lock().unwrap_or_else(PoisonError::into_inner).push((transfer, plane));
+                Ok(())
+            });
+            let planes = planes.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if self.is_stopped() {
+                return ControlFlow::Break(());
+            }
+            self.write_group(&planes, layout);
+            ControlFlow::Continue(())
+        });
+    }
+
+    fn write_group(&self, planes: &[(&Transfer, Plane)], layout: TargetLayout) {
+        let batch: Vec<_> =
+            planes.iter().map(|(transfer, plane)| (transfer.to.clone(), plane.clone())).collect();
+        let written = self.target.write_planes(&batch);
+        for (transfer, plane) in planes {
+            let checked = match &written {
+                Ok(()) if self.verify => self.compare(transfer, plane),
+                Ok(()) => Ok(()),
+                // Which of the planes it was is found by writing them one by one.
+                Err(error)
+                    if layout != TargetLayout::OmeTiff
+                        && planes.len() > 1
+                        && !error.is_storage_full() =>
+                {
+                    self.write(transfer, plane)
+                }
+                Err(error) => Err(error.duplicate()),
+            };
+            match checked {
+                Ok(()) => self.count(plane.n_bytes() as u64),
+                Err(error) => self.fail(transfer, &error),
+            }
+        }
+    }
+
+    fn write(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
+        self.target.write_planes(&[(transfer.to.clone(), plane.clone())])?;
+        if self.verify { self.compare(transfer, plane) } else { Ok(()) }
+    }
+
+    /// Writes a plane again that the target cannot give back.
+    pub(super) fn repair(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
+        self.write(transfer, plane)?;
+        self.count(plane.n_bytes() as u64);
+        Ok(())
+    }
+
+    fn count(&self, n_bytes: u64) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.n_written += 1;
+        report.n_bytes += n_bytes;
+        drop(report);
+        (self.events)(ConvertEvent::Written { n_bytes });
+    }
+
+    /// Checks that the target gives back exactly the source's pixels, and has stored what
+    /// halving makes of them.
+    pub(super) fn compare(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
+        self.compare_level(transfer, 0, plane)?;
+        let mut halved: Option<Plane> = None;
+        for level in 1..transfer.n_levels {
+            let half = downsample(halved.as_ref().unwrap_or(plane), transfer.kind)?;
+            self.compare_level(transfer, level, &half)?;
+            halved = Some(half);
+        }
+        Ok(())
+    }
+
+    fn compare_level(&self, transfer: &Transfer, level: u32, plane: &Plane) -> Result<()> {
+        let request = transfer.to.clone().with_stored_level(level);
+        let found = self.target.read_plane(&request).map_err(|error| error.with_path(&request))?;
+        if found == *plane {
+            return Ok(());
+        }
+        Err(Error::invalid_data("the plane reads back with other pixels than the source has")
+            .with_path(&request)
+            .with_hint("delete it and convert again; the disk or its memory may be failing"))
+    }
+
+    /// Whether a plane failed the comparison because the target cannot give it back at all.
+    pub(super) fn is_damaged(&self, transfer: &Transfer, error: &Error) -> bool {
+        let mut levels =
+            (0..transfer.n_levels).map(|level| transfer.to.clone().with_stored_level(level));
+        matches!(error.kind(), ErrorKind::MissingPlane | ErrorKind::InvalidData)
+            && levels.any(|request| self.target.read_plane(&request).is_err())
+    }
+
+    /// Whether the caller, or a target that takes nothing more, ended it.
+    fn is_stopped(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed) || self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// The source says only now that it does not have the plane.
+    fn miss(&self, transfer: &Transfer) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.missing.push(transfer.from.to_string());
+    }
+
+    fn fail(&self, transfer: &Transfer, error: &Error) {
+        if error.is_storage_full() {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+        let failure = ConvertFailure { plane: transfer.from.to_string(), error: error.chain() };
+        tracing::warn!(plane = %failure.plane, error = %failure.error, "plane was not converted");
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).failed.push(failure.clone());
+        (self.events)(ConvertEvent::Failed { failure });
+    }
+}
+
+/// Splits transfers into groups of at most `most` planes (at least one) that are not larger
+/// than [`GROUP_BYTES`], if they are not a single plane.
+fn groups(transfers: &[Transfer], most: usize) -> Vec<&[Transfer]> {
+    let mut groups = Vec::new();
+    let mut rest = transfers;
+    while !rest.is_empty() {
+        let mut n_bytes = 0u64;
+        let fits = |transfer: &&Transfer| {
+            n_bytes = n_bytes.saturating_add(transfer.n_bytes);
+            n_bytes <= GROUP_BYTES
+        };
+        let n_planes = rest.iter().take(most).take_while(fits).count().max(1);
+        let (group, others) = rest.split_at(n_planes);
+        groups.push(group);
+        rest = others;
+    }
+    groups
+}
