@@ -73,6 +73,16 @@ pub fn map_ranges<T: Send + Sync>(
     made.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
+/// What `a` and `b` make, at the same time; `a` on a thread of its own, if there is one to be
+/// had.
+pub fn both<A: Send, B>(a: impl Fn() -> A + Sync, b: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let other = std::thread::Builder::new().spawn_scoped(scope, &a).ok();
+        let made = b();
+        (other.and_then(|other| other.join().ok()).unwrap_or_else(&a), made)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -104,6 +114,12 @@ mod tests {
             assert!(ranges.iter().cloned().flatten().eq(0..n_items), "{n_items} {least}");
             assert!(ranges.len() == 1 || ranges.iter().all(|range| range.len() >= least));
         }
+    }
+
+    #[test]
+    fn both_are_made() {
+        let numbers = [1, 2, 3];
+        assert_eq!(both(|| numbers.len(), || numbers.iter().sum::<i32>()), (3, 6));
     }
 
     #[test]

@@ -150,11 +150,8 @@ impl StructureCache {
             Ok(entry) => {
                 let (dependencies, value) = split(&entry, key, &path)?;
                 // Looking at thousands of files takes about as long as decoding.
-                let (unchanged, value) = std::thread::scope(|scope| {
-                    let unchanged = scope.spawn(|| dependencies.are_unchanged());
-                    let value = decode(value);
-                    (unchanged.join().unwrap_or(false), value)
-                });
+                let (unchanged, value) =
+                    fan_out::both(|| dependencies.are_unchanged(), || decode(value));
                 if !unchanged {
                     return None;
                 }

@@ -228,20 +228,24 @@ impl PlateStructure {
         acquisition: Option<u32>,
         field: u32,
     ) -> VirtualPath {
-        let text = Self::canonical_image_text(&position.to_string(), acquisition, field);
+        let mut text = String::new();
+        Self::write_canonical_image_path(&mut text, &position.to_string(), acquisition, field);
         VirtualPath::parse(&text).unwrap_or_else(|_| VirtualPath::root())
     }
 
-    /// The text of [`Self::canonical_image_path`] for a well that is in words already.
-    pub(crate) fn canonical_image_text(well: &str, acquisition: Option<u32>, field: u32) -> String {
-        let mut text = String::with_capacity(2 * well.len() + 16);
+    /// Adds [`Self::canonical_image_path`] to `text`, for a well that is in words already.
+    pub(crate) fn write_canonical_image_path(
+        text: &mut String,
+        well: &str,
+        acquisition: Option<u32>,
+        field: u32,
+    ) {
         text.extend(["/", well, "/", well]);
         let printed = |index: u32| u64::from(index) + 1;
         if let Some(acquisition) = acquisition {
             let _ = write!(text, "_a{:03}", printed(acquisition));
         }
         let _ = write!(text, "_s{:03}", printed(field));
-        text
     }
 
     /// Gives every image this many pyramid levels, but none that would be under 64 pixels.

@@ -45,14 +45,17 @@ pub(super) fn assemble(
     let extents = extent::extents(&entries, &keys);
     extent::check_total(&extents, &keys, channels.len())?;
 
-    let by_image = ByImage::new(&entries, keys.len());
+    let (files, by_image) = fan_out::both(
+        || Files::new(folder.files(), &entries),
+        || ByImage::new(&entries, keys.len()),
+    );
     let pixels = Pixels::read(&order, &by_image, folder, &facts, &mut notes)?;
     let assembly = Assembly {
         folder,
         keys: &keys,
         declared: declared_at(&facts, &entries, &keys, &extents, &channels),
         described: channels.describe(&facts, pixels.n_samples).into(),
-        files: Files::new(folder.files(), &entries),
+        files,
         pixels,
         extents,
         channels,
@@ -167,6 +170,8 @@ struct Part<'a> {
     made: Made,
     /// States of the image in the making, kept for its memory.
     states: Vec<PlaneState>,
+    /// The path of the image in the making, likewise.
+    path: String,
 }
 
 impl<'a> Part<'a> {
@@ -178,7 +183,7 @@ impl<'a> Part<'a> {
             inventory: Vec::new(),
             sources: Vec::new(),
         };
-        Self { from, made, states: Vec::new() }
+        Self { from, made, states: Vec::new(), path: String::new() }
     }
 
     /// Adds the images of one well, given in plate order.
@@ -196,7 +201,7 @@ impl<'a> Part<'a> {
             let Some(extent) = from.extents.get(&acquisition) else { continue };
             let has = self.channels_of(run, extent, position);
             for &image in run {
-                well.fields.push(from.image(image, extent, &name));
+                well.fields.push(from.image(image, extent, &name, &mut self.path));
                 self.add_planes(image, extent, &has);
             }
         }
@@ -294,13 +299,14 @@ impl Assembly<'_> {
         }
     }
 
-    fn image(&self, image: u32, extent: &Extent, well: &str) -> ImageStructure {
+    fn image(&self, image: u32, extent: &Extent, well: &str, path: &mut String) -> ImageStructure {
         let key = self.keys[image as usize];
         let run = (self.extents.len() > 1).then_some(extent.position);
-        let path = PlateStructure::canonical_image_text(well, run, key.field);
+        path.clear();
+        PlateStructure::write_canonical_image_path(path, well, run, key.field);
         let name = path[well.len() + 2..].to_owned();
         ImageStructure {
-            path: VirtualPath::parse(&path).unwrap_or_else(|_| VirtualPath::root()),
+            path: VirtualPath::parse(path).unwrap_or_else(|_| VirtualPath::root()),
             name,
             field: key.field,
             acquisition: extent.position,

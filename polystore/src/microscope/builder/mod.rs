@@ -179,7 +179,14 @@ pub struct PlateBuilder {
 impl PlateBuilder {
     /// A builder with room for `n_planes`.
     pub fn with_capacity(n_planes: usize) -> Self {
-        Self { entries: Vec::with_capacity(n_planes), ..Self::default() }
+        // Most images have a few channels at least; more images make the map grow.
+        let n_images = n_planes / 4;
+        Self {
+            ids: HashMap::with_capacity_and_hasher(n_images, RandomState::default()),
+            keys: Vec::with_capacity(n_images),
+            entries: Vec::with_capacity(n_planes),
+            ..Self::default()
+        }
     }
 
     /// Whether no plane was added.
