@@ -8,6 +8,7 @@ pub mod builder;
 mod cellvoyager;
 #[cfg(test)]
 mod detection;
+mod distinct;
 mod folder;
 mod generic;
 mod harmony;

@@ -265,7 +265,9 @@ impl PlateStructure {
         if self.acquisitions.is_empty() {
             return Err(Error::invalid_input("plate has no acquisition; declare at least one"));
         }
-        let mut paths = HashSet::with_capacity_and_hasher(self.n_images(), RandomState::default());
+        // Most plates need no look at each path.
+        let n_paths = if self.has_ordered_paths() { 0 } else { self.n_images() };
+        let mut paths = HashSet::with_capacity_and_hasher(n_paths, RandomState::default());
         for well in &self.wells {
             self.check_well(well)?;
             for image in &well.fields {
@@ -276,7 +278,7 @@ impl PlateStructure {
                         well.position
                     )));
                 }
-                if !paths.insert(&image.path) {
+                if n_paths > 0 && !paths.insert(&image.path) {
                     return Err(Error::invalid_input(format!(
                         "two images share the path; well {}",
                         well.position
@@ -291,6 +293,26 @@ impl PlateStructure {
         } else {
             Err(Error::invalid_input("wells are not in order, or one is declared twice"))
         }
+    }
+
+    /// Whether each well has a folder of its own, in which the names of its images ascend: no
+    /// two paths are the same then.
+    fn has_ordered_paths(&self) -> bool {
+        let mut folders =
+            HashSet::with_capacity_and_hasher(self.wells.len(), RandomState::default());
+        self.wells.iter().all(|well| {
+            let mut names = well.fields.iter().map(|image| image.path.as_str().rsplit_once('/'));
+            let Some(first) = names.next() else { return true };
+            let Some((folder, mut last)) = first else { return false };
+            folders.insert(folder)
+                && names.all(|next| match next {
+                    Some((other, name)) if other == folder && name > last => {
+                        last = name;
+                        true
+                    }
+                    _ => false,
+                })
+        })
     }
 
     fn check_well(&self, well: &WellStructure) -> Result<()> {
@@ -344,6 +366,37 @@ mod tests {
         assert_eq!(plate.well(last).unwrap().field(0, 1).unwrap().path.as_str(), "/AF48/AF48_s002");
         plate.check().unwrap();
         assert!(plate.well(WellPosition::new(0, 0)).is_none());
+    }
+
+    #[test]
+    fn paths_that_two_images_share_are_found() {
+        let at = |path: &str, field: u32| ImageStructure {
+            path: VirtualPath::parse(path).unwrap(),
+            ..image(field)
+        };
+        let plate = |images: &[(u32, &str)]| {
+            let mut plate = PlateStructure::new("p", 1, 1);
+            for (field, (column, path)) in (0..).zip(images) {
+                plate.add_image(WellPosition::new(0, *column), at(path, field)).unwrap();
+            }
+            plate.check().map_err(|error| error.to_string())
+        };
+        for fine in [
+            &[(0, "/a/1"), (0, "/a/2"), (1, "/b/1")][..],
+            &[(0, "/a/2"), (0, "/a/1"), (1, "/b/1")],
+            &[(0, "/a"), (1, "/b"), (2, "/a/b")],
+            &[(0, "/a/1"), (1, "/a/2")],
+        ] {
+            assert_eq!(plate(fine), Ok(()), "{fine:?}");
+        }
+        for shared in [
+            &[(0, "/a/1"), (0, "/a/1")][..],
+            &[(0, "/a/2"), (0, "/a/1"), (0, "/a/2")],
+            &[(0, "/a/1"), (1, "/a/1")],
+            &[(0, "/a/1"), (0, "/b/1"), (1, "/b/1")],
+        ] {
+            assert!(plate(shared).unwrap_err().contains("share the path"), "{shared:?}");
+        }
     }
 
     #[test]

@@ -45,15 +45,18 @@ pub(super) fn assemble(
     let extents = extent::extents(&entries, &keys);
     extent::check_total(&extents, &keys, channels.len())?;
 
-    let (files, by_image) = fan_out::both(
-        || Files::new(folder.files(), &entries),
+    let ((files, declared), by_image) = fan_out::both(
+        || {
+            let declared = declared_at(facts.rule, &entries, &keys, &extents, &channels);
+            (Files::new(folder.files(), &entries), declared)
+        },
         || ByImage::new(&entries, keys.len()),
     );
     let pixels = Pixels::read(&order, &by_image, folder, &facts, &mut notes)?;
     let assembly = Assembly {
         folder,
         keys: &keys,
-        declared: declared_at(&facts, &entries, &keys, &extents, &channels),
+        declared,
         described: channels.describe(&facts, pixels.n_samples).into(),
         files,
         pixels,
@@ -77,9 +80,10 @@ pub(super) fn assemble(
 
 /// The numbers of the images in plate order: row, column, acquisition, field.
 fn in_plate_order(keys: &[ImageKey]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
-    order.sort_unstable_by_key(|&image| keys[image as usize]);
-    order
+    // With their keys: looking these up for each comparison takes longer than moving them.
+    let mut order: Vec<(ImageKey, u32)> = keys.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, image)| image).collect()
 }
 
 /// Runs of `order` that belong to one well.
@@ -98,13 +102,13 @@ fn wells_of(order: &[u32], keys: &[ImageKey]) -> Vec<Range<usize>> {
 /// With [`Rule::Names`]: at which (t, c, z) any field of an acquisition has a plane, in the
 /// order of [`Sizes::ordinal`]; by the acquisition's number.
 fn declared_at(
-    facts: &PlateFacts<'_>,
+    rule: Rule,
     entries: &[Entry],
     keys: &[ImageKey],
     extents: &BTreeMap<u32, Extent>,
     channels: &Channels,
 ) -> Vec<Vec<bool>> {
-    if facts.rule == Rule::Declared {
+    if rule == Rule::Declared {
         return Vec::new();
     }
     let sizes: Vec<Sizes> = extents.values().map(|extent| extent.sizes(channels.len())).collect();

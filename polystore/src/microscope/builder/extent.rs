@@ -1,12 +1,11 @@
 //! The sizes that planes span: per acquisition in time and z, over the plate in channels.
 
-use std::collections::{BTreeMap, HashSet};
-
-use foldhash::fast::RandomState;
+use std::collections::BTreeMap;
 
 use super::{Entry, ImageKey, MAX_PLANES, PlateFacts, too_many};
 use crate::{
     Result,
+    microscope::distinct::Distinct,
     model::{Channel, Sizes},
 };
 
@@ -19,10 +18,11 @@ pub(super) struct Channels {
 
 impl Channels {
     pub(super) fn of(entries: &[Entry]) -> Self {
-        let mut last = None;
-        let changes = entries.iter().map(|entry| entry.c).filter(|&c| last.replace(c) != Some(c));
-        let numbers = changes.collect::<HashSet<_, RandomState>>();
-        let mut numbers: Vec<u32> = numbers.into_iter().collect();
+        let mut numbers = Distinct::default();
+        for entry in entries {
+            numbers.insert(entry.c);
+        }
+        let mut numbers = numbers.into_values();
         numbers.sort_unstable();
         let mut positions = Vec::new();
         for (position, &number) in (0u32..).zip(&numbers).take_while(|(_, number)| **number < 4096)

@@ -1,8 +1,6 @@
 //! Which planes an HTD file declares, and what is a z-section and what a projection.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     htd::Htd,
@@ -14,6 +12,7 @@ use crate::{
     microscope::{
         PlateFolder,
         builder::{MAX_PLANES, PlateBuilder, RawPlane, list_wells},
+        distinct::Distinct,
     },
     model::Acquisition,
 };
@@ -34,8 +33,10 @@ pub(super) struct Stacks {
 
 impl Stacks {
     pub(super) fn new(folder: &PlateFolder<'_>, layout: &Layout<'_>, htd: Option<&Htd>) -> Self {
-        let has =
-            |wanted: fn(u32) -> bool| layout.images.iter().any(|image| image.z.is_some_and(wanted));
+        let mut distinct = Distinct::default();
+        let kinds: Vec<&ImageFile> =
+            layout.images.iter().filter(|image| distinct.insert((image.wave, image.z))).collect();
+        let has = |wanted: fn(u32) -> bool| kinds.iter().any(|image| image.z.is_some_and(wanted));
         let zero_is_projection = has(|z| z == 0)
             && has(|z| z > 0)
             && match htd {
@@ -50,12 +51,7 @@ impl Stacks {
             projected: BTreeSet::new(),
             notes: Vec::new(),
         };
-        let mut seen = HashSet::<_, RandomState>::default();
-        for image in &layout.images {
-            if seen.insert((image.wave, image.z)) {
-                stacks.see(image);
-            }
-        }
+        kinds.iter().for_each(|image| stacks.see(image));
         stacks
     }
 
