@@ -55,19 +55,15 @@ pub fn for_each(
     });
 }
 
-/// Ranges per thread, so that those that are done early take over from the others.
-const RANGES_PER_THREAD: usize = 4;
-
-/// What `work` makes of the items below `n_items`, range by range and in order: a few ranges
-/// per processor, and none of fewer than `least` items, which would not be worth a thread.
+/// What `work` makes of the items below `n_items`, range by range and in order: one range per
+/// processor, and none of fewer than `least` items, which would not be worth a thread.
 pub fn map_ranges<T: Send + Sync>(
     n_items: usize,
     least: usize,
     work: impl Fn(Range<usize>) -> T + Sync,
 ) -> Vec<T> {
     let concurrency = default_concurrency();
-    let most = concurrency.get().saturating_mul(RANGES_PER_THREAD);
-    let n_ranges = (n_items / least.max(1)).clamp(1, most);
+    let n_ranges = (n_items / least.max(1)).clamp(1, concurrency.get());
     let made: Vec<OnceLock<T>> = (0..n_ranges).map(|_| OnceLock::new()).collect();
     for_each(concurrency, n_ranges, |number| {
         let range = n_items * number / n_ranges..n_items * (number + 1) / n_ranges;

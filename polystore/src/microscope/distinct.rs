@@ -1,47 +1,46 @@
 //! The few different values among very many.
 
-use std::{collections::HashSet, hash::Hash};
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, Hash},
+};
 
 use foldhash::fast::RandomState;
 
-/// Values that are compared one by one before a hash is made.
-const FEW: usize = 16;
+/// Slots for values that were seen lately.
+const SLOTS: usize = 256;
 
 /// Different values in the order in which they came. Made for many of which most are alike:
-/// then finding one that is known takes a few comparisons and no hash.
+/// one that was seen lately is known by one comparison.
 #[derive(Debug)]
 pub(super) struct Distinct<T> {
-    few: Vec<T>,
-    more: Vec<T>,
+    values: Vec<T>,
     known: HashSet<T, RandomState>,
-}
-
-impl<T> Default for Distinct<T> {
-    fn default() -> Self {
-        Self { few: Vec::new(), more: Vec::new(), known: HashSet::default() }
-    }
+    lately: Vec<Option<T>>,
 }
 
 impl<T: Copy + Eq + Hash> Distinct<T> {
+    pub(super) fn new() -> Self {
+        let known = HashSet::with_hasher(RandomState::default());
+        Self { values: Vec::new(), known, lately: vec![None; SLOTS] }
+    }
+
     /// Adds a value; answers whether it is new.
     pub(super) fn insert(&mut self, value: T) -> bool {
-        if self.few.contains(&value) {
+        let slot = self.known.hasher().hash_one(value) as usize % SLOTS;
+        if self.lately[slot] == Some(value) {
             return false;
         }
-        if self.few.len() < FEW {
-            self.few.push(value);
-            return true;
-        }
+        self.lately[slot] = Some(value);
         let is_new = self.known.insert(value);
         if is_new {
-            self.more.push(value);
+            self.values.push(value);
         }
         is_new
     }
 
-    pub(super) fn into_values(mut self) -> Vec<T> {
-        self.few.append(&mut self.more);
-        self.few
+    pub(super) fn into_values(self) -> Vec<T> {
+        self.values
     }
 }
 
@@ -51,9 +50,9 @@ mod tests {
 
     #[test]
     fn each_value_is_new_once() {
-        let mut distinct = Distinct::default();
-        let values: Vec<u32> = (0..200).map(|n| n * 7 % 50).collect();
-        assert_eq!(values.iter().filter(|value| distinct.insert(**value)).count(), 50);
-        assert_eq!(distinct.into_values(), values[..50]);
+        let mut distinct = Distinct::new();
+        let values: Vec<u32> = (0..5000).map(|n| n * 7 % 1000).collect();
+        assert_eq!(values.iter().filter(|value| distinct.insert(**value)).count(), 1000);
+        assert_eq!(distinct.into_values(), values[..1000]);
     }
 }

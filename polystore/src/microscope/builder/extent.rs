@@ -18,7 +18,7 @@ pub(super) struct Channels {
 
 impl Channels {
     pub(super) fn of(entries: &[Entry]) -> Self {
-        let mut numbers = Distinct::default();
+        let mut numbers = Distinct::new();
         for entry in entries {
             numbers.insert(entry.c);
         }

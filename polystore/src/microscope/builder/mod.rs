@@ -25,7 +25,7 @@ mod pixels;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    hash::{Hash, Hasher},
+    hash::{BuildHasher, Hash, Hasher},
 };
 
 use foldhash::fast::RandomState;
@@ -33,7 +33,7 @@ pub use notes::{Capped, list_wells};
 
 use super::PlateFolder;
 use crate::{
-    Error, ErrorKind, PlaneShape, Result, WellPosition,
+    Error, ErrorKind, PlaneShape, Result, WellPosition, fan_out,
     model::{Acquisition, Channel, DeclaredPlate, PhysicalSize, PlaneSource, StagePosition},
 };
 
@@ -139,6 +139,15 @@ impl fmt::Debug for PlateFacts<'_> {
     }
 }
 
+impl RawPlane {
+    fn key(&self) -> ImageKey {
+        ImageKey { well: self.well, acquisition: self.acquisition, field: self.field }
+    }
+}
+
+/// Fewest planes that are worth a thread to collect them.
+const PLANES_PER_THREAD: usize = 4096;
+
 /// An image by well, acquisition and field, as the source numbers them; in plate order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ImageKey {
@@ -203,13 +212,57 @@ impl PlateBuilder {
         if self.entries.len() as u64 >= MAX_PLANES {
             return Err(too_many(MAX_PLANES + 1));
         }
-        let image = self.image(ImageKey {
-            well: plane.well,
-            acquisition: plane.acquisition,
-            field: plane.field,
-        });
+        let image = self.image(plane.key());
         let RawPlane { t, c, z, source, .. } = plane;
         self.entries.push(Entry { image, t, c, z, source });
+        Ok(())
+    }
+
+    /// The planes below `n_planes` that `plane` gives, collected by a few threads. Each takes
+    /// the planes of images of its own, so that no image is known to two of them.
+    ///
+    /// # Errors
+    /// `LimitExceeded` past [`MAX_PLANES`].
+    pub fn collect(n_planes: usize, plane: impl Fn(usize) -> RawPlane + Sync) -> Result<Self> {
+        let n_parts = fan_out::default_concurrency().get().min(n_planes / PLANES_PER_THREAD).max(1);
+        let hasher = RandomState::default();
+        let parts = fan_out::map_ranges(n_parts, 1, |range| {
+            let mut parts = Vec::with_capacity(range.len());
+            for part in range {
+                let mut builder = Self::with_capacity(n_planes / n_parts);
+                for plane in (0..n_planes).map(&plane) {
+                    let is_own =
+                        n_parts == 1 || hasher.hash_one(plane.key()) as usize % n_parts == part;
+                    if is_own {
+                        builder.push(plane)?;
+                    }
+                }
+                parts.push(builder);
+            }
+            Ok(parts)
+        });
+        let mut all = Self::default();
+        for part in parts.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+            all.append_others(part)?;
+        }
+        Ok(all)
+    }
+
+    /// Adds all planes of a builder that has no image of this one.
+    fn append_others(&mut self, other: Self) -> Result<()> {
+        if self.is_empty() {
+            *self = other;
+            return Ok(());
+        }
+        let n_planes = self.entries.len() as u64 + other.entries.len() as u64;
+        if n_planes > MAX_PLANES {
+            return Err(too_many(n_planes));
+        }
+        let n_images = self.keys.len() as u32;
+        let renumbered = |entry: Entry| Entry { image: entry.image + n_images, ..entry };
+        self.ids.extend(other.ids.into_iter().map(|(key, image)| (key, image + n_images)));
+        self.keys.extend(other.keys);
+        self.entries.extend(other.entries.into_iter().map(renumbered));
         Ok(())
     }
 

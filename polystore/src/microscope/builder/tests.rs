@@ -58,6 +58,31 @@ fn builders_put_together_are_one() {
     }
 }
 
+/// So many planes that several threads collect them.
+#[test]
+fn planes_collected_by_threads_are_those_pushed() {
+    let plane = |number: usize| {
+        // In no order of wells, and each plane of two files.
+        let at = (number as u32).wrapping_mul(7919) % 10_000;
+        RawPlane {
+            well: WellPosition::new(at % 16, at / 16 % 24),
+            acquisition: 0,
+            field: at / 384 % 3,
+            t: 0,
+            c: at / 1152 % 9,
+            z: 0,
+            source: Some(PlaneSource::whole(number as u32)),
+        }
+    };
+    let names: Vec<String> = (0..20_000).map(|number| format!("{number}.tif")).collect();
+    let folder = TestFolder::new(names.iter().map(String::as_str));
+    let planes: Vec<RawPlane> = (0..20_000).map(plane).collect();
+    let pushed = build_in(&folder, &planes, Rule::Names).unwrap();
+    let collected = PlateBuilder::collect(planes.len(), plane).unwrap();
+    let collected = collected.build(&folder.folder(), facts(Rule::Names)).unwrap();
+    assert_eq!(collected, pushed);
+}
+
 #[test]
 fn names_declare_what_any_field_has_and_gaps_stay_gaps() {
     // Channel 0 has z 3 to 5, channel 7 only z 3; field 4 of B02 lacks a z of channel 0.

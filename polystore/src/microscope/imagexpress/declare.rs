@@ -33,7 +33,7 @@ pub(super) struct Stacks {
 
 impl Stacks {
     pub(super) fn new(folder: &PlateFolder<'_>, layout: &Layout<'_>, htd: Option<&Htd>) -> Self {
-        let mut distinct = Distinct::default();
+        let mut distinct = Distinct::new();
         let kinds: Vec<&ImageFile> =
             layout.images.iter().filter(|image| distinct.insert((image.wave, image.z))).collect();
         let has = |wanted: fn(u32) -> bool| kinds.iter().any(|image| image.z.is_some_and(wanted));

@@ -12,8 +12,6 @@ mod layout;
 mod metaseries;
 mod name;
 
-use std::ops::Range;
-
 pub(crate) use htd::Htd;
 use layout::Layout;
 pub use name::{IMAGEXPRESS_NAMING, ImageXpressNaming};
@@ -24,7 +22,7 @@ use super::{
     names::{by_names, split, strip_suffix_ignore_case},
 };
 use crate::{
-    Result, fan_out,
+    Result,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
 };
 
@@ -61,25 +59,19 @@ impl Microscope for ImageXpress {
         if let Some(htd) = &htd {
             declare::declare(htd, &mut stacks, &layout, &mut builder)?;
         }
-        let of_range = |range: Range<usize>| {
-            let mut found = PlateBuilder::with_capacity(range.len());
-            for image in &layout.images[range] {
-                found.push(RawPlane {
-                    well: image.well,
-                    acquisition: stacks.acquisition(image),
-                    field: image.site - 1,
-                    t: stacks.t(image),
-                    c: image.wave - 1,
-                    z: stacks.z(image),
-                    source: Some(PlaneSource::whole(image.file)),
-                })?;
+        let found = PlateBuilder::collect(layout.images.len(), |number| {
+            let image = &layout.images[number];
+            RawPlane {
+                well: image.well,
+                acquisition: stacks.acquisition(image),
+                field: image.site - 1,
+                t: stacks.t(image),
+                c: image.wave - 1,
+                z: stacks.z(image),
+                source: Some(PlaneSource::whole(image.file)),
             }
-            Ok(found)
-        };
-        let n_images = layout.images.len();
-        for found in fan_out::map_ranges(n_images, layout::FILES_PER_THREAD, of_range) {
-            builder.append(found?)?;
-        }
+        })?;
+        builder.append(found)?;
         let facts = facts(folder, &layout, htd, &stacks, &mut notes);
         notes.extend(stacks.into_notes());
         notes.into_iter().for_each(|note| builder.note(note));
