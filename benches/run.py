@@ -84,12 +84,21 @@ def plate(kind: str, name: str, *arguments) -> pathlib.Path:
     return path
 
 
-def contest(title: str, contestants: dict[str, list], rounds: int, target: str = "", unit: str = "MB/s") -> list[str]:
-    """Runs the rounds interleaved (one warm-up each) and returns the lines of a table."""
+def contest(
+    title: str, contestants: dict[str, list], rounds: int, target: str = "", unit: str = "MB/s", warm: bool = False
+) -> list[str]:
+    """Runs the rounds interleaved (one warm-up each) and returns the lines of a table.
+
+    With `warm` everybody goes twice in a round and the second time counts: jobs of a few
+    milliseconds are else decided by who had the processor's caches before.
+    """
     running = [Contestant(name, command) for name, command in contestants.items()]
     for _ in range(rounds + 1):
         for contestant in running:
             contestant.round()
+            if warm:
+                contestant.rounds.pop()
+                contestant.round()
     for contestant in running:
         contestant.close()
     base = running[0]
@@ -164,7 +173,7 @@ def group_open(wells: int, rounds: int) -> list[str]:
         "polystore, structure cache": ours("open", names),
     }
     title = "Open 1536 wells x 9 fields x 5 channels, ImageXpress (69 120 files; OpenHCS: 16.5 s for 13 824)"
-    lines = contest(title, contestants, rounds, "1.5 x the listing, 100 x OpenHCS", "files/s")
+    lines = contest(title, contestants, 2 * rounds, "1.5 x the listing, 100 x OpenHCS", "files/s", warm=True)
     for version in ("0.4", "0.5"):
         path = plate("zarr-names", f"zarr-names-{version}", "--wells", 1536, "--fields", 9, "--version", version)
         contestants = {
@@ -174,7 +183,7 @@ def group_open(wells: int, rounds: int) -> list[str]:
             "polystore, structure cache": ours("open", path),
         }
         title = f"Open 1536 wells x 9 fields, OME-Zarr {version}"
-        lines += contest(title, contestants, min(rounds, 3), "20 x ome-zarr-py, 500 x from the cache", "images/s")
+        lines += contest(title, contestants, min(rounds, 3), "20 x ome-zarr-py, 500 x from the cache", "images/s", warm=True)
     return lines
 
 
