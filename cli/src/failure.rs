@@ -42,6 +42,10 @@ fn plain(error: &polystore::Error, hints: &mut Vec<String>) -> String {
 fn join(backend: &str, path: &str) -> String {
     let (scheme, root) = backend.split_once(':').unwrap_or(("", backend));
     let root = root.trim_end_matches('/');
+    // Files of a store are named from its root.
+    if scheme == "zarr" && !path.starts_with('/') {
+        return format!("{root}/{path}");
+    }
     if !path.starts_with('/') || (!root.is_empty() && path.starts_with(root)) {
         return path.to_owned();
     }
@@ -91,6 +95,7 @@ mod tests {
             ("disk:/", "/data/a.tif", "/data/a.tif"),
             ("disk:/data", "/data/a.tif", "/data/a.tif"),
             ("memory:scratch", "/a", "memory:scratch/a"),
+            ("zarr:/data/p.zarr", "A/zarr.json", "/data/p.zarr/A/zarr.json"),
             ("disk:/data", "a.tif", "a.tif"),
         ] {
             assert_eq!(join(backend, path), place);

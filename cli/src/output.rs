@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write, stdout};
 
 use anyhow::{Context, Result};
-use comfy_table::{ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
 pub(crate) use polystore::words::count;
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ pub(crate) fn table(header: &[&str]) -> Table {
     if !stdout().is_terminal() {
         table.set_width(WIDTH);
     }
+    // Names of columns are long: they are broken between their words.
+    let header = header.iter().map(|name| Cell::new(name).set_delimiter('_'));
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     table
 }

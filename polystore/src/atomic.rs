@@ -116,7 +116,7 @@ pub(crate) fn remove_stale(folder: &Path) {
 }
 
 /// Whether nobody holds a temporary file or folder any more.
-fn is_stale(path: &Path) -> bool {
+pub(crate) fn is_stale(path: &Path) -> bool {
     let Ok(handle) = File::open(path) else { return false };
     if flock(&handle, FlockOperation::NonBlockingLockExclusive).is_err() {
         return false;

@@ -158,7 +158,7 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
     if !more.is_empty() {
         output::line(format_args!("(and in results/plate.csv {})\n", more.join(" and ")))?;
     }
-    Ok(())
+    report.remarks().iter().try_for_each(|remark| output::line(format_args!("note: {remark}\n")))
 }
 
 /// A number with about five significant digits.

@@ -1,10 +1,13 @@
 //! `polystore plan`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use polystore::{WriteMode, atomic};
+use polystore::{Error, ErrorKind, WriteMode, atomic};
 use polystore_pipeline::Pipeline;
 
 use super::{
@@ -40,6 +43,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plan = args.selection.compile(pipeline, &plate)?;
     if let Some(file) = &args.save {
         check_outside(&plate, file)?;
+        check_is_plan(file)?;
         atomic::write_bytes(file, plan.to_json()?.as_bytes(), WriteMode::Overwrite)?;
     }
     let summary = plan.summary();
@@ -49,4 +53,20 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         output::line(&summary)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks that what a plan is to be saved over is an earlier plan, or not there.
+fn check_is_plan(file: &Path) -> Result<()> {
+    let is_plan = match std::fs::read_to_string(file) {
+        Ok(text) => serde_json::from_str::<serde_json::Value>(&text)
+            .is_ok_and(|plan| plan.get("pipeline").is_some() && plan.get("units").is_some()),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if is_plan {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::AlreadyExists, "a file that is no plan is there")
+        .with_path(file.display())
+        .with_hint("choose another name for the plan")
+        .into())
 }

@@ -5,7 +5,7 @@ use super::{Place, args, plate};
 #[test]
 fn wrong_names_are_told_with_the_right_ones() {
     let place = Place::new();
-    let cases: [(i32, &[&str], &str); 13] = [
+    let cases: [(i32, &[&str], &str); 14] = [
         (3, &["info", "nowhere"], "nowhere: cannot open"),
         (3, &["show", "PLATE", "--well", "E09", "-o", "x.png"], "did you mean `E07` or `E08`?"),
         (3, &["show", "PLATE", "--channels", "FITC_50", "-o", "x.png"], "did you mean `FITC_05`"),
@@ -17,6 +17,7 @@ fn wrong_names_are_told_with_the_right_ones() {
         (2, &["info", "PLATE", "--microscope", "imagxpress"], "did you mean `imagexpress`?"),
         (2, &["functions", "gausian"], "did you mean `gaussian`?"),
         (2, &["convert", "PLATE", "x.zarr", "--codec", "zstdd"], "zstd"),
+        (2, &["convert", "PLATE", "x.zarr", "--codec", "lzw"], "known: none, zstd, blosc, gzip"),
         (2, &["no-such-command"], "unrecognized subcommand"),
         (2, &["check", "PLATE", "--depth", "deep"], "possible values"),
     ];
@@ -44,6 +45,29 @@ fn a_folder_that_is_no_plate_is_told() {
     assert!(errors.contains("folder") && errors.contains("polystore microscopes"), "{errors}");
     let errors = place.fail(2, args!["check", "folder/notes.txt"]);
     assert!(errors.contains("is a file; a plate is a folder"), "{errors}");
+}
+
+#[test]
+fn stores_that_are_no_plate_say_what_they_are() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "out.zarr"]);
+    let errors = place.fail(5, args!["info", "out.zarr/E/07"]);
+    assert!(errors.contains("a well of a plate") && errors.contains("open the plate"), "{errors}");
+    std::fs::write(place.path("out.zarr/zarr.json"), "{bad").unwrap();
+    let errors = place.fail(5, args!["info", "out.zarr"]);
+    assert!(errors.contains("out.zarr/zarr.json: metadata is not as NGFF has it"), "{errors}");
+}
+
+#[test]
+fn a_plan_is_saved_over_a_plan_only() {
+    let place = Place::new();
+    std::fs::write(place.path("notes.json"), "{}").unwrap();
+    let errors = place.fail(4, args!["plan", pipeline(), plate(), "--save", "notes.json"]);
+    assert!(errors.contains("notes.json: a file that is no plan is there"), "{errors}");
+    assert_eq!(std::fs::read_to_string(place.path("notes.json")).unwrap(), "{}");
+    for _ in 0..2 {
+        place.run(args!["plan", pipeline(), plate(), "--save", "plan.json"]);
+    }
 }
 
 #[test]

@@ -133,6 +133,12 @@ impl RunReport {
     pub fn main_columns(&self) -> Vec<String> {
         crate::report::main_columns(self)
     }
+
+    /// What is to be said about the columns that are drawn: those of the pipeline's heatmaps
+    /// that are not there, and how many are not drawn.
+    pub fn remarks(&self) -> Vec<String> {
+        crate::report::remarks(self)
+    }
 }
 
 /// What all threads of a run see.

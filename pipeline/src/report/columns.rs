@@ -1,6 +1,9 @@
 //! Which columns of the plate table are drawn.
 
-use polystore::suggest;
+use polystore::{
+    suggest,
+    words::{count, verb},
+};
 
 use crate::{Pipeline, output::PlateTable};
 
@@ -8,12 +11,13 @@ use crate::{Pipeline, output::PlateTable};
 const MAX_COLUMNS: usize = 6;
 
 /// Columns to draw heatmaps of: those that the pipeline names; otherwise numbers of objects,
-/// their area, and their mean intensities. The second part says which are not there.
+/// their area, and their mean intensities. The second part says which are not there, or that
+/// there are more.
 pub(super) fn heatmaps(pipeline: &Pipeline, table: &PlateTable) -> (Vec<String>, Vec<String>) {
     let wanted = &pipeline.report().heatmaps;
     let is_there = |column: &String| table.columns.contains(column);
     if wanted.is_empty() {
-        return (usual(table), Vec::new());
+        return usual(table);
     }
     let known: Vec<_> = table.columns.iter().map(String::as_str).collect();
     let absent = wanted.iter().filter(|column| !is_there(column)).map(|column| {
@@ -26,15 +30,22 @@ pub(super) fn heatmaps(pipeline: &Pipeline, table: &PlateTable) -> (Vec<String>,
     (wanted.iter().filter(|column| is_there(column)).cloned().collect(), absent)
 }
 
-fn usual(table: &PlateTable) -> Vec<String> {
+fn usual(table: &PlateTable) -> (Vec<String>, Vec<String>) {
     let ending = |end: &'static str| {
         table.columns.iter().filter(move |column| column.ends_with(end)).cloned()
     };
     let has_um = ending("_area_um2_mean").next().is_some();
     let area = if has_um { "_area_um2_mean" } else { "_area_px_mean" };
     let intensity = ending("_mean_mean").filter(|column| column.contains("intensity"));
-    let columns = ending("_count").chain(ending(area)).chain(intensity);
-    columns.take(MAX_COLUMNS).collect()
+    let mut columns: Vec<String> = ending("_count").chain(ending(area)).chain(intensity).collect();
+    let n_more = columns.len().saturating_sub(MAX_COLUMNS);
+    columns.truncate(MAX_COLUMNS);
+    let remark = format!(
+        "{} of the same kind {} not drawn; name what to draw as `heatmaps` under `[report]`",
+        count(n_more, "more column"),
+        verb(n_more, "is", "are"),
+    );
+    (columns, (n_more > 0).then_some(remark).into_iter().collect())
 }
 
 /// Columns of the saved tables to draw box plots of: those behind `heatmaps`.
@@ -74,6 +85,17 @@ mod tests {
         assert_eq!(columns, ["c_count", "c_area_um2_mean", "c_intensity_mean_mean"]);
         assert!(absent.is_empty());
         assert_eq!(box_plots(&columns), ["c_area_um2", "c_intensity_mean"]);
+    }
+
+    #[test]
+    fn what_is_not_drawn_is_told() {
+        let pipeline =
+            Pipeline::builder("p").step(Step::new("a").call("otsu").save()).build().unwrap();
+        let names: Vec<String> = (0..8).map(|n| format!("c{n}_count")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (columns, remarks) = heatmaps(&pipeline, &table(&names));
+        assert_eq!((columns.len(), remarks.len()), (6, 1));
+        assert!(remarks[0].starts_with("2 more columns of the same kind are"), "{remarks:?}");
     }
 
     #[test]

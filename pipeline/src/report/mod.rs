@@ -69,6 +69,11 @@ pub(crate) fn main_columns(report: &RunReport) -> Vec<String> {
     columns::heatmaps(&report.manifest.pipeline, &report.table).0
 }
 
+/// What to say about the columns that are drawn, as [`RunReport::remarks`] gives it.
+pub(crate) fn remarks(report: &RunReport) -> Vec<String> {
+    columns::heatmaps(&report.manifest.pipeline, &report.table).1
+}
+
 /// Whether plots and page of an earlier run are there.
 pub(crate) fn is_there(report: &RunReport, store: &ResultStore) -> Result<bool> {
     let runs = runs(&report.manifest.plate, &report.table);

@@ -58,14 +58,20 @@ impl OpenPlate {
     /// `NotFound` when nothing is there, `InvalidData` when it is no plate or does not hold
     /// together.
     pub(super) fn open(store: &Store, name: &str, threads: NonZeroUsize) -> Result<Self> {
-        let (version, group) = match open_node(store, name, NgffVersion::default())? {
+        let node = open_node(store, name, NgffVersion::default())
+            .map_err(|error| error.with_backend(format!("zarr:{}", store.location().display())))?;
+        let (version, group) = match node {
             Some(Node::Group(version, group)) => (version, *group),
             Some(Node::Array(_)) => return Err(no_plate("is an array, no plate")),
             None if store.look(name)?.is_none() => return Err(Error::not_found("nothing is here")),
             None => return Err(no_plate("is no plate; it has no NGFF metadata")),
         };
         let Some(plate) = group.plate else {
-            return Err(no_plate("is no plate; its NGFF metadata describe something else"));
+            return Err(match group.well {
+                Some(_) => no_plate("is a well of a plate, no plate")
+                    .with_hint("open the plate, which is two folders above"),
+                None => no_plate("is no plate; its NGFF metadata describe something else"),
+            });
         };
         let grid = plate.check()?;
         let extra = group.extra.and_then(|extra| extra.plate);

@@ -1,4 +1,4 @@
-//! What killed writers of TIFF files leave is removed by the next writer of the folder, and
+//! What killed writers leave is removed by the next writer of the folder or store, and
 //! what living ones have in their hands is not.
 
 use std::{
@@ -18,7 +18,7 @@ use crate::{
     trial,
 };
 
-const KINDS: [Kind; 2] = [Kind::DiskPlanes, Kind::DiskFields];
+const KINDS: [Kind; 4] = [Kind::DiskPlanes, Kind::DiskFields, Kind::Zarr05Synced, Kind::ZarrTiles];
 const ALL_WELLS: [usize; 4] = [0, 1, 2, 3];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -68,8 +68,9 @@ fn of_the_killed(kind: Kind) {
     let all: Vec<_> =
         wanted.iter().map(|request| (request.clone(), plane(request, u16::MAX))).collect();
     store.write_planes(&all).unwrap();
-    assert_eq!(unfinished(folder.path()), [""; 0]);
     assert_eq!(check(&*store, &wanted).n_present, wanted.len());
+    drop(store);
+    assert_eq!(unfinished(folder.path()), [""; 0]);
 }
 
 /// Other writers come and go while one works: none takes away what it has in its hands.

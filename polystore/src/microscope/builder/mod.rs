@@ -25,7 +25,7 @@ mod pixels;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    hash::{BuildHasher, Hash, Hasher},
+    hash::{Hash, Hasher},
 };
 
 use foldhash::fast::RandomState;
@@ -143,6 +143,13 @@ impl RawPlane {
     fn key(&self) -> ImageKey {
         ImageKey { well: self.well, acquisition: self.acquisition, field: self.field }
     }
+
+    /// Which of `n` shares the plane's image belongs to. Any choice will do that spreads them:
+    /// neighbours are in different ones.
+    fn share(&self, n: usize) -> usize {
+        let sum = self.well.row.wrapping_add(self.well.column).wrapping_add(self.field);
+        sum as usize % n
+    }
 }
 
 /// Fewest planes that are worth a thread to collect them.
@@ -154,6 +161,15 @@ struct ImageKey {
     well: WellPosition,
     acquisition: u32,
     field: u32,
+}
+
+impl ImageKey {
+    /// The key as one number, in the same order.
+    fn packed(&self) -> u128 {
+        [self.well.row, self.well.column, self.acquisition, self.field]
+            .iter()
+            .fold(0, |packed, &part| packed << 32 | u128::from(part))
+    }
 }
 
 /// In two numbers instead of four: it is done for every file.
@@ -225,15 +241,12 @@ impl PlateBuilder {
     /// `LimitExceeded` past [`MAX_PLANES`].
     pub fn collect(n_planes: usize, plane: impl Fn(usize) -> RawPlane + Sync) -> Result<Self> {
         let n_parts = fan_out::default_concurrency().get().min(n_planes / PLANES_PER_THREAD).max(1);
-        let hasher = RandomState::default();
         let parts = fan_out::map_ranges(n_parts, 1, |range| {
             let mut parts = Vec::with_capacity(range.len());
             for part in range {
                 let mut builder = Self::with_capacity(n_planes / n_parts);
                 for plane in (0..n_planes).map(&plane) {
-                    let is_own =
-                        n_parts == 1 || hasher.hash_one(plane.key()) as usize % n_parts == part;
-                    if is_own {
+                    if plane.share(n_parts) == part {
                         builder.push(plane)?;
                     }
                 }

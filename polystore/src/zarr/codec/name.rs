@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{BloscCompressor, BloscShuffle, Codec};
 use crate::{Error, Result, suggest};
 
-const NAMES: [&str; 6] = ["none", "zstd", "blosc", "gzip", "zlib", "lz4"];
+/// Codecs that every version has; OME-Zarr 0.4 has `zlib` and `lz4` too.
+const NAMES: [&str; 4] = ["none", "zstd", "blosc", "gzip"];
 const DEFAULT_LEVEL: u8 = 5;
 const DEFAULT_ZSTD_LEVEL: i32 = 3;
 

@@ -8,6 +8,7 @@ use std::{
         unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use rustix::{
@@ -15,7 +16,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Found, Listed, join, split};
+use super::{Found, Listed, join, lease::Lease, split};
 use crate::{Error, ErrorKind, Result, atomic};
 
 /// A directory that holds a store.
@@ -23,6 +24,8 @@ use crate::{Error, ErrorKind, Result, atomic};
 pub(in super::super) struct Directory {
     path: PathBuf,
     root: OwnedFd,
+    /// Made when the first file is written.
+    pub(super) lease: Mutex<Option<Lease>>,
 }
 
 impl Directory {
@@ -36,7 +39,7 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&path, flags, Mode::empty())
             .map_err(|error| fail(io::Error::from(error)))?;
-        Ok(Self { path, root })
+        Ok(Self { path, root, lease: Mutex::default() })
     }
 
     /// Its canonical path.

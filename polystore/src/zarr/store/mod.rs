@@ -6,6 +6,7 @@
 
 mod archive;
 mod directory;
+mod lease;
 mod publish;
 mod staging;
 

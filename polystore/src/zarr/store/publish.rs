@@ -11,7 +11,7 @@ use super::{
     Found,
     directory::{Directory, failure},
     join, split,
-    staging::{remove, rename_new, unique},
+    staging::{remove, rename_new},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -61,8 +61,7 @@ impl Directory {
     }
 
     fn write_tree(&self, tree: &Tree, synced: bool) -> Result<StagedTree> {
-        self.make_staging()?;
-        let staged = StagedTree(self.staging_path().join(unique()));
+        let staged = StagedTree(self.make_unfinished_directory()?);
         let mut made = None;
         for (name, content) in &tree.files {
             let path = staged.0.join(name);
@@ -174,6 +173,6 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::AlreadyExists);
             assert_eq!(error.path(), Some(join(name, "A/zarr.json").as_str()));
         }
-        assert!(!store.staging_path().exists());
+        assert!(!folder.path().join(crate::atomic::TEMPORARY_SUFFIX).exists());
     }
 }

@@ -1,16 +1,15 @@
 //! Files on their way into a directory store.
 //!
-//! A file is written in a folder of its own at the store's root, synced, and renamed to its
-//! place in one step. So a writer that is killed leaves nothing among the chunks, and what
-//! it leaves is found in one listing: the next writer removes it when it is old.
+//! A file is written in a folder at the store's root, synced, and renamed to its place in one
+//! step. So a writer that is killed leaves nothing among the chunks, and what it leaves is
+//! found in one listing.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     os::fd::OwnedFd,
-    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use rustix::{
@@ -26,8 +25,6 @@ use crate::{Error, ErrorKind, Result, WriteMode, atomic};
 
 /// The folder of unfinished files; readers pass over it because of its name.
 pub(super) const STAGING: &str = atomic::TEMPORARY_SUFFIX;
-/// Unfinished files older than this belong to writers that are gone.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file that is written but has no name in the store yet; removed unless it is published.
 #[derive(Debug)]
@@ -70,11 +67,12 @@ impl Directory {
     fn create_staged(&self) -> Result<(String, File)> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         loop {
-            let name = format!("{STAGING}/{}", unique());
+            let above = self.unfinished_folder()?;
+            let name = format!("{above}/{}", unique());
             match rustix::fs::openat(self.root(), &name, flags, Mode::from_raw_mode(0o666)) {
                 Ok(handle) => return Ok((name, File::from(handle))),
                 Err(Errno::EXIST) => {}
-                Err(Errno::NOENT) => self.make_staging()?,
+                Err(Errno::NOENT) => self.lost_unfinished_folder(&above),
                 Err(error) => return Err(Error::from_io(error.into(), "create a file")),
             }
         }
@@ -86,29 +84,6 @@ impl Directory {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(error) => Err(Error::from_io(error.into(), "create a directory")),
         }
-    }
-
-    /// The folder of unfinished files.
-    pub(super) fn staging_path(&self) -> PathBuf {
-        self.path().join(STAGING)
-    }
-
-    /// Removes what writers that are gone left unfinished, and the folder when it is empty.
-    pub(in super::super) fn clean_up(&self) {
-        let now = SystemTime::now();
-        for entry in fs::read_dir(self.staging_path()).into_iter().flatten().flatten() {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.map(|modified| now.duration_since(modified).unwrap_or_default());
-            if age.is_ok_and(|age| age > STALE) {
-                remove(&entry.path());
-            }
-        }
-        self.leave_staging();
-    }
-
-    /// Removes the folder of unfinished files if nothing is in it.
-    pub(in super::super) fn leave_staging(&self) {
-        let _ = rustix::fs::unlinkat(self.root(), STAGING, AtFlags::REMOVEDIR);
     }
 
     /// The directory that `name` is to be in, made if it is not there. The directories that
@@ -150,17 +125,18 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        let aside = format!("{STAGING}/{}", unique());
-        loop {
-            self.make_staging()?;
+        let aside = loop {
+            let above = self.unfinished_folder()?;
+            let aside = format!("{above}/{}", unique());
             match rustix::fs::renameat(&parent, leaf, self.root(), &aside) {
-                Ok(()) => break,
-                // Another writer may have removed the folder of unfinished files just now.
-                Err(Errno::NOENT) if self.look(name)?.is_some() => {}
+                Ok(()) => break aside,
+                Err(Errno::NOENT) if self.look(name)?.is_some() => {
+                    self.lost_unfinished_folder(&above);
+                }
                 Err(Errno::NOENT) => return Ok(()),
                 Err(error) => return Err(failure(error, "delete", name)),
             }
-        }
+        };
         remove(&self.path().join(aside));
         self.leave_staging();
         Ok(())
@@ -323,22 +299,7 @@ mod tests {
         let again = store.stage(b"newer", false).unwrap();
         let error = again.publish("a/b/c", WriteMode::CreateNew, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-        assert_eq!(fs::read_dir(store.staging_path()).unwrap().count(), 0);
         store.leave_staging();
-        assert!(!store.staging_path().exists());
-    }
-
-    #[test]
-    fn only_old_leftovers_are_removed() {
-        let (_folder, store) = store();
-        store.make_staging().unwrap();
-        let old = store.staging_path().join("old");
-        fs::write(&old, b"").unwrap();
-        let long_ago = SystemTime::now() - 2 * STALE;
-        File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
-        fs::write(store.staging_path().join("fresh"), b"").unwrap();
-        store.clean_up();
-        assert!(!old.exists());
-        assert!(store.staging_path().join("fresh").exists());
+        assert!(!folder.path().join(STAGING).exists());
     }
 }
