@@ -58,29 +58,48 @@ fn builders_put_together_are_one() {
     }
 }
 
-/// So many planes that several threads collect them.
+/// In no order of wells, each plane of two files; with fields near one another, or far apart.
 #[test]
-fn planes_collected_by_threads_are_those_pushed() {
-    let plane = |number: usize| {
-        // In no order of wells, and each plane of two files.
-        let at = (number as u32).wrapping_mul(7919) % 10_000;
-        RawPlane {
-            well: WellPosition::new(at % 16, at / 16 % 24),
-            acquisition: 0,
-            field: at / 384 % 3,
-            t: 0,
-            c: at / 1152 % 9,
-            z: 0,
-            source: Some(PlaneSource::whole(number as u32)),
-        }
-    };
-    let names: Vec<String> = (0..20_000).map(|number| format!("{number}.tif")).collect();
-    let folder = TestFolder::new(names.iter().map(String::as_str));
-    let planes: Vec<RawPlane> = (0..20_000).map(plane).collect();
-    let pushed = build_in(&folder, &planes, Rule::Names).unwrap();
-    let collected = PlateBuilder::collect(planes.len(), plane).unwrap();
-    let collected = collected.build(&folder.folder(), facts(Rule::Names)).unwrap();
-    assert_eq!(collected, pushed);
+fn planes_collected_are_those_pushed() {
+    for between in [1, 100_000] {
+        let plane = |number: usize| {
+            let at = (number as u32).wrapping_mul(7919) % 10_000;
+            RawPlane {
+                well: WellPosition::new(at % 16, at / 16 % 24),
+                acquisition: 0,
+                field: at / 384 % 3 * between,
+                t: 0,
+                c: at / 1152 % 9,
+                z: 0,
+                source: Some(PlaneSource::whole(number as u32)),
+            }
+        };
+        let names: Vec<String> = (0..20_000).map(|number| format!("{number}.tif")).collect();
+        let folder = TestFolder::new(names.iter().map(String::as_str));
+        let planes: Vec<RawPlane> = (0..20_000).map(plane).collect();
+        let pushed = build_in(&folder, &planes, Rule::Names).unwrap();
+        let collected = PlateBuilder::collect(planes.len(), plane).unwrap();
+        let collected = collected.build(&folder.folder(), facts(Rule::Names)).unwrap();
+        assert_eq!(collected, pushed);
+    }
+}
+
+#[test]
+fn planes_collected_may_be_added_to() {
+    let planes = [
+        raw("A01", 0, 0, (0, 0), Some(0)),
+        raw("B02", 1, 0, (0, 0), Some(1)),
+        raw("A01", 0, 1, (0, 0), Some(2)),
+        raw("B02", 1, 1, (0, 0), Some(3)),
+    ];
+    let folder = TestFolder::new(["a.tif", "b.tif", "c.tif", "d.tif"]);
+    let whole = build_in(&folder, &planes, Rule::Names).unwrap();
+    let mut builder = PlateBuilder::collect(2, |number| planes[number]).unwrap();
+    builder.push(planes[2]).unwrap();
+    let mut other = PlateBuilder::default();
+    other.push(planes[3]).unwrap();
+    builder.append(other).unwrap();
+    assert_eq!(builder.build(&folder.folder(), facts(Rule::Names)).unwrap(), whole);
 }
 
 #[test]
