@@ -43,7 +43,12 @@ struct Jobs {
     /// Planes whose files hold nothing else.
     alone: Vec<PlaneJob>,
     /// Planes of images whose files hold several.
-    together: Vec<(Arc<OpenImage>, Vec<(PlaneIndex, Plane)>)>,
+    together: Vec<ImageJob>,
+}
+
+struct ImageJob {
+    image: Arc<OpenImage>,
+    planes: Vec<(PlaneIndex, Plane)>,
 }
 
 struct PlaneJob {
@@ -70,8 +75,8 @@ impl ZarrBackend {
         let touched = Touched::default();
         let jobs = self.plan_writes(planes)?;
         let written = self.write_alone(directory, &jobs.alone, &touched).and_then(|()| {
-            map(self.options.io_concurrency, &jobs.together, |(image, planes)| {
-                self.write_together(directory, image, planes, &touched)
+            map(self.options.io_concurrency, &jobs.together, |job| {
+                self.write_together(directory, &job.image, &job.planes, &touched)
             })
         });
         let touched = touched.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -115,8 +120,8 @@ impl ZarrBackend {
             }
             let number = *shared.entry(key).or_insert(jobs.together.len());
             match jobs.together.get_mut(number) {
-                Some((_, planes)) => planes.push((index, plane)),
-                None => jobs.together.push((image, vec![(index, plane)])),
+                Some(job) => job.planes.push((index, plane)),
+                None => jobs.together.push(ImageJob { image, planes: vec![(index, plane)] }),
             }
         }
         Ok(jobs)
