@@ -59,7 +59,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
 fn check_is_plan(file: &Path) -> Result<()> {
     let is_plan = match std::fs::read_to_string(file) {
         Ok(text) => serde_json::from_str::<serde_json::Value>(&text)
-            .is_ok_and(|plan| plan.get("pipeline").is_some() && plan.get("units").is_some()),
+            .is_ok_and(|plan| plan.get("format").is_some() && plan.get("programs").is_some()),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     };
     if is_plan {

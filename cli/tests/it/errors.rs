@@ -68,6 +68,9 @@ fn a_plan_is_saved_over_a_plan_only() {
     for _ in 0..2 {
         place.run(args!["plan", pipeline(), plate(), "--save", "plan.json"]);
     }
+    // What a run did looks like a plan.
+    place.run(args!["run", pipeline(), plate(), "-o", "results"]);
+    place.fail(4, args!["plan", pipeline(), plate(), "--save", "results/run.json"]);
 }
 
 #[test]

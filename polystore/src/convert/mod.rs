@@ -120,7 +120,7 @@ struct Transfer {
 
 /// Converts `source` into the plate at `target_path` of `target`, which is declared first.
 ///
-/// `cancel` stops it at the next plane; what was written stays, and a later run with
+/// `cancel` stops it within a few planes; what was written stays, and a later run with
 /// [`ConvertOptions::resume`] goes on from there. `events` is called from several threads.
 ///
 /// # Errors

@@ -207,3 +207,52 @@ fn groups(transfers: &[Transfer], most: usize) -> Vec<&[Transfer]> {
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        PixelType, PlaneIndex, PlaneRequest, PlaneShape, VirtualPath, WellPosition,
+        convert::{ConvertOptions, convert},
+        memory::MemoryBackend,
+        model::{ImageStructure, PlateStructure, Sizes},
+        wrap::{FaultRule, Operation, fault},
+    };
+
+    /// A plane that the target does not take is the only one of its group that fails.
+    #[test]
+    fn the_others_of_a_group_are_written() {
+        let memory = Arc::new(MemoryBackend::new());
+        let mut structure = PlateStructure::new("p", 1, 1);
+        let well = WellPosition::new(0, 0);
+        for field in 0..12 {
+            let path = PlateStructure::canonical_image_path(well, None, field);
+            let image = ImageStructure::new(path, PixelType::U8, Sizes::new(1, 1, 1, 2, 2));
+            structure.add_image(well, ImageStructure { field, ..image }).unwrap();
+        }
+        let root = VirtualPath::parse("/from").unwrap();
+        memory.create_plate(&root, &structure).unwrap();
+        for (_, image) in structure.images() {
+            let request = PlaneRequest::new(root.append(&image.path), PlaneIndex::default());
+            let plane = Plane::from_vec(PlaneShape::new(2, 2), vec![1u8; 4]).unwrap();
+            memory.write_plane(request, plane).unwrap();
+        }
+        let source = Plate::open(memory.clone(), root).unwrap();
+        let rule = FaultRule::new(ErrorKind::PermissionDenied).on(Operation::WritePlanes);
+        let target = fault(Arc::new(MemoryBackend::new()), vec![rule.at("/**/A01_s005*")], 0);
+        let report = convert(
+            &source,
+            &target.unwrap(),
+            &VirtualPath::root(),
+            TargetLayout::Planes,
+            &ConvertOptions::default(),
+            &AtomicBool::new(false),
+            &|_| {},
+        )
+        .unwrap();
+        assert_eq!((report.n_written, report.failed.len()), (11, 1), "{:?}", report.failed);
+        assert!(report.failed[0].plane.contains("A01_s005"), "{:?}", report.failed);
+    }
+}

@@ -18,8 +18,9 @@ const OF_FILES: &str = "polystore-plate.json";
 /// the same kind, which [`ConvertOptions::resume`](super::ConvertOptions) goes on with.
 ///
 /// # Errors
-/// `PermissionDenied` in a folder that a microscope wrote; `AlreadyExists` when something else is there, or a store of another version, codec, cut
-/// into chunks or number of levels than `spec` names; `Unsupported` for a zip file; as the backend is made.
+/// `PermissionDenied` in a folder that a microscope wrote; `AlreadyExists` when something else
+/// is there, or a store of another version, codec, cut into chunks or number of levels than
+/// `spec` names; `Unsupported` for a zip file; as the backend is made.
 pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     if matches!(spec.scheme.as_str(), "disk" | "zarr") {
         check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;

@@ -80,10 +80,9 @@ pub(super) fn assemble(
 
 /// The numbers of the images in plate order: row, column, acquisition, field.
 fn in_plate_order(keys: &[ImageKey]) -> Vec<u32> {
-    // With their keys: looking these up for each comparison takes longer than moving them.
-    let mut order: Vec<(u128, u32)> = keys.iter().map(ImageKey::packed).zip(0..).collect();
-    order.sort_unstable();
-    order.into_iter().map(|(_, image)| image).collect()
+    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+    order.sort_unstable_by_key(|&image| keys[image as usize]);
+    order
 }
 
 /// Runs of `order` that belong to one well.

@@ -160,11 +160,6 @@ impl ImageKey {
     fn parts(self) -> [u32; 4] {
         [self.well.row, self.well.column, self.acquisition, self.field]
     }
-
-    /// The key as one number, in the same order.
-    fn packed(&self) -> u128 {
-        self.parts().iter().fold(0, |packed, &part| packed << 32 | u128::from(part))
-    }
 }
 
 /// In two numbers instead of four: it is done for every file.
@@ -200,14 +195,7 @@ pub struct PlateBuilder {
 impl PlateBuilder {
     /// A builder with room for `n_planes`.
     pub fn with_capacity(n_planes: usize) -> Self {
-        // Most images have a few channels at least; more images make the map grow.
-        let n_images = n_planes / 4;
-        Self {
-            ids: HashMap::with_capacity_and_hasher(n_images, RandomState::default()),
-            keys: Vec::with_capacity(n_images),
-            entries: Vec::with_capacity(n_planes),
-            ..Self::default()
-        }
+        Self { entries: Vec::with_capacity(n_planes), ..Self::default() }
     }
 
     /// Whether no plane was added.
@@ -296,8 +284,10 @@ impl PlateBuilder {
         {
             return image;
         }
-        let new = (self.ids.len() as u32..).zip(&self.keys[self.ids.len()..]);
-        self.ids.extend(new.map(|(image, key)| (*key, image)));
+        if self.ids.len() < self.keys.len() {
+            let new = (self.ids.len() as u32..).zip(&self.keys[self.ids.len()..]);
+            self.ids.extend(new.map(|(image, key)| (*key, image)));
+        }
         let next = self.keys.len() as u32;
         let image = *self.ids.entry(key).or_insert(next);
         if image == next {
