@@ -98,6 +98,12 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
             output::count(n_left_out, "field")
         ))?;
     }
+    if manifest.passed_over > 0 {
+        output::line(format_args!(
+            "{} of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
+            output::count(manifest.passed_over, "image file or well")
+        ))?;
+    }
     Ok(())
 }
 
@@ -105,7 +111,9 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
 pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
     match report.manifest.has_failed() {
         true => ExitCode::from(1),
-        false if report.n_left_out() > 0 => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+        false if report.n_left_out() > 0 || report.manifest.passed_over > 0 => {
+            ExitCode::from(ErrorKind::MissingPlane.exit_code())
+        }
         false => ExitCode::SUCCESS,
     }
 }

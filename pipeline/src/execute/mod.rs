@@ -209,7 +209,7 @@ impl Executor {
         let earlier = self.prepare(plan, store)?;
         let images = StoredImages::declare(plan, plate.structure(), store)?;
         let n_threads = self.options.cpu_threads();
-        let manifest = RunManifest::new(plan, plate.inventory()?.counts(), n_threads);
+        let manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
         let is_same = earlier
             .as_ref()
             .is_some_and(|earlier| earlier.is_through() && earlier.plan_hash == plan.hash);
@@ -231,7 +231,10 @@ impl Executor {
         let table = PlateTable::new(rows);
         let is_refused = shared.refused.get().is_some();
         let is_cancelled = shared.is_stopped() && !is_refused;
-        let is_whole = !is_refused && !manifest.has_failed() && table.is_complete();
+        let is_whole = !is_refused
+            && !manifest.has_failed()
+            && manifest.passed_over == 0
+            && table.is_complete();
         manifest.state = match (is_cancelled, is_whole) {
             (true, _) => RunState::Cancelled,
             (false, true) => RunState::Complete,
@@ -268,7 +271,10 @@ impl Executor {
             }
             Err(error) => return Err(error),
         };
-        let Some(found) = &earlier else { return Ok(None) };
+        let Some(found) = &earlier else {
+            check_free(store)?;
+            return Ok(None);
+        };
         let place = |plate: &PlateReference| {
             let backend = &plate.backend;
             (backend.scheme.clone(), backend.location.clone(), plate.path.clone())
@@ -383,9 +389,28 @@ fn check_plate(plan: &ExecutionPlan, plate: &Plate) -> Result<()> {
     Err(Error::pipeline("plan", message).with_hint("compile the pipeline over this plate"))
 }
 
+/// What a run leaves in its place.
+const LEFT: [&str; 7] = ["units", "results", "images", "rois", "plots", "report.html", "run.json"];
+
+/// Checks that nothing of a name that is written here is there already, when no run is: it is
+/// somebody's own.
+fn check_free(store: &ResultStore) -> Result<()> {
+    for below in LEFT {
+        if store.exists(below)? {
+            let message = format!("`{below}` is here already, and is of no run of polystore's");
+            return Err(polystore::Error::new(polystore::ErrorKind::AlreadyExists, message)
+                .with_path(store.root())
+                .with_backend(store.files().to_string())
+                .with_hint("choose another place for the results, or move it away")
+                .into());
+        }
+    }
+    Ok(())
+}
+
 /// Deletes the results of an earlier run, and nothing else.
 fn clear(store: &ResultStore) -> Result<()> {
-    for below in ["units", "results", "images", "rois", "plots", "report.html", "run.json"] {
+    for below in LEFT {
         store.remove(below)?;
     }
     Ok(())

@@ -2,7 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use polystore::{WellPosition, model::InventoryCounts};
+use polystore::{
+    WellPosition,
+    model::{Inventory, InventoryCounts},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -47,6 +50,9 @@ pub struct RunManifest {
     pub plate: PlateReference,
     /// What of the plate was there.
     pub inventory: InventoryCounts,
+    /// Image files and wells of the plate that could not be used at all.
+    #[serde(default)]
+    pub passed_over: u64,
     /// What was left out, and why.
     pub notes: Vec<String>,
     /// What it was reckoned to take.
@@ -106,11 +112,7 @@ pub enum UnitState {
 }
 
 impl RunManifest {
-    pub(crate) fn new(
-        plan: &ExecutionPlan,
-        inventory: InventoryCounts,
-        cpu_threads: usize,
-    ) -> Self {
+    pub(crate) fn new(plan: &ExecutionPlan, inventory: &Inventory, cpu_threads: usize) -> Self {
         let unit = |unit: &crate::plan::Unit| UnitEntry {
             name: unit.name.clone(),
             well: unit.well,
@@ -132,7 +134,8 @@ impl RunManifest {
             pipeline_hash: plan.pipeline_hash.clone(),
             plan_hash: plan.hash.clone(),
             plate: plan.plate.clone(),
-            inventory,
+            inventory: inventory.counts(),
+            passed_over: inventory.passed_over.n as u64,
             notes: plan.notes.clone(),
             cost: plan.cost,
             units: plan.units.iter().map(unit).collect(),

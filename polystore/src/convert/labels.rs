@@ -1,6 +1,6 @@
 //! Label images beside the images of a plate, which no list of the plate names.
 
-use super::{ConvertReport, TargetLayout, Transfer};
+use super::{ConvertFailure, ConvertReport, TargetLayout, Transfer};
 use crate::{
     EntryKind, ErrorKind, PlaneRequest, Plate, Region, Result, VirtualBackend, VirtualBackendExt,
     VirtualPath,
@@ -30,7 +30,12 @@ pub(super) fn plan(
         return Ok(());
     }
     for ((_, image), (_, declared)) in source.structure().images().zip(structure.images()) {
-        for label in listed(source, image)? {
+        let (labels, damaged) = listed(source, image)?;
+        for label in damaged {
+            let error = "its metadata are damaged or absent; it is not converted".to_owned();
+            report.failed.push(ConvertFailure { plane: label.to_string(), error });
+        }
+        for label in labels {
             if layout != TargetLayout::Zarr {
                 report.labels_left_out.push(label.to_string());
                 continue;
@@ -38,7 +43,10 @@ pub(super) fn plan(
             let place = target_path.append(&declared.path).join(LABELS)?;
             let to = place.join(label.name().unwrap_or_default())?;
             let found = source.backend().describe(&label)?;
-            let image = ImageStructure { path: to.clone(), kind: ImageKind::Labels, ..found };
+            // As many levels as the image that the labels lie on has there.
+            let n_levels = target.describe(&target_path.append(&declared.path))?.n_levels;
+            let image =
+                ImageStructure { path: to.clone(), kind: ImageKind::Labels, n_levels, ..found };
             target.create_image(&to, &image)?;
             let n_levels = target.describe(&to)?.n_levels;
             for index in image.declared_indices() {
@@ -61,12 +69,16 @@ pub(super) fn plan(
     Ok(())
 }
 
-fn listed(source: &Plate, image: &ImageStructure) -> Result<Vec<VirtualPath>> {
+/// Label images beside an image, and folders among them that are none.
+fn listed(source: &Plate, image: &ImageStructure) -> Result<(Vec<VirtualPath>, Vec<VirtualPath>)> {
     let folder = source.path().append(&image.path).join(LABELS)?;
     let entries = match source.backend().list(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Default::default()),
         entries => entries?,
     };
-    let images = entries.into_iter().filter(|entry| entry.kind == EntryKind::Image);
-    Ok(images.map(|entry| entry.path).collect())
+    let of_kind = |kind: EntryKind| {
+        let entries = entries.iter().filter(move |entry| entry.kind == kind);
+        entries.map(|entry| entry.path.clone()).collect()
+    };
+    Ok((of_kind(EntryKind::Image), of_kind(EntryKind::Directory)))
 }
