@@ -113,4 +113,11 @@ fn wells_that_cannot_be_read_are_not_forgotten() {
     }
     let output = place.command().args(args!["convert", store, "q.zarr"]).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stdout));
+    let run = args!["run", super::pipelines::pipeline(), store, "-o", "results"];
+    let output = place.command().args(run).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("COULD NOT BE USED"), "{text}");
+    let manifest = fs::read_to_string(place.path("results/run.json")).unwrap();
+    assert!(manifest.contains("\"state\": \"incomplete\""), "{manifest}");
 }

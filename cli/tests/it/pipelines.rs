@@ -46,10 +46,41 @@ fn the_demo_leaves_everything_that_it_promises() {
     assert_eq!((&json["valid"], &json["counts"]["labels"]), (&true.into(), &4.into()), "{json}");
     let text = place.run(args!["convert", store, "files"]);
     assert!(text.contains("4 label images LEFT OUT"), "{text}");
+    // They get as many levels as the images there have.
+    for levels in ["1", "2"] {
+        let name = format!("levels-{levels}.zarr");
+        place.run(args!["convert", store, name, "--levels", levels, "--verify"]);
+        let json = place.json(args!["validate", name]);
+        assert_eq!((&json["valid"], &json["counts"]["labels"]), (&true.into(), &4.into()));
+    }
+    // One that cannot be read is no reason to say that all went well.
+    std::fs::write(store.join("E/07/0/labels/nuclei/zarr.json"), "{").unwrap();
+    let output = place.command().args(args!["convert", store, "less.zarr"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("E/07/0/labels/nuclei"), "{text}");
     // What is left of a run that cannot be read is named.
     std::fs::write(out.join("run.json"), "{").unwrap();
     let errors = place.fail(5, args!["demo"]);
     assert!(errors.contains("polystore-demo") && errors.contains("run.json"), "{errors}");
+}
+
+#[test]
+fn results_are_not_put_over_files_of_somebody_s_own() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("mine")).unwrap();
+    std::fs::write(place.path("mine/report.html"), "mine").unwrap();
+    for replace in [&[][..], &["--replace"]] {
+        let mut arguments = args!["run", pipeline(), plate(), "-o", "mine"].to_vec();
+        arguments.extend(replace.iter().map(Into::into));
+        let errors = place.fail(4, arguments);
+        assert!(errors.contains("`report.html` is here already"), "{errors}");
+    }
+    assert_eq!(std::fs::read_to_string(place.path("mine/report.html")).unwrap(), "mine");
+    // Files of other names are in nobody's way.
+    std::fs::create_dir(place.path("other")).unwrap();
+    std::fs::write(place.path("other/notes.txt"), "mine").unwrap();
+    place.run(args!["run", pipeline(), plate(), "-o", "other"]);
 }
 
 #[test]
