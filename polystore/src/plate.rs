@@ -217,7 +217,7 @@ impl fmt::Debug for Plate {
 }
 
 /// An absolute path without links, as far as it exists.
-fn real(path: &Path) -> PathBuf {
+pub(crate) fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for above in path.ancestors() {
         if let Ok(found) = above.canonicalize() {

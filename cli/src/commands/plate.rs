@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use polystore::{
-    BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath, disk::refuse_source,
-    microscope::Detection,
+    BackendSpec, FileManager, OpenOptions, Plate, Result, VirtualPath,
+    disk::{Writing, refuse_source},
 };
 
 /// How to open a plate.
@@ -38,7 +38,7 @@ pub(crate) struct PlateArgs {
 pub(crate) fn check_outside(plate: &Plate, place: &Path) -> Result<()> {
     let spec = BackendSpec::new("disk", place.display().to_string());
     plate.check_target(&spec, &VirtualPath::root())?;
-    refuse_source(place, Detection::Metadata)
+    refuse_source(place, Writing::Results)
 }
 
 impl PlateArgs {

@@ -119,6 +119,38 @@ fn another_source_plate_is_not_written_into_either() {
         assert!(errors.contains("is a source plate, which is never written into"), "{errors}");
     }
     assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1);
+    // A plate without the vendor's metadata, its folders, and those beside the index.
+    let images = [
+        "names/Screen_A01_s1_w1.TIF",
+        "names/Screen_A01_s2_w1.TIF",
+        "steps/TimePoint_1/ZStep_1/Screen_A01_s1_w1.TIF",
+        "steps/TimePoint_1/ZStep_2/Screen_A01_s1_w1.TIF",
+        "operetta/Images/r01c01f01p01-ch1sk1fk1fl1.tiff",
+        "operetta/Images/Index.idx.xml",
+        "operetta/Assaylayout/layout.xml",
+    ];
+    for image in images {
+        let image = place.path(image);
+        std::fs::create_dir_all(image.parent().unwrap()).unwrap();
+        std::fs::write(image, "").unwrap();
+    }
+    place.run(args!["convert", plate(), "store.zarr"]);
+    let folders = ["names", "steps", "steps/TimePoint_1", "operetta", "operetta/Assaylayout"];
+    for folder in folders.into_iter().chain(["store.zarr", "store.zarr/E/07", "new.zarr"]) {
+        let folder = place.path(folder);
+        let before = std::fs::read_dir(&folder).map(Iterator::count).unwrap_or(0);
+        for arguments in [
+            args!["run", pipeline(), plate(), "-o", folder.join("results")].to_vec(),
+            args!["convert", plate(), folder.join("plate.zarr")].to_vec(),
+            args!["convert", plate(), folder.join("fields")].to_vec(),
+            args!["show", plate(), "-o", folder.join("x.png")].to_vec(),
+        ] {
+            let errors = place.fail(7, arguments);
+            assert!(errors.contains("write beside it"), "{errors}");
+        }
+        let after = std::fs::read_dir(&folder).map(Iterator::count).unwrap_or(0);
+        assert_eq!(after, before, "{}", folder.display());
+    }
     // Pictures that have names of wells make no source plate of their folder.
     std::fs::create_dir(place.path("pictures")).unwrap();
     for name in ["pictures/E07.png", "pictures/E08.png"] {

@@ -207,15 +207,16 @@ impl Executor {
         plate.check_target(&store.files().spec(), store.root())?;
         let functions = Functions::of(plan)?;
         let earlier = self.prepare(plan, store)?;
-        let images = StoredImages::declare(plan, plate.structure(), store)?;
         let n_threads = self.options.cpu_threads();
         let manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
         let is_same = earlier
             .as_ref()
             .is_some_and(|earlier| earlier.is_through() && earlier.plan_hash == plan.hash);
+        // First of all: a folder with results and no manifest is taken for somebody's own.
         if !is_same {
             manifest.store(store)?;
         }
+        let images = StoredImages::declare(plan, plate.structure(), store)?;
         let budget = Budget::new(self.options.memory_bytes());
         let shared = Shared { plan, budget, cancel, events, refused: OnceLock::new() };
         events(Event::Started {

@@ -6,8 +6,7 @@ use polystore::{
     ErrorKind, VirtualBackend, VirtualBackendExt, VirtualPath, WellPosition, WriteMode,
     bytes::Bytes,
     convert::TargetLayout,
-    disk::DiskBackend,
-    microscope::Detection,
+    disk::{DiskBackend, Writing},
     zarr::{ZarrBackend, ZarrOptions},
 };
 
@@ -65,7 +64,7 @@ impl ResultStore {
     /// As the file system answers; `PermissionDenied` inside a microscope's plate.
     pub fn on_disk(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        polystore::disk::refuse_source(path, Detection::Metadata)?;
+        polystore::disk::refuse_source(path, Writing::Results)?;
         std::fs::create_dir_all(path).map_err(|error| {
             polystore::Error::io(error, "create the folder for results", path.display())
         })?;

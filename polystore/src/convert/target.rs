@@ -25,10 +25,9 @@ pub fn create_target(spec: &BackendSpec) -> Result<Arc<dyn VirtualBackend>> {
     if matches!(spec.scheme.as_str(), "disk" | "zarr") {
         check_folder(Path::new(&spec.location), spec.scheme == "zarr")?;
         #[cfg(feature = "disk")]
-        crate::disk::refuse_source(
-            Path::new(&spec.location),
-            crate::microscope::Detection::Metadata,
-        )?;
+        if let Some(folder) = Path::new(&spec.location).parent() {
+            crate::disk::refuse_source(folder, crate::disk::Writing::Results)?;
+        }
     }
     match spec.scheme.as_str() {
         #[cfg(feature = "zarr")]

@@ -20,6 +20,7 @@ mod resume;
 mod rois;
 mod root;
 mod sources;
+mod stores;
 mod tiff;
 mod walk;
 mod write;
@@ -36,7 +37,8 @@ use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
 pub use options::DiskOptions;
 pub(crate) use resume::settle;
-pub use sources::refuse_source;
+pub use sources::{Writing, refuse_source};
+pub(crate) use stores::zarr_root;
 pub use tiff::TiffCompression;
 
 use self::{

@@ -12,6 +12,7 @@ use super::{
     declared,
     plates::{OpenPlate, Plates},
     root::Root,
+    stores::zarr_root,
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath,
@@ -19,6 +20,7 @@ use crate::{
         self, Detection, FolderFiles, ImageFileInfo, Microscope, OmeTiff, OwnNames, PlateFolder,
     },
     model::FileNames,
+    plate::real,
 };
 
 /// Folders that were looked at, and whether each is a source plate.
@@ -95,38 +97,73 @@ fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
     .with_hint("write beside it, into a folder of its own")
 }
 
-/// Refuses to write into `folder` of the local file system, there or not, when a microscope
-/// wrote it or one above it, as sure as `least` or surer. What polystore wrote itself is no
-/// microscope's.
+/// What is to be written, which decides how much makes a folder a source plate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// Files, one by one: names of images alone, of any format, make a plate of their folder.
+    Files,
+    /// Results, pictures or a conversion: names alone do so for TIFF files only, since
+    /// pictures of wells are called `B03.png` too. Folders of zarr stores are refused as well.
+    Results,
+}
+
+/// Refuses to write to `place`, a file or folder of the local file system, there or not, when
+/// it is in a plate that a microscope wrote. What polystore wrote itself is no microscope's.
 ///
-/// With [`Detection::Names`] it is stricter than what the backend does of itself, for what a
-/// user copies once. For results and pictures, and for files that are written one by one,
-/// names alone must not count: pictures are called `B03.png` too.
+/// A vendor's own metadata count for all that is below their folder. Names of images count
+/// for what is in their folder and one further down: a home directory with two stray images
+/// is no plate.
 ///
 /// # Errors
 /// `PermissionDenied` naming the plate.
-pub fn refuse_source(folder: &Path, least: Detection) -> Result<()> {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    for above in folder.ancestors() {
+pub fn refuse_source(place: &Path, what: Writing) -> Result<()> {
+    let place = real(place);
+    for (n_below, above) in place.ancestors().enumerate() {
         if above.join(declared::PLATE_FILE).is_file() {
             return Ok(());
         }
-        let names = file_names(above);
-        let name = above.file_name().unwrap_or_default().to_string_lossy();
-        let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
-        let ours = [OwnNames.name(), OmeTiff.name()];
-        let is_source = |reader: &&dyn Microscope| {
-            !ours.contains(&reader.name()) && reader.detect(&seen) >= least
-        };
-        if microscope::detect(&seen).as_ref().is_some_and(is_source) {
-            return Err(is_source_at(folder.display(), &above.display().to_string()));
+        let least = if n_below < 3 { Detection::Names } else { Detection::Metadata };
+        if is_source_folder(above, what, least) {
+            return Err(is_source_at(place.display(), &above.display().to_string()));
         }
     }
-    Ok(())
+    match zarr_root(&place) {
+        Some(store) if what == Writing::Results => Err(Error::new(
+            ErrorKind::PermissionDenied,
+            format!("{} is an OME-Zarr store by its name or content", store.display()),
+        )
+        .with_path(place.display())
+        .with_hint("write beside it, into a folder of its own")),
+        _ => Ok(()),
+    }
+}
+
+fn is_source_folder(folder: &Path, what: Writing, least: Detection) -> bool {
+    let names = file_names(folder);
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let detect = |names: &FileNames| {
+        let seen = PlateFolder::new(&name, names, &[], &NamesOnly);
+        let reader = microscope::detect(&seen)?;
+        let is_ours = [OwnNames.name(), OmeTiff.name()].contains(&reader.name());
+        (!is_ours).then(|| reader.detect(&seen))
+    };
+    match detect(&names) {
+        Some(Detection::Names) if what == Writing::Results => {
+            let is_tiff = |name: &&str| {
+                let end = name.rsplit('.').next().unwrap_or_default();
+                ["tif", "tiff"].iter().any(|tiff| end.eq_ignore_ascii_case(tiff))
+            };
+            let names: FileNames = names.iter().filter(is_tiff).map(str::to_owned).collect();
+            least == Detection::Names && names.len() > 1 && detect(&names).is_some()
+        }
+        found => found.is_some_and(|found| found >= least),
+    }
 }
 
 /// Most names of a folder that are looked at.
-const MAX_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 100_000;
+/// How far folders of a plate lie within each other in vendors' layouts.
+const MAX_DEPTH: usize = 4;
 
 fn has_vendor_metadata(folder: &VirtualPath, root: &Root) -> bool {
     let files = file_names(&root.join(folder));
@@ -134,10 +171,28 @@ fn has_vendor_metadata(folder: &VirtualPath, root: &Root) -> bool {
     microscope::microscopes().iter().any(|reader| reader.detect(&seen) == Detection::Metadata)
 }
 
-/// Names in a folder; none of one that cannot be read.
+/// Names in a folder, and in those folders in it that microscopes make in their plates; none
+/// of a folder that cannot be read.
 fn file_names(folder: &Path) -> FileNames {
-    let Ok(entries) = std::fs::read_dir(folder) else { return FileNames::default() };
-    entries.take(MAX_NAMES).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    let readers = microscope::microscopes();
+    let mut names = Vec::new();
+    let mut folders = vec![(folder.to_owned(), String::new(), 0)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        let n_free = MAX_NAMES.saturating_sub(names.len());
+        for entry in entries.take(n_free).flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let is_of_plate = depth < MAX_DEPTH
+                && readers.iter().any(|reader| reader.is_folder_of_plate(&name))
+                && entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let path = format!("{prefix}{name}");
+            match is_of_plate {
+                true => folders.push((entry.path(), path + "/", depth + 1)),
+                false => names.push(path),
+            }
+        }
+    }
+    names.into_iter().collect()
 }
 
 /// Detection looks at names; a reader that tries to open a file here finds none.

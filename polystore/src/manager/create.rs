@@ -7,7 +7,8 @@ use super::{
     location::{self, Location},
 };
 use crate::{
-    BackendSpec, ErrorKind, Plate, Result, VirtualBackend, create_spec, model::PlateStructure,
+    BackendSpec, ErrorKind, Plate, Result, VirtualBackend, create_spec, disk::zarr_root,
+    model::PlateStructure,
 };
 
 impl FileManager {
@@ -89,7 +90,7 @@ pub(super) fn new_store(location: &Location) -> Result<Option<(PathBuf, PathBuf)
         None | Some("zarr" | "file") => location::absolute(&location.rest)?,
         _ => return Ok(None),
     };
-    let store = location::zarr_root(&path)
+    let store = zarr_root(&path)
         .or_else(|| (location.scheme.as_deref() == Some("zarr")).then(|| path.clone()));
     let Some(store) = store.filter(|store| !store.exists()) else { return Ok(None) };
     let below = path.strip_prefix(&store).unwrap_or(Path::new("")).to_owned();

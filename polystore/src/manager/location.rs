@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{FileManager, OpenOptions};
-use crate::{BackendSpec, Error, Result, VirtualBackend, VirtualPath, open_spec, workspace};
+use crate::{
+    BackendSpec, Error, Result, VirtualBackend, VirtualPath, disk::zarr_root, open_spec, workspace,
+};
 
 /// A location as it was written: the backend it names, if it names one, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,23 +181,6 @@ pub(super) fn text(path: &Path) -> Result<String> {
     })
 }
 
-/// The outermost zarr store at or above `path`: a zip file by its name, or a folder with
-/// zarr's metadata, or one that its name says is a store.
-pub(super) fn zarr_root(path: &Path) -> Option<PathBuf> {
-    let mut above: Vec<&Path> = path.ancestors().collect();
-    above.reverse();
-    above.into_iter().find(|folder| is_zarr(folder)).map(Path::to_owned)
-}
-
-fn is_zarr(path: &Path) -> bool {
-    const METADATA: [&str; 4] = ["zarr.json", ".zgroup", ".zattrs", ".zarray"];
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if name.ends_with(".zarr.zip") || name.ends_with(".ozx") {
-        return path.is_file();
-    }
-    name.ends_with(".zarr") || METADATA.iter().any(|file| path.join(file).is_file())
-}
-
 /// The store that a path names, and the path below it: the zarr root, else the path itself.
 fn split_store(path: &Path) -> (PathBuf, VirtualPath) {
     let store = zarr_root(path).unwrap_or_else(|| path.to_owned());
@@ -227,18 +212,5 @@ mod tests {
         assert_eq!(absolute("/a/./b/../c").unwrap(), Path::new("/a/c"));
         assert_eq!(absolute("/../a").unwrap(), Path::new("/a"));
         assert!(absolute("x").unwrap().is_absolute());
-    }
-
-    #[test]
-    fn the_outermost_store_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let field = folder.path().join("plate/A/01/0");
-        std::fs::create_dir_all(&field).unwrap();
-        assert_eq!(zarr_root(&field), None);
-        std::fs::write(field.join("zarr.json"), "{}").unwrap();
-        assert_eq!(zarr_root(&field), Some(field.clone()));
-        std::fs::write(folder.path().join("plate/zarr.json"), "{}").unwrap();
-        assert_eq!(zarr_root(&field.join("0")), Some(folder.path().join("plate")));
-        assert_eq!(zarr_root(Path::new("/x/new.zarr/A")), Some("/x/new.zarr".into()));
     }
 }

@@ -18,8 +18,7 @@ use super::{
 use crate::{
     Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt,
     WriteMode,
-    disk::{image_extensions, refuse_source},
-    microscope::Detection,
+    disk::{Writing, image_extensions, refuse_source, zarr_root},
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -197,12 +196,12 @@ impl FileManager {
             return Ok(None);
         }
         let path = location::absolute(&parsed.rest)?;
-        let is_in_store = location::zarr_root(&path).is_some_and(|store| store != path);
+        let is_in_store = zarr_root(&path).is_some_and(|store| store != path);
         if is_in_store {
             return Ok(None);
         }
         if let Some(folder) = path.parent() {
-            refuse_source(folder, Detection::Names)?;
+            refuse_source(folder, Writing::Files)?;
         }
         Ok(Some(path))
     }

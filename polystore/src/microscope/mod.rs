@@ -74,6 +74,13 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
     /// Whether `folder` looks like a plate of this kind. Cheap: looks at names, not into files.
     fn detect(&self, folder: &PlateFolder<'_>) -> Detection;
 
+    /// Whether this layout has folders called `name` inside of a plate, such as `TimePoint_3`:
+    /// what is in them makes a plate of the folder above, which is not written into.
+    fn is_folder_of_plate(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// Reads the plate's structure and inventory. Writes nothing, anywhere.
     ///
     /// # Errors

@@ -61,6 +61,10 @@ impl Microscope for Harmony {
         if folder.others().any(is_sure) { Detection::Metadata } else { by_names }
     }
 
+    fn is_folder_of_plate(&self, name: &str) -> bool {
+        ["Images", "Assaylayout"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    }
+
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         let Some(file) = find_index(folder)? else { return read_names(folder) };
         let index = folder.read_text(file).and_then(|text| Index::parse(&text, file)).map_err(|error| {

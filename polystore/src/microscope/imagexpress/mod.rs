@@ -19,7 +19,7 @@ pub use name::{IMAGEXPRESS_NAMING, ImageXpressNaming};
 use super::{
     Detection, Microscope, PlateFolder,
     builder::{PlateBuilder, PlateFacts, RawPlane, Rule},
-    names::{by_names, split, strip_suffix_ignore_case},
+    names::{by_names, folder_number, split, strip_suffix_ignore_case},
 };
 use crate::{
     Result,
@@ -48,6 +48,10 @@ impl Microscope for ImageXpress {
             return Detection::Metadata;
         }
         by_names(folder, |file| name::parse(file).is_some())
+    }
+
+    fn is_folder_of_plate(&self, name: &str) -> bool {
+        ["TimePoint", "ZStep"].iter().any(|tag| folder_number(name, tag).is_some())
     }
 
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {

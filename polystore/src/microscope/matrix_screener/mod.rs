@@ -44,6 +44,10 @@ impl Microscope for MatrixScreener {
         by_names(folder, |file| name::parse(file).is_some())
     }
 
+    fn is_folder_of_plate(&self, name: &str) -> bool {
+        ["slide--", "chamber--", "field--"].iter().any(|tag| name.starts_with(tag))
+    }
+
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         let n_focus = folder.files().iter().filter(|path| is_autofocus(path)).count();
         let Named { files, mut notes } = Named::find(folder, "Matrix Screener", |path| {
