@@ -88,7 +88,9 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
         output::line(format_args!("  {n:>9} {what}"))?;
     }
     if !report.passed_over.is_empty() {
-        output::line(format_args!("  {:>9} image files passed over", report.passed_over.n))?;
+        let counted = report.passed_over.counted();
+        let (n, what) = counted.split_once(' ').unwrap_or((&counted, ""));
+        output::line(format_args!("  {n:>9} {what} passed over"))?;
     }
     if !report.problems.is_empty() {
         output::line("\nBy well:")?;
@@ -127,7 +129,7 @@ fn print_passed_over(passed_over: &PassedOver, limit: usize) -> Result<()> {
     if passed_over.is_empty() {
         return Ok(());
     }
-    let files = output::count(passed_over.n, "image file");
+    let files = passed_over.counted();
     output::line(format_args!("\nPassed over, {files}:"))?;
     for file in passed_over.files.iter().take(limit) {
         output::line(format_args!("  {}  {}", file.path, file.reason.as_str()))?;

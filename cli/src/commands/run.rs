@@ -100,8 +100,8 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     }
     if manifest.passed_over > 0 {
         output::line(format_args!(
-            "{} of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
-            output::count(manifest.passed_over, "image file or well")
+            "{} image files or wells of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
+            manifest.passed_over
         ))?;
     }
     Ok(())

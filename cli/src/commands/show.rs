@@ -86,11 +86,22 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     if global.json {
         let gaps: Vec<_> = view.gaps.iter().map(gap_as_json).collect();
         let file = &args.output;
-        output::json(&json!({ "file": file, "width": width, "height": height, "gaps": gaps }))?;
+        let wells: Vec<_> = view.wells_without_images.iter().map(ToString::to_string).collect();
+        output::json(&json!({
+            "file": file, "width": width, "height": height, "gaps": gaps,
+            "wells_without_images": wells,
+        }))?;
     } else {
         output::line(format_args!("{} ({width} x {height} pixels)", args.output.display()))?;
     }
     tell(&view.gaps);
+    if let Some(first) = view.wells_without_images.first() {
+        let n_wells = view.wells_without_images.len() as u64;
+        progress::tell(&format!(
+            "not shown: {}, from {first} on, of which no image is known; `polystore check` says why",
+            output::count(n_wells, "well")
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -140,7 +151,7 @@ fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
     };
     let Some(number) = args.field else {
         let first = well.fields.iter().find(is_wanted).or(well.fields.first());
-        let first = first.context("the well has no fields")?;
+        let first = first.ok_or_else(|| no_images(position))?;
         return Ok(render::well(plate, well, &options(first, 512)?)?);
     };
     let image = match acquisition {
@@ -162,6 +173,12 @@ fn overview_side(structure: &PlateStructure, whole_grid: bool) -> u32 {
         _ => structure.n_columns,
     };
     (SCREEN / n_columns.max(1)).clamp(128, 384)
+}
+
+fn no_images(well: polystore::WellPosition) -> polystore::Error {
+    let message = format!("no image of well {well} is known, though the plate lists the well");
+    polystore::Error::new(polystore::ErrorKind::MissingPlane, message)
+        .with_hint("`polystore check` says what is wrong with it")
 }
 
 fn options(args: &Args, image: &ImageStructure, size: u32) -> Result<ViewOptions> {

@@ -126,4 +126,14 @@ fn wells_that_cannot_be_read_are_not_forgotten() {
     assert!(text.contains("COULD NOT BE USED"), "{text}");
     let manifest = fs::read_to_string(place.path("results/run.json")).unwrap();
     assert!(manifest.contains("\"state\": \"incomplete\""), "{manifest}");
+    // Asked for alone, they are what is wrong.
+    let run = args!["run", super::pipelines::pipeline(), "r.zarr", "-o", "x", "--wells", "E08"];
+    let output = place.command().args(run).output().unwrap();
+    assert!(!output.status.success());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("no image of well E08 is known"), "{errors}");
+    let errors = place.fail(5, args!["show", "r.zarr", "--well", "E08", "-o", "x.png"]);
+    assert!(errors.contains("no image of well E08 is known"), "{errors}");
+    let json = place.json(args!["show", "r.zarr", "-o", "x.png"]);
+    assert_eq!(json["wells_without_images"], serde_json::json!(["E08"]), "{json}");
 }

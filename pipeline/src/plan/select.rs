@@ -124,6 +124,18 @@ fn check_found(
             return Err(refuse(selection, message).with_hint(hint));
         }
     }
+    let asked = structure.wells.iter().filter(|well| wants_well(selection, well.position));
+    if let Some(well) = images()
+        .next()
+        .is_none()
+        .then(|| asked.clone().find(|well| well.fields.is_empty()))
+        .flatten()
+    {
+        let message =
+            format!("no image of well {} is known, though the plate lists the well", well.position);
+        let hint = "`polystore check` says what is wrong with it";
+        return Err(refuse(selection, message).with_hint(hint));
+    }
     if images().next().is_none() {
         return Err(refuse(selection, "nothing of the plate is selected".to_owned()));
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{count, verb};
+use crate::words::verb;
 
 /// Most of them that are kept by name; all are counted.
 const MAX_LISTED: usize = 1000;
@@ -89,6 +89,22 @@ impl PassedOver {
         self.n += n_unlisted;
     }
 
+    /// How many there are, with what they are: `3 image files`, `1 well`.
+    pub fn counted(&self) -> String {
+        let (one, many) = self.nouns();
+        format!("{} {}", self.n, verb(self.n, one, many))
+    }
+
+    /// What one of them is called, and several.
+    fn nouns(&self) -> (&'static str, &'static str) {
+        let is_well = |file: &PassedOverFile| file.reason == PassedOverReason::WellUnreadable;
+        match (self.files.iter().any(is_well), self.files.iter().all(is_well)) {
+            (true, true) => ("well", "wells"),
+            (true, false) => ("image file or well", "image files or wells"),
+            (false, _) => ("image file", "image files"),
+        }
+    }
+
     /// One line for people: how many, and the first of them with its reason; `None` when
     /// there are none.
     pub fn summary(&self) -> Option<String> {
@@ -96,7 +112,7 @@ impl PassedOver {
         let example = if self.n == 1 { "" } else { "such as " };
         Some(format!(
             "{} of the plate {} passed over: {example}{} ({})",
-            count(self.n, "image file"),
+            self.counted(),
             verb(self.n, "was", "were"),
             first.path,
             first.reason.as_str()
@@ -123,5 +139,10 @@ mod tests {
         assert_eq!((all.n, all.files.len()), (2 * MAX_LISTED as u64 + 2, MAX_LISTED));
         assert_eq!(all.files[0].path, "disk:/p: a.tif");
         assert!(all.summary().unwrap().contains("2002 image files of the plate were passed over"));
+        let mut wells = PassedOver::default();
+        wells.push("E/08/", PassedOverReason::WellUnreadable);
+        assert_eq!(wells.counted(), "1 well");
+        wells.push("b.tif", PassedOverReason::NameNotUtf8);
+        assert_eq!(wells.counted(), "2 image files or wells");
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Sheet<'s> {
     shown: &'s [Shown<'s>],
     places: &'s [(u32, u32)],
     contrasts: BTreeMap<u32, Contrast>,
+    /// Places of which no image is known.
+    lacking: &'s [(u32, u32)],
     /// Rows and columns.
     grid: (u32, u32),
     /// Height and width of the largest field.
@@ -65,13 +67,18 @@ impl<'s> Sheet<'s> {
         let n_rows = places.iter().map(|place| place.0).max().unwrap_or(0) + 1;
         let n_columns = places.iter().map(|place| place.1).max().unwrap_or(0) + 1;
         let contrasts = contrasts(shown, options)?;
-        Ok(Self { shown, places, contrasts, grid: (n_rows, n_columns), tile })
+        Ok(Self { shown, places, contrasts, lacking: &[], grid: (n_rows, n_columns), tile })
     }
 
     /// The same in a grid that may be larger than its fields need.
     pub(super) fn with_grid(mut self, n_rows: u32, n_columns: u32) -> Self {
         self.grid = (self.grid.0.max(n_rows), self.grid.1.max(n_columns));
         self
+    }
+
+    /// The same with places that should have a field and have none.
+    pub(super) fn with_lacking(self, lacking: &'s [(u32, u32)]) -> Self {
+        Self { lacking, ..self }
     }
 
     /// Draws it.
@@ -87,6 +94,9 @@ impl<'s> Sheet<'s> {
         {
             marks::empty(&mut picture, self.tile_at(&layout, place));
         }
+        for &place in self.lacking {
+            marks::missing(&mut picture, self.tile_at(&layout, place));
+        }
         for (number, (shown, &place)) in self.shown.iter().zip(self.places).enumerate() {
             let tile = self.tile_at(&layout, place);
             self.draw_field(&mut picture, shown, tile)?;
@@ -95,7 +105,7 @@ impl<'s> Sheet<'s> {
             }
         }
         let gaps = self.shown.iter().flat_map(|shown| shown.gaps.iter().cloned()).collect();
-        Ok(View { picture, gaps })
+        Ok(View { picture, gaps, wells_without_images: Vec::new() })
     }
 
     fn layout(&self, titles: &Titles, legend: &[(String, Color)], letters: &Lettering) -> Layout {

@@ -68,6 +68,9 @@ pub struct View {
     pub picture: Picture,
     /// Planes that should be there and are not shown, by field, then `t, c, z`.
     pub gaps: Vec<Gap>,
+    /// Wells of an overview that the plate lists and of which no image is known: their own
+    /// metadata cannot be read, or nothing of them is there.
+    pub wells_without_images: Vec<WellPosition>,
 }
 
 /// A plane that a view should show and could not.
@@ -104,7 +107,7 @@ pub fn field(plate: &Plate, image: &ImageStructure, options: &ViewOptions) -> Re
         let (height, width) = (picture.height(), picture.width());
         marks::incomplete(&mut picture, marks::Tile { y: 0, x: 0, height, width });
     }
-    Ok(View { picture, gaps: only.gaps.clone() })
+    Ok(View { picture, gaps: only.gaps.clone(), wells_without_images: Vec::new() })
 }
 
 /// The fields of one well, numbered from 1, where the stage stood when that is known, else in
@@ -148,7 +151,8 @@ fn title_of_well(plate: &Plate, well: &WellStructure, acquisition: u32) -> Strin
 /// The wells of the plate in its grid, each by one field (`field_number`, from 0), with the
 /// names of rows, columns and channels. Rows and columns before the first well and after the
 /// last are left out unless [`ViewOptions::whole_grid`] is set. Wells that were not acquired
-/// are the background; missing fields are marked as [`well()`] does. All wells have the same
+/// are the background; missing fields are marked as [`well()`] does, and wells that the plate lists and has
+/// no image of like missing fields. All wells have the same
 /// contrast, so that they can be compared. `progress` gets the number of planes read so far
 /// and of all.
 ///
@@ -177,16 +181,23 @@ pub fn overview(
         return Err(Error::not_found(what).with_path(plate.path()));
     }
     let shown = gather(plate, &fields, options, cancel, progress)?;
-    let (rows, columns) = grid(plate, &wells, options.whole_grid);
-    let places: Vec<_> =
-        wells.iter().map(|well| (well.row - rows.start, well.column - columns.start)).collect();
+    let listed = plate.structure().wells.iter();
+    let lacking: Vec<_> =
+        listed.filter(|well| well.fields.is_empty()).map(|well| well.position).collect();
+    let (rows, columns) = grid(plate, &[&*wells, &*lacking].concat(), options.whole_grid);
+    let places = |wells: &[WellPosition]| -> Vec<_> {
+        wells.iter().map(|well| (well.row - rows.start, well.column - columns.start)).collect()
+    };
+    let (places, places_lacking) = (places(&wells), places(&lacking));
     let titles = Titles {
         rows: rows.clone().map(|row| WellPosition::new(row, 0).row_name()).collect(),
         columns: columns.clone().map(|column| (u64::from(column) + 1).to_string()).collect(),
         ..Titles::default()
     };
     let sheet = Sheet::of(&shown, &places, options)?;
-    sheet.with_grid(rows.len() as u32, columns.len() as u32).draw(&titles)
+    let sheet = sheet.with_grid(rows.len() as u32, columns.len() as u32);
+    let view = sheet.with_lacking(&places_lacking).draw(&titles)?;
+    Ok(View { wells_without_images: lacking, ..view })
 }
 
 fn of_acquisition(options: &ViewOptions) -> String {
