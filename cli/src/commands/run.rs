@@ -24,7 +24,7 @@ Examples:
 
 Run it again to go on where it was stopped: fields whose results are whole, and of the same
 input and settings, are kept. The exit code is 1 when fields failed, and 5 when planes that
-were needed are missing.")]
+were needed are missing or corrupt.")]
 pub(crate) struct Args {
     /// The pipeline
     pipeline: PathBuf,
@@ -94,7 +94,7 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     let n_left_out = report.n_left_out();
     if n_left_out > 0 {
         output::line(format_args!(
-            "{} NOT or NOT WHOLLY DONE, because planes are missing; the run is incomplete",
+            "{} NOT DONE, or IN PART, because planes are missing or corrupt; the run is incomplete",
             output::count(n_left_out, "field")
         ))?;
     }

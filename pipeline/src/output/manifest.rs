@@ -72,7 +72,7 @@ pub enum RunState {
     Running,
     /// Everything is done.
     Complete,
-    /// Something failed, or was left out because planes are missing.
+    /// Something failed, or was left out because planes are missing or corrupt.
     Incomplete,
     /// It was stopped.
     Cancelled,
@@ -103,10 +103,13 @@ pub struct UnitEntry {
 pub enum UnitState {
     /// It has not been done.
     Pending,
-    /// This run did it.
+    /// This run did it, all of it.
     Done,
-    /// An earlier run did it.
+    /// An earlier run did it, all of it.
     Kept,
+    /// It is done in part, by this run or an earlier one: what depends on planes that are
+    /// missing or corrupt was left out.
+    Partial,
     /// It failed.
     Failed,
 }

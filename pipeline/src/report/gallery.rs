@@ -63,7 +63,7 @@ pub(super) fn gallery(
 fn choose<'p>(report: &RunReport, plan: &'p ExecutionPlan) -> Vec<(usize, &'p Unit)> {
     let is_done = |number: usize| {
         let state = report.manifest.units.get(number).map(|unit| unit.state);
-        matches!(state, Some(UnitState::Done | UnitState::Kept))
+        matches!(state, Some(UnitState::Done | UnitState::Kept | UnitState::Partial))
     };
     let done: Vec<_> =
         plan.units.iter().enumerate().filter(|(number, _)| is_done(*number)).collect();

@@ -1,7 +1,7 @@
 //! Opens plates: every well and image is read once, in parallel.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     num::NonZeroUsize,
     ops::ControlFlow,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -138,7 +138,7 @@ impl OpenPlate {
         expected: &ImageStructure,
     ) -> Result<Arc<Layout>> {
         let there = OpenImage::open(store, name, expected.path.clone(), self.version)?;
-        let there = there.ok_or_else(|| absent(name))?;
+        let there = there.ok_or_else(|| without_metadata(store, name))?;
         let found = &there.structure;
         let key = |image: &ImageStructure| (image.sizes, image.pixel_type, image.n_levels);
         if key(found) == key(expected) {
@@ -155,6 +155,17 @@ fn no_plate(message: &'static str) -> Error {
 fn absent(name: &str) -> Error {
     Error::new(ErrorKind::MissingPlane, "image is declared by its well, but it was never stored")
         .with_path(name)
+}
+
+/// Why an image without metadata cannot be read: it was lost, or never stored; or its
+/// metadata alone were.
+fn without_metadata(store: &Store, name: &str) -> Error {
+    // What a writer that was killed leaves has a name with a point before it.
+    let listed = store.list(name).ok().flatten().unwrap_or_default();
+    match listed.iter().any(|entry| !entry.name.starts_with('.')) {
+        true => Error::invalid_data("the folder of an image has no NGFF metadata").with_path(name),
+        false => absent(name),
+    }
 }
 
 type FoundWell = (WellEntry, Result<Vec<FoundImage>>);
@@ -205,7 +216,7 @@ fn read_image(
     let described = match open_node(store, &name, version) {
         Ok(Some(Node::Group(version, group))) => describe(store, &name, version, *group, arrays),
         Ok(Some(Node::Array(_))) => Err(Error::invalid_data("is an array, no image")),
-        Ok(None) => Err(absent(&name)),
+        Ok(None) => Err(without_metadata(store, &name)),
         Err(error) => Err(error),
     };
     let described = described.map_err(|error| error.with_path(name));
@@ -224,8 +235,9 @@ struct Building<'a> {
     lists_acquisitions: bool,
     notes: Vec<String>,
     passed_over: PassedOver,
-    /// The last image that was read: what those that cannot be read are taken to be like.
-    like: Option<ImageStructure>,
+    /// The first image that was read of each acquisition: what those of it that cannot be
+    /// read are taken to be like.
+    like: BTreeMap<u32, ImageStructure>,
     /// Images that cannot be read, by their place, waiting for one that can.
     unread: Vec<(WellPosition, ImageStructure)>,
     channels: Arc<[Channel]>,
@@ -265,7 +277,7 @@ impl<'a> Building<'a> {
             lists_acquisitions,
             notes: Vec::new(),
             passed_over: PassedOver::default(),
-            like: None,
+            like: BTreeMap::new(),
             unread: Vec::new(),
             channels: Arc::from([]),
         }
@@ -290,6 +302,9 @@ impl<'a> Building<'a> {
             let (mut structure, layout) = self.take_image(entry.position, path, image.described);
             structure.acquisition = acquisition;
             structure.field = own_field.unwrap_or(*next);
+            if layout.is_ok() {
+                self.like.entry(acquisition).or_insert_with(|| structure.clone());
+            }
             *next += 1;
             fields.push((structure, ImageSlot { layout: Some(layout), opened: OnceLock::new() }));
         }
@@ -336,11 +351,7 @@ impl<'a> Building<'a> {
                 } else {
                     self.channels = Arc::clone(&described.channels);
                 }
-                let structure = described.structure(path);
-                if self.like.is_none() {
-                    self.like = Some(structure.clone());
-                }
-                (structure, Ok(described.layout))
+                (described.structure(path), Ok(described.layout))
             }
             Err(error) => {
                 self.notes.push(error.chain());
@@ -366,15 +377,16 @@ impl<'a> Building<'a> {
         })
     }
 
-    /// Images that cannot be read are declared like one that can, so that their planes are
-    /// known to be missing or damaged.
+    /// Images that cannot be read are declared like one of their acquisition that can, else
+    /// like any, so that their planes are known to be missing or damaged.
     fn liken_unread(&mut self) {
-        let Some(like) = &self.like else { return };
         for (position, blank) in &self.unread {
             let well = self.structure.well_mut(*position);
             let Some(image) = well.fields.iter_mut().find(|image| image.path == blank.path) else {
                 continue;
             };
+            let of_run = self.like.get(&image.acquisition);
+            let Some(like) = of_run.or_else(|| self.like.values().next()) else { return };
             *image = ImageStructure {
                 path: blank.path.clone(),
                 name: blank.name.clone(),
