@@ -107,13 +107,11 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     Ok(())
 }
 
-/// 0 when everything is done, 1 when parts failed, 5 when planes were missing.
+/// 0 when everything is done, 1 when parts failed, 5 when something was left out.
 pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
-    match report.manifest.has_failed() {
-        true => ExitCode::from(1),
-        false if report.n_left_out() > 0 || report.manifest.passed_over > 0 => {
-            ExitCode::from(ErrorKind::MissingPlane.exit_code())
-        }
-        false => ExitCode::SUCCESS,
+    match (report.manifest.has_failed(), report.manifest.is_complete()) {
+        (true, _) => ExitCode::from(1),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
     }
 }

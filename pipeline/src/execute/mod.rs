@@ -233,7 +233,8 @@ impl Executor {
         let is_whole = !is_refused
             && !manifest.has_failed()
             && manifest.passed_over == 0
-            && table.is_complete();
+            && table.is_complete()
+            && report::has_all_heatmaps(&plan.pipeline, &table);
         manifest.state = match (is_cancelled, is_whole) {
             (true, _) => RunState::Cancelled,
             (false, true) => RunState::Complete,

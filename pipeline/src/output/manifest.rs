@@ -72,7 +72,8 @@ pub enum RunState {
     Running,
     /// Everything is done.
     Complete,
-    /// Something failed, or was left out because planes are missing or corrupt.
+    /// Something failed, or was left out because planes are missing or corrupt,
+    /// or there is no column that the report was to show.
     Incomplete,
     /// It was stopped.
     Cancelled,

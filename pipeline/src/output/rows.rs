@@ -33,7 +33,8 @@ fn stack_column(tables: &[Table], name: &str) -> ColumnValues {
             (0..table.n_rows()).map(move |row| column.and_then(|column| column.get(row)))
         })
     };
-    if cells().all(|cell| matches!(cell, None | Some(Cell::Integer(_)))) {
+    let has_whole = cells().next().is_none() || cells().any(|cell| cell.is_some());
+    if has_whole && cells().all(|cell| matches!(cell, None | Some(Cell::Integer(_)))) {
         let values = cells().map(|cell| match cell {
             Some(Cell::Integer(value)) => Some(value),
             _ => None,

@@ -134,11 +134,10 @@ impl WellResults<'_> {
         let place = PLACE.iter().zip(place);
         let mut columns: Vec<_> =
             place.map(|(name, values)| Column { name: (*name).to_owned(), values }).collect();
-        columns.extend(table.columns.into_iter().map(|column| {
-            match PLACE.contains(&column.name.as_str()) {
-                true => Column { name: format!("{}_measured", column.name), ..column },
-                false => column,
-            }
+        let measured = table.columns.into_iter();
+        columns.extend(measured.map(|Column { name, values }| {
+            let name = beside_place(name);
+            Column { name, values }
         }));
         Ok(Table { columns })
     }
@@ -175,6 +174,14 @@ impl WellResults<'_> {
 /// Columns that say where a row comes from. Fields and acquisitions count from 1, timepoints
 /// and sections from 0, as in names of planes; empty along axes that were taken together.
 const PLACE: [&str; 7] = ["plate", "well", "field", "acquisition", "t", "channel", "z"];
+
+/// The name of a measured column beside those that say where a row comes from.
+pub(crate) fn beside_place(name: String) -> String {
+    match PLACE.contains(&name.as_str()) {
+        true => format!("{name}_measured"),
+        false => name,
+    }
+}
 
 pub(super) fn value(values: &ColumnValues, row: usize) -> Value {
     match values {

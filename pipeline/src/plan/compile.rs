@@ -13,6 +13,7 @@ use polystore::{
 
 use super::{
     Cost, ExecutionPlan, PLAN_FORMAT, PlateReference, Program, Read, Unit,
+    columns::check_heatmaps,
     images::Images,
     select::{Group, SelectedImage, check_channels, select},
     wire,
@@ -40,7 +41,8 @@ impl CompileOptions {
 /// inventory; the time is proportional to its size.
 ///
 /// # Errors
-/// `Pipeline` when names, axes or sizes do not fit the plate; `Store` of kind `MissingPlane`
+/// `Pipeline` when names, axes or sizes do not fit the plate, or when a heatmap is to be drawn
+/// of a column that no step makes; `Store` of kind `MissingPlane`
 /// listing planes that are needed and missing or corrupt, under [`MissingPolicy::Error`]; as
 /// [`Plate::inventory`].
 pub fn compile(
@@ -75,6 +77,7 @@ pub fn compile(
         }
     }
     compiling.check_missing(plate)?;
+    check_heatmaps(&pipeline, &compiling.programs)?;
     let Compiling { programs, units, mut notes, left_out, .. } = compiling;
     if units.is_empty() {
         return Err(Error::pipeline(&pipeline.input().origin, "there is nothing to do").with_hint(

@@ -5,6 +5,7 @@
 //! What a unit does is its program; fields that look alike share one, so a plan stays small
 //! and is made in time proportional to the plate.
 
+mod columns;
 mod compile;
 mod cost;
 mod images;

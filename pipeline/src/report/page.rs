@@ -48,6 +48,7 @@ struct Card {
 struct Figure {
     unit: String,
     source: String,
+    is_incomplete: bool,
 }
 
 #[derive(Serialize)]
@@ -80,6 +81,7 @@ impl Page<'_> {
             "box_plots": self.box_plots,
             "gallery": self.figures()?,
             "has_outlines": has_labels,
+            "has_incomplete": self.gallery.iter().any(|shown| shown.is_incomplete),
             "inventory": manifest.inventory,
             "remarks": self.all_remarks(),
             "steps": self.plan.summary().steps,
@@ -158,7 +160,8 @@ impl Page<'_> {
         let figure = |shown: &Shown| {
             let png = shown.picture.to_png()?;
             let source = format!("data:image/png;base64,{}", STANDARD.encode(png));
-            Ok(Figure { unit: shown.unit.clone(), source })
+            let Shown { is_incomplete, .. } = *shown;
+            Ok(Figure { unit: shown.unit.clone(), source, is_incomplete })
         };
         self.gallery.iter().map(figure).collect()
     }

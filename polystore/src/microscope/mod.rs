@@ -26,6 +26,8 @@ pub mod stage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
+#[cfg(test)]
+mod unreadable;
 
 use std::{
     collections::HashMap,

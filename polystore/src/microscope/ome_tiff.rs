@@ -379,6 +379,12 @@ mod tests {
         let direct = folder("").without("companion").with_info(first, info(sizes, &whole));
         assert_eq!(OmeTiff.detect(&direct.folder()), Detection::Names);
         assert_eq!(counts(&direct.read(&OmeTiff).unwrap()), (24, 0, 0));
+        // Of a file that cannot be read the next one speaks.
+        let next = direct
+            .with_info("B03_a001_s001.ome.tif", info(sizes, &whole))
+            .with_broken(first);
+        let found = crate::microscope::read_plate(&next.folder(), None).unwrap().inventory.counts();
+        assert_eq!((found.present, found.corrupt, found.missing), (18, 6, 0));
         let reference =
             "<OME UUID='urn:uuid:2'><BinaryOnly MetadataFile='m.ome' UUID='urn:uuid:1'/></OME>";
         let indirect = folder("")
