@@ -196,8 +196,7 @@ const MAX_REASONS: usize = 1000;
 fn give_reasons(plate: &Plate, planes: &mut [Candidate<'_>]) {
     let is_unexplained =
         |plane: &&mut Candidate<'_>| plane.state == PlaneState::Corrupt && plane.reason.is_empty();
-    let mut corrupt: Vec<_> =
-        planes.iter_mut().filter(is_unexplained).take(MAX_REASONS).collect();
+    let mut corrupt: Vec<_> = planes.iter_mut().filter(is_unexplained).take(MAX_REASONS).collect();
     let pixel = Region::new(0, 0, 1, 1);
     let requests: Vec<_> =
         corrupt.iter().map(|plane| request(plate, plane, 0).with_region(pixel)).collect();

@@ -276,8 +276,8 @@ fn heatmaps_of_columns_that_no_step_makes_are_refused() {
         plan(&with_heatmap(column), &plate);
     }
     for (column, hint) in [
-        ("cells_cuont", "did you mean `cells_count`?"),
-        ("cells_intensity_GPF_mean_mean", "did you mean `cells_intensity_GFP_mean_mean`?"),
+        ("cells_cuont", "did you mean `cells_count`"),
+        ("cells_intensity_GPF_mean_mean", "did you mean `cells_intensity_GFP_mean_mean`"),
         ("cells_label_mean", "did you mean"),
         ("nope", "cells_"),
     ] {

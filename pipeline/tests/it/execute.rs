@@ -182,6 +182,7 @@ fn what_depends_on_missing_planes_is_left_out_and_said() {
 fn pictures(page: &str) -> Vec<(String, bool)> {
     let picture = |figure: &str| {
         let (source, rest) = figure.split_once("base64,").unwrap().1.split_once('"').unwrap();
+        let source = source.replace("&#x2f;", "/");
         let file = base64::engine::general_purpose::STANDARD.decode(source).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];

@@ -188,9 +188,8 @@ fn mark_unreadable(folder: &PlateFolder<'_>, plate: &mut DeclaredPlate) {
         return;
     }
     let numbered = (0u32..).zip(&plate.sources.files);
-    let states: HashMap<u32, PlaneState> = numbered
-        .filter_map(|(number, file)| Some((number, unreadable.get(file)?.state)))
-        .collect();
+    let states: HashMap<u32, PlaneState> =
+        numbered.filter_map(|(number, file)| Some((number, unreadable.get(file)?.state))).collect();
     for (sources, inventory) in plate.sources.images.iter().zip(&mut plate.inventory.images) {
         let marked: Vec<_> = inventory
             .iter()

@@ -380,9 +380,8 @@ mod tests {
         assert_eq!(OmeTiff.detect(&direct.folder()), Detection::Names);
         assert_eq!(counts(&direct.read(&OmeTiff).unwrap()), (24, 0, 0));
         // Of a file that cannot be read the next one speaks.
-        let next = direct
-            .with_info("B03_a001_s001.ome.tif", info(sizes, &whole))
-            .with_broken(first);
+        let next =
+            direct.with_info("B03_a001_s001.ome.tif", info(sizes, &whole)).with_broken(first);
         let found = crate::microscope::read_plate(&next.folder(), None).unwrap().inventory.counts();
         assert_eq!((found.present, found.corrupt, found.missing), (18, 6, 0));
         let reference =

@@ -26,7 +26,9 @@ fn folders() -> Vec<(&'static str, TestFolder)> {
         })
         .collect();
     let matrix = |u: u32, c: u32| {
-        format!("image--L0000--S00--U{u:02}--V00--J08--E00--O00--X00--Y00--T0000--Z00--C{c:02}.ome.tif")
+        format!(
+            "image--L0000--S00--U{u:02}--V00--J08--E00--O00--X00--Y00--T0000--Z00--C{c:02}.ome.tif"
+        )
     };
     let matrix: Vec<_> = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(u, c)| matrix(u, c)).into();
     folders.push(("matrix-screener", TestFolder::new(matrix.iter().map(String::as_str))));
@@ -82,7 +84,8 @@ fn its_planes_are_corrupt_and_nothing_else_changes() {
     for (name, folder) in folders() {
         check(name, folder, |folder| read_plate(folder, None).unwrap());
     }
-    let pattern = Generic::from_pattern(r"(?<well>[A-P]\d\d)_(?<field>\d)_(?<channel>\w)\.tif").unwrap();
+    let pattern =
+        Generic::from_pattern(r"(?<well>[A-P]\d\d)_(?<field>\d)_(?<channel>\w)\.tif").unwrap();
     let folder = TestFolder::new(["A01_1_x.tif", "A01_1_y.tif", "A02_1_x.tif"]);
     check("pattern", folder, |folder| read_plate_with(folder, &pattern).unwrap());
 }

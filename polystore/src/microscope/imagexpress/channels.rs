@@ -54,11 +54,7 @@ impl<'a> Firsts<'a> {
 pub(super) struct Headers(BTreeMap<u32, Option<MetaSeries>>);
 
 impl Headers {
-    pub(super) fn read(
-        folder: &PlateFolder<'_>,
-        layout: &Layout<'_>,
-        firsts: &Firsts<'_>,
-    ) -> Self {
+    pub(super) fn read(folder: &PlateFolder<'_>, layout: &Layout<'_>, firsts: &Firsts<'_>) -> Self {
         let read = |(&wave, first): (&u32, &&ImageFile)| {
             (wave, any_header(folder, layout, first, |image| image.wave == wave))
         };

@@ -233,8 +233,7 @@ fn what_the_first_file_cannot_tell_others_do() {
     for part in ["ZStep_1/P_B02_s1_w1", "ZStep_3/P_B02_s1_w1", "_w2", "P_B02", "ZStep_1/P_B02"] {
         let is_hit = |name: &&&str| name.contains(part) && (part != "_w2" || name.contains("B02"));
         let broken: Vec<&&str> = names.iter().filter(is_hit).collect();
-        let folder =
-            broken.iter().fold(with_headers(), |folder, name| folder.with_broken(name));
+        let folder = broken.iter().fold(with_headers(), |folder, name| folder.with_broken(name));
         let plate = read_plate(&folder.folder(), None).unwrap();
         assert_eq!(plate.structure, healthy.structure, "{part}");
         let counts = plate.inventory.counts();
