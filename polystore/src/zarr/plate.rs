@@ -1,7 +1,7 @@
 //! Opens plates: every well and image is read once, in parallel.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     num::NonZeroUsize,
     ops::ControlFlow,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -293,19 +293,24 @@ impl<'a> Building<'a> {
             Vec::new()
         });
         let mut fields: Vec<(ImageStructure, ImageSlot)> = Vec::with_capacity(images.len());
-        let mut n_fields: HashMap<u32, u32> = HashMap::new();
+        // Fields by number that images say themselves; those that cannot be read take no such.
+        let own = |image: &FoundImage| image.described.as_ref().ok()?.extra.field;
+        let taken: HashSet<(Option<u32>, u32)> =
+            images.iter().filter_map(|image| Some((image.acquisition, own(image)?))).collect();
+        let mut next_field: HashMap<u32, u32> = HashMap::new();
         for image in images {
             let acquisition = self.acquisition(image.acquisition);
-            let next = n_fields.entry(acquisition).or_default();
+            let next = next_field.entry(acquisition).or_default();
             let path = entry.path.append(&image.path);
-            let own_field = image.described.as_ref().ok().and_then(|found| found.extra.field);
+            let is_free = |field: &u32| !taken.contains(&(image.acquisition, *field));
+            let field = own(&image).or_else(|| (*next..=u32::MAX).find(is_free)).unwrap_or(*next);
             let (mut structure, layout) = self.take_image(entry.position, path, image.described);
             structure.acquisition = acquisition;
-            structure.field = own_field.unwrap_or(*next);
+            structure.field = field;
             if layout.is_ok() {
                 self.like.entry(acquisition).or_insert_with(|| structure.clone());
             }
-            *next += 1;
+            *next = field.saturating_add(1);
             fields.push((structure, ImageSlot { layout: Some(layout), opened: OnceLock::new() }));
         }
         fields.sort_by_key(|(image, _)| (image.acquisition, image.field));
@@ -449,5 +454,51 @@ impl Plates {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<VirtualPath, Arc<OpenPlate>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ZarrBackend, ZarrOptions};
+    use crate::{
+        PixelType, Plate, VirtualBackend, VirtualPath,
+        model::{ImageStructure, InventoryCounts, PlateStructure, Sizes},
+    };
+
+    /// A store with fields 1, 2 and 3 of one well, each with as many sections as its number.
+    fn store(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let well = "B02".parse().unwrap();
+        let mut structure = PlateStructure::new("p", 8, 12);
+        for field in 1..=3 {
+            let path = VirtualPath::parse(&format!("/B/02/{}", field - 1)).unwrap();
+            let image = ImageStructure::new(path, PixelType::U8, Sizes::new(1, 1, field, 4, 4));
+            structure.add_image(well, ImageStructure { field, ..image }).unwrap();
+        }
+        let store = ZarrBackend::create(folder, ZarrOptions::default()).unwrap();
+        store.create_plate(&VirtualPath::root(), &structure).unwrap();
+        (0..3).map(|at| folder.join(format!("B/02/{at}"))).collect()
+    }
+
+    fn open(folder: &std::path::Path) -> (Vec<(u32, u32)>, InventoryCounts) {
+        let store = std::sync::Arc::new(ZarrBackend::open(folder).unwrap());
+        let plate = Plate::open(store, VirtualPath::root()).unwrap();
+        let fields = plate.structure().images().map(|(_, image)| (image.field, image.sizes.z));
+        (fields.collect(), plate.inventory().unwrap().counts())
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_read_shifts_no_field_and_is_like_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = store(folder.path());
+        assert_eq!(open(folder.path()).0, [(1, 1), (2, 2), (3, 3)]);
+        std::fs::write(images[1].join("zarr.json"), "{").unwrap();
+        let (fields, counts) = open(folder.path());
+        assert_eq!(fields, [(1, 1), (2, 1), (3, 3)]);
+        assert_eq!((counts.corrupt, counts.missing), (1, 4));
+        std::fs::remove_file(images[1].join("zarr.json")).unwrap();
+        assert_eq!(open(folder.path()).1.corrupt, 1);
+        std::fs::remove_dir_all(&images[1]).unwrap();
+        let (fields, counts) = open(folder.path());
+        assert_eq!((fields[1], counts.corrupt, counts.missing), ((2, 1), 0, 5));
     }
 }
