@@ -40,7 +40,7 @@ pub struct Problem {
     pub level: u32,
     /// Missing or corrupt. A plane that lacks a smaller level is corrupt.
     pub state: PlaneState,
-    /// Why it is held to be corrupt; empty for a missing plane.
+    /// Why it is held to be corrupt, with the file; empty for a missing plane.
     pub reason: String,
 }
 
@@ -100,6 +100,7 @@ pub fn check(
     if depth > CheckDepth::Names {
         look_closer(plate, &mut planes, depth, cancel, progress)?;
     }
+    give_reasons(plate, &mut planes);
     let mut report = CheckReport {
         notes: inventory.notes.clone(),
         passed_over: inventory.passed_over.clone(),
@@ -157,7 +158,7 @@ fn look_closer(
             progress(1);
         }
         let Err(error) = answer else { return ControlFlow::Continue(()) };
-        match state_of(&error) {
+        match PlaneState::of_failure(&error) {
             Some(state) => {
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.push((target, state, error.chain()));
@@ -186,21 +187,36 @@ fn look_closer(
     Ok(())
 }
 
-fn request(plate: &Plate, plane: &Candidate<'_>, level: u32) -> PlaneRequest {
-    plate.request(plane.image, plane.index).with_stored_level(level)
+/// Most planes that are asked why they are corrupt; the others of a plate have the same few
+/// reasons.
+const MAX_REASONS: usize = 1000;
+
+/// Asks the planes that the inventory says are corrupt for the reason. One that can be read by
+/// now stays what the inventory says.
+fn give_reasons(plate: &Plate, planes: &mut [Candidate<'_>]) {
+    let is_unexplained =
+        |plane: &&mut Candidate<'_>| plane.state == PlaneState::Corrupt && plane.reason.is_empty();
+    let mut corrupt: Vec<_> = planes.iter_mut().filter(is_unexplained).take(MAX_REASONS).collect();
+    let pixel = Region::new(0, 0, 1, 1);
+    let requests: Vec<_> =
+        corrupt.iter().map(|plane| request(plate, plane, 0).with_region(pixel)).collect();
+    let reasons: Mutex<Vec<(usize, String)>> = Mutex::default();
+    plate.backend().read_planes(&requests, &|position, answer: Result<Plane>| {
+        if let Err(error) = answer {
+            let mut reasons = reasons.lock().unwrap_or_else(PoisonError::into_inner);
+            reasons.push((position, error.chain()));
+        }
+        ControlFlow::Continue(())
+    });
+    for (position, reason) in reasons.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(plane) = corrupt.get_mut(position) {
+            plane.reason = reason;
+        }
+    }
 }
 
-/// What a failed read says about the plane; `None` when it says nothing.
-fn state_of(error: &Error) -> Option<PlaneState> {
-    match error.kind() {
-        ErrorKind::MissingPlane | ErrorKind::NotFound => Some(PlaneState::Missing),
-        ErrorKind::InvalidData
-        | ErrorKind::InvalidInput
-        | ErrorKind::Unsupported
-        | ErrorKind::LimitExceeded
-        | ErrorKind::PermissionDenied => Some(PlaneState::Corrupt),
-        _ => None,
-    }
+fn request(plate: &Plate, plane: &Candidate<'_>, level: u32) -> PlaneRequest {
+    plate.request(plane.image, plane.index).with_stored_level(level)
 }
 
 #[cfg(test)]

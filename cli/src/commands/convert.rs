@@ -99,8 +99,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     } else {
         print(args, &report)?;
     }
-    let lacks_nothing = report.missing.is_empty() && report.passed_over.is_empty();
-    Ok(match (report.failed.is_empty(), lacks_nothing) {
+    Ok(match (report.failed.is_empty(), report.is_source_whole()) {
         _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
@@ -174,6 +173,7 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
     }
     for (planes, what) in [
         (report.missing.len() as u64, "MISSING in the source (--json lists them)"),
+        (report.corrupt.len() as u64, "CORRUPT in the source (`polystore check` says why)"),
         (report.failed.len() as u64, "FAILED (--json lists them)"),
         (report.n_not_tried, "NOT TRIED, because there is no room left; go on with --resume"),
     ] {

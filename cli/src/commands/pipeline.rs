@@ -141,7 +141,7 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
             0 => String::new(),
             n => format!(" ({n} in part)"),
         };
-        cells.push(format!("{}/{}{in_part}", row.n_whole(), row.n_fields));
+        cells.push(format!("{}/{}{in_part}", row.n_done, row.n_fields));
         cells.extend(
             columns.iter().map(|column| row.value(column).map_or_else(|| "-".to_owned(), number)),
         );

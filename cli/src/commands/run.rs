@@ -24,7 +24,7 @@ Examples:
 
 Run it again to go on where it was stopped: fields whose results are whole, and of the same
 input and settings, are kept. The exit code is 1 when fields failed, and 5 when planes that
-were needed are missing.")]
+were needed are missing or corrupt.")]
 pub(crate) struct Args {
     /// The pipeline
     pipeline: PathBuf,
@@ -94,7 +94,7 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     let n_left_out = report.n_left_out();
     if n_left_out > 0 {
         output::line(format_args!(
-            "{} NOT or NOT WHOLLY DONE, because planes are missing; the run is incomplete",
+            "{} NOT DONE, or IN PART, because planes are missing or corrupt; the run is incomplete",
             output::count(n_left_out, "field")
         ))?;
     }
@@ -107,13 +107,11 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     Ok(())
 }
 
-/// 0 when everything is done, 1 when parts failed, 5 when planes were missing.
+/// 0 when everything is done, 1 when parts failed, 5 when something was left out.
 pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
-    match report.manifest.has_failed() {
-        true => ExitCode::from(1),
-        false if report.n_left_out() > 0 || report.manifest.passed_over > 0 => {
-            ExitCode::from(ErrorKind::MissingPlane.exit_code())
-        }
-        false => ExitCode::SUCCESS,
+    match (report.manifest.has_failed(), report.manifest.is_complete()) {
+        (true, _) => ExitCode::from(1),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
     }
 }

@@ -4,6 +4,7 @@
 
 mod convert;
 mod copy;
+mod damaged;
 mod errors;
 mod full_disk;
 mod interrupt;

@@ -154,15 +154,23 @@ fn missing_planes_are_refused_or_left_out() {
         .unwrap();
     assert_eq!(output.status.code(), Some(5));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("because planes are missing"), "{text}");
+    assert!(text.contains("because planes are missing or corrupt"), "{text}");
     assert!(text.contains("the run is incomplete"), "{text}");
     assert!(text.contains("1/2 (1 in"), "{text}");
     let rows = std::fs::read_to_string(place.path("out/results/plate.csv")).unwrap();
-    assert!(rows.lines().any(|row| row.contains("E08") && row.contains("false")), "{rows}");
+    // Well, row, column, acquisition, fields, of them done and in part, complete.
+    assert!(rows.lines().any(|row| row.starts_with("E08,5,8,2,2,1,1,false,")), "{rows}");
     let manifest = || std::fs::read_to_string(place.path("out/run.json")).unwrap();
     assert!(manifest().contains("\"state\": \"incomplete\""), "{}", manifest());
     let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
-    assert!(page.contains("not done, or not wholly, because planes are missing"));
+    assert!(page.contains("not done, or in part, because planes are missing or corrupt"));
+    assert!(page.contains("1 of 2, 1 in part") && page.contains("7 done, 1 done in part"));
+    assert!(page.contains("<figcaption>E08_a002_s002, incomplete</figcaption>"));
+    let units: serde_json::Value = serde_json::from_str(&manifest()).unwrap();
+    let units = units["units"].as_array().unwrap();
+    let partial: Vec<_> = units.iter().filter(|unit| unit["state"] == "partial").collect();
+    assert_eq!((units.len(), partial.len()), (8, 1));
+    assert_eq!(partial[0]["name"], "E08_a002_s002");
     // A second time there is nothing to do, and nothing is written.
     let before = manifest();
     let again = args!["run", pipeline(), copy, "-o", "out", "--missing", "skip"];
@@ -196,6 +204,11 @@ fn mistakes_in_a_pipeline_are_told_with_their_line() {
         ("sigma", "sigm", "`gaussian` has no parameter `sigm` (did you mean `sigma`?)"),
         ("low = 1", "low = \"x\"", "parameter `low` cannot be \"x\": it is a number from 0 to 100"),
         ("name = \"nuclei\"\ninput", "name = \"nuclei\"\nimput", "imput"),
+        (
+            "description",
+            "report = { heatmaps = [\"nuclei_cuont\"] }\ndescription",
+            "bad.toml:4:24: no step makes a column `nuclei_cuont` to draw a heatmap of (did you mean `nuclei_count`",
+        ),
     ] {
         std::fs::write(place.path("bad.toml"), text.replace(right, wrong)).unwrap();
         let errors = place.fail(2, args!["run", "bad.toml", plate(), "-o", "out"]);

@@ -31,7 +31,7 @@ pub struct PipelineBuilder {
     pub(super) description: String,
     pub(super) input: DraftSelection,
     pub(super) steps: Vec<StepBuilder>,
-    pub(super) heatmaps: Vec<String>,
+    pub(super) heatmaps: Vec<(String, Origin)>,
     pub(super) document: String,
     pub(super) origin: Origin,
 }
@@ -121,7 +121,7 @@ impl PipelineBuilder {
 
     /// Draws a heatmap of this column of the plate table.
     pub fn heatmap(mut self, column: impl Into<String>) -> Self {
-        self.heatmaps.push(column.into());
+        self.heatmaps.push((column.into(), self.origin.clone()));
         self
     }
 

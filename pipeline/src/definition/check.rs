@@ -31,7 +31,8 @@ pub(super) fn check(draft: PipelineBuilder) -> Result<Pipeline> {
         steps.push(checked);
     }
     check_used(&steps)?;
-    let report = ReportSettings { heatmaps: draft.heatmaps };
+    let (heatmaps, origins) = draft.heatmaps.into_iter().unzip();
+    let report = ReportSettings { heatmaps, origins };
     let PipelineBuilder { name, description, document, .. } = draft;
     Ok(Pipeline { name, description, input, steps, report, document })
 }

@@ -75,6 +75,9 @@ pub struct ReportSettings {
     /// Columns of the plate table to draw heatmaps of, the first one largest. The numbers of
     /// objects when it is empty.
     pub heatmaps: Vec<String>,
+    /// Where each of them stands.
+    #[serde(skip)]
+    pub(crate) origins: Vec<Origin>,
 }
 
 /// One step: a chain of functions applied to every plane, or to stacks of planes.

@@ -20,7 +20,7 @@ use crate::{
         CONTENT, FieldState, OutputHash, PlateRow, RecordTable, ResultStore, RunManifest,
         StoredImages, UnitRecord, UnitState, WellResults, plane_hash, rois, work_key,
     },
-    plan::{Unit, WriteTarget},
+    plan::{Program, Unit, WriteTarget},
 };
 
 /// What became of a unit, on its way to the writers.
@@ -210,6 +210,12 @@ impl<'a> Committer<'a> {
         Ok(sha256)
     }
 
+    /// What a unit is whose results are there: `whole`, unless something was left out.
+    fn state_of(&self, unit: &Unit, whole: UnitState) -> UnitState {
+        let program = self.shared.plan.programs.get(unit.program as usize);
+        if program.is_some_and(Program::lacks_planes) { UnitState::Partial } else { whole }
+    }
+
     /// Notes what became of a unit; writes the tables of its well if it was the last.
     fn ended(&self, number: usize, unit: &'a Unit, ended: Result<(UnitState, String)>) {
         let name = || unit.name.clone();
@@ -217,8 +223,13 @@ impl<'a> Committer<'a> {
             Ok((state, sha256)) => (state, sha256, String::new()),
             Err(error) => (UnitState::Failed, String::new(), error.chain()),
         };
+        let is_kept = state == UnitState::Kept;
+        let state = match state {
+            UnitState::Done | UnitState::Kept => self.state_of(unit, state),
+            other => other,
+        };
         match state {
-            UnitState::Kept => (self.shared.events)(Event::Kept { unit: name() }),
+            _ if is_kept => (self.shared.events)(Event::Kept { unit: name() }),
             UnitState::Failed => {
                 tracing::warn!(unit = unit.name, %error, "unit failed");
                 (self.shared.events)(Event::Failed { unit: name(), error: error.clone() });
@@ -226,11 +237,15 @@ impl<'a> Committer<'a> {
             _ => {}
         }
         let mut shared = self.lock();
-        shared.has_changed |= state != UnitState::Kept;
+        shared.has_changed |= !is_kept;
         if let Some(entry) = shared.manifest.units.get_mut(number) {
             (entry.state, entry.sha256, entry.error) = (state, sha256, error);
         }
-        let field = if state == UnitState::Failed { FieldState::Failed } else { FieldState::Done };
+        let field = match state {
+            UnitState::Failed => FieldState::Failed,
+            UnitState::Partial => FieldState::Partial,
+            _ => FieldState::Done,
+        };
         let Some(well) = shared.wells.get_mut(&unit.well) else { return };
         well.units.push((number, unit, field));
         well.n_left -= 1;

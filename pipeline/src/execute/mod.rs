@@ -120,11 +120,10 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// Fields of which something was left out, because planes are missing.
+    /// Fields that are not done, or in part, because planes are missing or corrupt.
     pub fn n_left_out(&self) -> u64 {
         let rows = self.table.rows.iter();
-        let not_done: u64 =
-            rows.map(|row| row.n_fields - row.n_done.min(row.n_fields) + row.n_partial).sum();
+        let not_done: u64 = rows.map(|row| row.n_fields.saturating_sub(row.n_done)).sum();
         not_done.saturating_sub(self.manifest.failed().count() as u64)
     }
 
@@ -235,7 +234,8 @@ impl Executor {
         let is_whole = !is_refused
             && !manifest.has_failed()
             && manifest.passed_over == 0
-            && table.is_complete();
+            && table.is_complete()
+            && report::has_all_heatmaps(&plan.pipeline, &table);
         manifest.state = match (is_cancelled, is_whole) {
             (true, _) => RunState::Cancelled,
             (false, true) => RunState::Complete,

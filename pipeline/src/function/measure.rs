@@ -61,6 +61,19 @@ impl Function for Measure {
         ValueKind::Table
     }
 
+    /// What it gives where there is no object.
+    fn columns(
+        &self,
+        _settings: &Settings,
+        inputs: &Inputs<'_>,
+        context: &Context<'_>,
+    ) -> Option<Table> {
+        match MeasureObjects.run(inputs, context) {
+            Ok(Value::Table(table)) => Some(table),
+            _ => None,
+        }
+    }
+
     fn prepare(&self, _settings: &Settings) -> Result<Box<dyn Operation>> {
         Ok(Box::new(MeasureObjects))
     }

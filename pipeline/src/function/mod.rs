@@ -26,7 +26,7 @@ use std::{
 };
 
 pub use parameters::{Given, Parameter, ParameterKind, Setting, Settings};
-use polystore::{PixelType, PlaneShape, model::PhysicalSize};
+use polystore::{PixelType, PlaneShape, backend::Table, model::PhysicalSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Stack, Value, ValueKind};
@@ -124,6 +124,22 @@ pub trait Function: fmt::Debug + Send + Sync + 'static {
             ValueKind::Labels => PlaneKind { pixel_type: PixelType::U32, ..input },
             _ => input,
         }
+    }
+
+    /// The columns of the table that it gives for `inputs`, as a table without rows, so that
+    /// names in `[report]` can be checked before anything runs. The inputs are blank: as many
+    /// planes, of the channels that there will be, with one pixel that is 0.
+    ///
+    /// `None`, which it is without an answer of the function's own: the columns are known when
+    /// it has run. Not asked of functions that give something else.
+    fn columns(
+        &self,
+        settings: &Settings,
+        inputs: &Inputs<'_>,
+        context: &Context<'_>,
+    ) -> Option<Table> {
+        let _ = (settings, inputs, context);
+        None
     }
 
     /// A number that changes when the function's results change; part of the plan's hash.

@@ -72,7 +72,8 @@ pub enum RunState {
     Running,
     /// Everything is done.
     Complete,
-    /// Something failed, or was left out because planes are missing.
+    /// Something failed, or was left out because planes are missing or corrupt,
+    /// or there is no column that the report was to show.
     Incomplete,
     /// It was stopped.
     Cancelled,
@@ -103,10 +104,13 @@ pub struct UnitEntry {
 pub enum UnitState {
     /// It has not been done.
     Pending,
-    /// This run did it.
+    /// This run did it, all of it.
     Done,
-    /// An earlier run did it.
+    /// An earlier run did it, all of it.
     Kept,
+    /// It is done in part, by this run or an earlier one: what depends on planes that are
+    /// missing or corrupt was left out.
+    Partial,
     /// It failed.
     Failed,
 }
@@ -135,7 +139,7 @@ impl RunManifest {
             plan_hash: plan.hash.clone(),
             plate: plan.plate.clone(),
             inventory: inventory.counts(),
-            passed_over: inventory.passed_over.n as u64,
+            passed_over: inventory.passed_over.n,
             notes: plan.notes.clone(),
             cost: plan.cost,
             units: plan.units.iter().map(unit).collect(),

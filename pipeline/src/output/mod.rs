@@ -17,4 +17,4 @@ pub use manifest::{RunManifest, RunState, UnitEntry, UnitState};
 pub use plate_table::{PlateRow, PlateTable, Spread};
 pub(crate) use record::{CONTENT, OutputHash, RecordTable, UnitRecord, work_key};
 pub use store::{ImagePlace, ResultStore};
-pub(crate) use well_table::{FieldState, WellResults};
+pub(crate) use well_table::{FieldState, WellResults, beside_place};

@@ -10,7 +10,7 @@ use polystore::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{ResultStore, table_csv::to_csv, well_table::value};
+use super::{ResultStore, rows::whole, table_csv::to_csv, well_table::value};
 use crate::{Error, Result, plan::ExecutionPlan};
 
 /// One row per well that was worked on and acquisition of it, in plate order.
@@ -39,9 +39,10 @@ pub struct PlateRow {
     pub acquisition: u32,
     /// Fields that were to be done; a well counts as one when its fields are taken together.
     pub n_fields: u64,
-    /// Fields whose results are there.
+    /// Fields that are wholly done.
     pub n_done: u64,
-    /// Fields of which something was left out, because planes are missing.
+    /// Fields that are done in part: what depends on planes that are missing or corrupt was
+    /// left out. They are not among [`PlateRow::n_done`].
     pub n_partial: u64,
     /// Numbers by column, in the order in which they are made.
     #[serde(skip)]
@@ -84,14 +85,14 @@ impl PlateRow {
         }
     }
 
-    /// Fields that are wholly done.
-    pub fn n_whole(&self) -> u64 {
-        self.n_done.saturating_sub(self.n_partial)
-    }
-
     /// Whether all that was to be done is done.
     pub fn is_complete(&self) -> bool {
-        self.n_done == self.n_fields && self.n_partial == 0
+        self.n_done == self.n_fields
+    }
+
+    /// Whether there are results of any field.
+    pub(crate) fn has_results(&self) -> bool {
+        self.n_done + self.n_partial > 0
     }
 
     /// The number in `column`, if there is one.
@@ -115,7 +116,9 @@ impl PlateRow {
             let mut add =
                 |what: &str, value| self.values.push((format!("{name}_{column}_{what}"), value));
             match values {
-                ColumnValues::Integer(_) | ColumnValues::Float(_) => {
+                ColumnValues::Integer(_)
+                | ColumnValues::IntegerOrNone(_)
+                | ColumnValues::Float(_) => {
                     let numbers = sorted(values);
                     let (mean, standard_deviation) = mean_and_deviation(&numbers);
                     let spread = spread(&numbers);
@@ -235,12 +238,11 @@ impl PlateTable {
     }
 
     fn values(&self, name: &str) -> ColumnValues {
-        let value = |row: &PlateRow| row.value(name).unwrap_or(f64::NAN);
-        let values: Vec<f64> = self.rows.iter().map(value).collect();
-        // Numbers of objects are whole, unless a well has none for want of data.
-        match name.ends_with("_count") && values.iter().all(|value| !value.is_nan()) {
-            true => ColumnValues::Integer(values.into_iter().map(|value| value as i64).collect()),
-            false => ColumnValues::Float(values),
+        let values = self.rows.iter().map(|row| row.value(name));
+        // Numbers of objects are whole; a well has none for want of data.
+        match name.ends_with("_count") {
+            true => whole(values.map(|value| value.map(|value| value as i64)).collect()),
+            false => ColumnValues::Float(values.map(|value| value.unwrap_or(f64::NAN)).collect()),
         }
     }
 }
@@ -289,9 +291,10 @@ mod tests {
         assert_eq!(table.column("well"), Some(&ColumnValues::Text(wells)));
         let acquisitions = ColumnValues::Integer(vec![1, 1, 2]);
         assert_eq!(table.column("acquisition"), Some(&acquisitions));
-        let Some(ColumnValues::Float(counts)) = table.column("cells_count") else {
-            panic!("a gap")
-        };
-        assert!(counts[0] == 2.0 && counts[1].is_nan());
+        let counts = ColumnValues::IntegerOrNone(vec![Some(2), None, None]);
+        assert_eq!(table.column("cells_count"), Some(&counts));
+        let csv = String::from_utf8(to_csv(&table).unwrap()).unwrap();
+        let csv: Vec<_> = csv.lines().map(|line| line.split(',').nth(8).unwrap()).collect();
+        assert_eq!(csv, ["cells_count", "2", "", ""]);
     }
 }

@@ -17,7 +17,15 @@ pub(crate) fn stack(tables: &[Table]) -> Table {
     Table { columns: columns.collect() }
 }
 
-/// The values of one column; of whole numbers only if no row lacks one.
+/// Whole numbers, each with a value where all have one.
+pub(crate) fn whole(values: Vec<Option<i64>>) -> ColumnValues {
+    match values.iter().copied().collect() {
+        Some(values) => ColumnValues::Integer(values),
+        None => ColumnValues::IntegerOrNone(values),
+    }
+}
+
+/// The values of one column, as exact as those of all tables allow.
 fn stack_column(tables: &[Table], name: &str) -> ColumnValues {
     let cells = || {
         tables.iter().flat_map(move |table| {
@@ -25,12 +33,13 @@ fn stack_column(tables: &[Table], name: &str) -> ColumnValues {
             (0..table.n_rows()).map(move |row| column.and_then(|column| column.get(row)))
         })
     };
-    if cells().all(|cell| matches!(cell, Some(Cell::Integer(_)))) {
-        let whole = cells().filter_map(|cell| match cell {
+    let has_whole = cells().next().is_none() || cells().any(|cell| cell.is_some());
+    if has_whole && cells().all(|cell| matches!(cell, None | Some(Cell::Integer(_)))) {
+        let values = cells().map(|cell| match cell {
             Some(Cell::Integer(value)) => Some(value),
             _ => None,
         });
-        return typed_when_empty(tables, name, ColumnValues::Integer(whole.collect()));
+        return typed_when_empty(tables, name, whole(values.collect()));
     }
     if cells().all(|cell| matches!(cell, Some(Cell::Bool(_)))) {
         let truth = cells().map(|cell| matches!(cell, Some(Cell::Bool(true))));
@@ -101,8 +110,8 @@ mod tests {
         ]);
         let stacked = stack(&[one, other]);
         assert_eq!(stacked.column("n"), Some(&ColumnValues::Integer(vec![1, 2, 3])));
-        let Some(ColumnValues::Float(x)) = stacked.column("x") else { panic!("x has gaps") };
-        assert!(x[..2] == [5.0, 6.0] && x[2].is_nan());
+        let x = ColumnValues::IntegerOrNone(vec![Some(5), Some(6), None]);
+        assert_eq!(stacked.column("x"), Some(&x));
         let names = ["", "", "b"].map(str::to_owned).to_vec();
         assert_eq!(stacked.column("name"), Some(&ColumnValues::Text(names)));
         stacked.check().unwrap();

@@ -14,6 +14,8 @@ pub(crate) struct ExactColumn {
 #[serde(rename_all = "lowercase")]
 enum ExactValues {
     Integer(Vec<i64>),
+    #[serde(rename = "integer_or_none")]
+    IntegerOrNone(Vec<Option<i64>>),
     Float(Vec<ExactFloat>),
     Bool(Vec<bool>),
     Text(Vec<String>),
@@ -56,6 +58,7 @@ pub(crate) fn encode(table: &Table) -> Vec<ExactColumn> {
         name: column.name.clone(),
         values: match &column.values {
             ColumnValues::Integer(values) => ExactValues::Integer(values.clone()),
+            ColumnValues::IntegerOrNone(values) => ExactValues::IntegerOrNone(values.clone()),
             ColumnValues::Float(values) => {
                 ExactValues::Float(values.iter().copied().map(ExactFloat).collect())
             }
@@ -72,6 +75,7 @@ pub(crate) fn decode(columns: Vec<ExactColumn>) -> Table {
         name: column.name,
         values: match column.values {
             ExactValues::Integer(values) => ColumnValues::Integer(values),
+            ExactValues::IntegerOrNone(values) => ColumnValues::IntegerOrNone(values),
             ExactValues::Float(values) => {
                 ColumnValues::Float(values.into_iter().map(|value| value.0).collect())
             }

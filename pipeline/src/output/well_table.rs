@@ -19,8 +19,10 @@ use crate::{
 /// What became of one unit of a well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldState {
-    /// Its record is there.
+    /// Its record is there, with all that there is to do.
     Done,
+    /// Its record is there, with what could be done.
+    Partial,
     /// It failed.
     Failed,
 }
@@ -53,8 +55,10 @@ impl WellResults<'_> {
                 return Err(Error::function(message));
             };
             if let Some(row) = rows.iter_mut().find(|row| row.acquisition == unit.acquisition) {
-                row.n_done += 1;
-                row.n_partial += u64::from(!self.plan.program(unit)?.skipped.is_empty());
+                match state {
+                    FieldState::Partial => row.n_partial += 1,
+                    _ => row.n_done += 1,
+                }
             }
             for table in record.tables {
                 let found = tables.iter_mut().find(|(name, _)| *name == table.name());
@@ -66,7 +70,7 @@ impl WellResults<'_> {
         }
         let mut has_changed = false;
         for (name, tables) in tables {
-            for row in rows.iter_mut().filter(|row| row.n_done > 0) {
+            for row in rows.iter_mut().filter(|row| row.has_results()) {
                 let of_row = tables.iter().filter(|(run, _)| *run == row.acquisition);
                 let of_row: Vec<Table> = of_row.map(|(_, table)| table.clone()).collect();
                 // Nothing was measured, which is not the same as nothing found.
@@ -130,11 +134,10 @@ impl WellResults<'_> {
         let place = PLACE.iter().zip(place);
         let mut columns: Vec<_> =
             place.map(|(name, values)| Column { name: (*name).to_owned(), values }).collect();
-        columns.extend(table.columns.into_iter().map(|column| {
-            match PLACE.contains(&column.name.as_str()) {
-                true => Column { name: format!("{}_measured", column.name), ..column },
-                false => column,
-            }
+        let measured = table.columns.into_iter();
+        columns.extend(measured.map(|Column { name, values }| {
+            let name = beside_place(name);
+            Column { name, values }
         }));
         Ok(Table { columns })
     }
@@ -146,20 +149,19 @@ impl WellResults<'_> {
         };
         let rows: Vec<_> = (0..table.n_rows()).map(row).collect();
         let fields = self.units.iter().map(|(unit, state)| {
-            let is_partial = !self.plan.program(unit)?.skipped.is_empty();
             let state = match state {
                 FieldState::Failed => "failed",
-                FieldState::Done if is_partial => "partial",
+                FieldState::Partial => "partial",
                 FieldState::Done => "done",
             };
-            Ok(json!({ "name": unit.name, "state": state }))
+            json!({ "name": unit.name, "state": state })
         });
         let well = self.units.first().map(|(unit, _)| unit.well.to_string());
         let document = json!({
             "plate": self.plan.plate.name,
             "well": well,
             "table": name,
-            "fields": fields.collect::<Result<Vec<_>>>()?,
+            "fields": fields.collect::<Vec<_>>(),
             "rows": rows,
         });
         let failed = |error: serde_json::Error| Error::function(error.to_string());
@@ -173,9 +175,18 @@ impl WellResults<'_> {
 /// and sections from 0, as in names of planes; empty along axes that were taken together.
 const PLACE: [&str; 7] = ["plate", "well", "field", "acquisition", "t", "channel", "z"];
 
+/// The name of a measured column beside those that say where a row comes from.
+pub(crate) fn beside_place(name: String) -> String {
+    match PLACE.contains(&name.as_str()) {
+        true => format!("{name}_measured"),
+        false => name,
+    }
+}
+
 pub(super) fn value(values: &ColumnValues, row: usize) -> Value {
     match values {
         ColumnValues::Integer(values) => json!(values[row]),
+        ColumnValues::IntegerOrNone(values) => json!(values[row]),
         ColumnValues::Float(values) => json!(ExactFloat(values[row])),
         ColumnValues::Bool(values) => json!(values[row]),
         ColumnValues::Text(values) => json!(values[row]),

@@ -1,15 +1,19 @@
 //! Compiles a pipeline over a plate.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use polystore::{
     ErrorKind, Plate, WellPosition,
-    model::{ImageStructure, PlateStructure},
+    model::{ImageStructure, PlaneState, PlateStructure},
     words::{count, verb},
 };
 
 use super::{
     Cost, ExecutionPlan, PLAN_FORMAT, PlateReference, Program, Read, Unit,
+    columns::check_heatmaps,
     images::Images,
     select::{Group, SelectedImage, check_channels, select},
     wire,
@@ -37,8 +41,9 @@ impl CompileOptions {
 /// inventory; the time is proportional to its size.
 ///
 /// # Errors
-/// `Pipeline` when names, axes or sizes do not fit the plate; `Store` of kind `MissingPlane`
-/// listing planes that are needed and not there, under [`MissingPolicy::Error`]; as
+/// `Pipeline` when names, axes or sizes do not fit the plate, or when a heatmap is to be drawn
+/// of a column that no step makes; `Store` of kind `MissingPlane`
+/// listing planes that are needed and missing or corrupt, under [`MissingPolicy::Error`]; as
 /// [`Plate::inventory`].
 pub fn compile(
     pipeline: &Pipeline,
@@ -56,8 +61,8 @@ pub fn compile(
         programs: Vec::new(),
         by_shape: HashMap::new(),
         units: Vec::new(),
-        missing: Vec::new(),
-        n_missing: 0,
+        lacking: Vec::new(),
+        n_lacking: Lacking::default(),
         left_out: BTreeMap::new(),
         notes: Vec::new(),
     };
@@ -72,6 +77,7 @@ pub fn compile(
         }
     }
     compiling.check_missing(plate)?;
+    check_heatmaps(&pipeline, &compiling.programs)?;
     let Compiling { programs, units, mut notes, left_out, .. } = compiling;
     if units.is_empty() {
         return Err(Error::pipeline(&pipeline.input().origin, "there is nothing to do").with_hint(
@@ -165,7 +171,39 @@ fn shape(images: &[SelectedImage<'_>]) -> Result<String> {
     Ok(images.map_err(|error| Error::function(error.to_string()))?.join("\n"))
 }
 
-/// Missing planes that an error lists by name.
+/// How many planes are needed and cannot be read. In words: `is missing`, `are corrupt`,
+/// `are missing (3) or corrupt (4)`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lacking {
+    missing: u64,
+    corrupt: u64,
+}
+
+impl Lacking {
+    fn add(&mut self, state: PlaneState) {
+        match state {
+            PlaneState::Corrupt => self.corrupt += 1,
+            _ => self.missing += 1,
+        }
+    }
+
+    fn n(self) -> u64 {
+        self.missing + self.corrupt
+    }
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let are = verb(self.n(), "is", "are");
+        match (self.missing, self.corrupt) {
+            (_, 0) => write!(f, "{are} missing"),
+            (0, _) => write!(f, "{are} corrupt"),
+            (missing, corrupt) => write!(f, "{are} missing ({missing}) or corrupt ({corrupt})"),
+        }
+    }
+}
+
+/// Planes that cannot be read and that an error lists by name.
 const MAX_LISTED: usize = 12;
 
 struct Compiling<'a> {
@@ -174,8 +212,9 @@ struct Compiling<'a> {
     programs: Vec<Program>,
     by_shape: HashMap<String, u32>,
     units: Vec<Unit>,
-    missing: Vec<String>,
-    n_missing: u64,
+    /// The first of the planes that are needed and cannot be read.
+    lacking: Vec<String>,
+    n_lacking: Lacking,
     /// Units that nothing is done of, because planes are missing, by well and acquisition.
     left_out: BTreeMap<(WellPosition, u32), u64>,
     notes: Vec<String>,
@@ -204,11 +243,11 @@ impl Compiling<'_> {
             fields: images.iter().map(|chosen| chosen.image.field).collect(),
             program,
         };
-        self.note_skipped(&unit);
+        self.note_skipped(&unit, images);
         let program = &self.programs[program as usize];
         if !program.writes.is_empty() {
             self.units.push(unit);
-        } else if program.skipped.iter().any(|skipped| !skipped.missing.is_empty()) {
+        } else if program.lacks_planes() {
             *self.left_out.entry((unit.well, unit.acquisition)).or_default() += 1;
         }
         Ok(())
@@ -227,16 +266,21 @@ impl Compiling<'_> {
     }
 
     /// Says which results a unit will not have.
-    fn note_skipped(&mut self, unit: &Unit) {
+    fn note_skipped(&mut self, unit: &Unit, images: &[SelectedImage<'_>]) {
         let program = &self.programs[unit.program as usize];
         let mut missing: Vec<Read> =
             program.skipped.iter().flat_map(|skipped| &skipped.missing).copied().collect();
         missing.sort_unstable();
         missing.dedup();
         let named = |read: &Read| format!("{} ({})", unit.images[read.image as usize], read.index);
-        self.n_missing += missing.len() as u64;
-        let room = MAX_LISTED.saturating_sub(self.missing.len());
-        self.missing.extend(missing.iter().take(room).map(named));
+        let mut lacking = Lacking::default();
+        for read in &missing {
+            lacking.add(images[read.image as usize].inventory.state(read.index));
+        }
+        self.n_lacking.missing += lacking.missing;
+        self.n_lacking.corrupt += lacking.corrupt;
+        let room = MAX_LISTED.saturating_sub(self.lacking.len());
+        self.lacking.extend(missing.iter().take(room).map(named));
         let mut steps: Vec<&str> = program
             .skipped
             .iter()
@@ -248,9 +292,9 @@ impl Compiling<'_> {
         }
         let why = match missing.as_slice() {
             [] => "a channel or section that it needs was never acquired there".to_owned(),
-            [only] => format!("{} is missing", named(only)),
+            [only] => format!("{} {lacking}", named(only)),
             [first, ..] => {
-                format!("{} planes are missing, the first {}", missing.len(), named(first))
+                format!("{} planes {lacking}, the first {}", missing.len(), named(first))
             }
         };
         let what = match program.writes.is_empty() {
@@ -261,16 +305,17 @@ impl Compiling<'_> {
     }
 
     fn check_missing(&self, plate: &Plate) -> Result<()> {
-        if self.n_missing == 0 || self.pipeline.input().missing == MissingPolicy::Skip {
+        let n = self.n_lacking.n();
+        if n == 0 || self.pipeline.input().missing == MissingPolicy::Skip {
             return Ok(());
         }
-        let more = self.n_missing - self.missing.len() as u64;
+        let more = n - self.lacking.len() as u64;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!(
-            "{} that the pipeline needs {} missing: {}{more}",
-            count(self.n_missing, "plane"),
-            verb(self.n_missing, "is", "are"),
-            self.missing.join(", ")
+            "{} that the pipeline needs {}: {}{more}",
+            count(n, "plane"),
+            self.n_lacking,
+            self.lacking.join(", ")
         );
         Err(polystore::Error::new(ErrorKind::MissingPlane, message)
             .with_path(plate.path())

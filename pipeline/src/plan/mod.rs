@@ -5,6 +5,7 @@
 //! What a unit does is its program; fields that look alike share one, so a plan stays small
 //! and is made in time proportional to the plate.
 
+mod columns;
 mod compile;
 mod cost;
 mod images;
@@ -231,7 +232,8 @@ pub struct Skipped {
     pub step: u32,
     /// Where its result would lie.
     pub key: Key,
-    /// Missing planes that it depends on; empty when an input was never meant to be there.
+    /// Missing and corrupt planes that it depends on; empty when an input was never meant to
+    /// be there.
     pub missing: Vec<Read>,
 }
 
@@ -285,6 +287,12 @@ impl ExecutionPlan {
 }
 
 impl Program {
+    /// Whether something is left out because planes are missing or corrupt. What depends on
+    /// planes that were never meant to be is left out by design.
+    pub fn lacks_planes(&self) -> bool {
+        self.skipped.iter().any(|skipped| !skipped.missing.is_empty())
+    }
+
     /// How often each value is used: by calls, and by writes.
     pub(crate) fn n_uses(&self) -> Vec<u32> {
         let mut uses = vec![0; self.reads.len() + self.calls.len()];

@@ -144,7 +144,7 @@ impl fmt::Display for PlanSummary {
             if step.n_skipped > 0 {
                 writeln!(
                     f,
-                    "  {} not made, because planes are missing",
+                    "  {} not made, because planes are missing, corrupt or never acquired",
                     count(step.n_skipped, "call")
                 )?;
             }

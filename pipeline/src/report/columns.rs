@@ -20,7 +20,7 @@ pub(super) fn heatmaps(pipeline: &Pipeline, table: &PlateTable) -> (Vec<String>,
         return usual(table);
     }
     let known: Vec<_> = table.columns.iter().map(String::as_str).collect();
-    let absent = wanted.iter().filter(|column| !is_there(column)).map(|column| {
+    let absent = self::absent(pipeline, table).into_iter().map(|column| {
         let near = suggest::nearest(column, &known);
         let near =
             near.first().map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
@@ -28,6 +28,12 @@ pub(super) fn heatmaps(pipeline: &Pipeline, table: &PlateTable) -> (Vec<String>,
     });
     let absent = absent.collect();
     (wanted.iter().filter(|column| is_there(column)).cloned().collect(), absent)
+}
+
+/// Columns that the pipeline wants drawn and the table does not have.
+pub(super) fn absent<'p>(pipeline: &'p Pipeline, table: &PlateTable) -> Vec<&'p String> {
+    let wanted = pipeline.report().heatmaps.iter();
+    wanted.filter(|column| !table.columns.contains(column)).collect()
 }
 
 fn usual(table: &PlateTable) -> (Vec<String>, Vec<String>) {

@@ -1,9 +1,9 @@
 //! Pictures of some fields, with the outlines of the objects that were found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polystore::{
-    Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt,
+    Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt, VirtualPath,
     model::{Color, ImageKind, ImageStructure},
     render::{Contrast, DEFAULT_PERCENTILES, Picture, ViewOptions, color_of, field, thumbnail},
 };
@@ -24,6 +24,8 @@ const SIDE: u32 = 256;
 pub(super) struct Shown {
     pub(super) unit: String,
     pub(super) picture: Picture,
+    /// Whether planes of the field are missing or corrupt; it is marked in the picture then.
+    pub(super) is_incomplete: bool,
 }
 
 /// Pictures of fields that were done, spread over the plate: the images that were stored, or
@@ -41,6 +43,7 @@ pub(super) fn gallery(
             .ok()
     };
     let fields: Vec<_> = choose(report, plan).into_iter().filter_map(read).collect();
+    let incomplete = incomplete(plate, fields.iter().map(|field| field.unit));
     let contrasts = contrasts(fields.iter().filter_map(|field| field.base.as_ref()));
     let shown = fields.into_iter().map(|field| {
         let mut picture = match &field.base {
@@ -50,7 +53,11 @@ pub(super) fn gallery(
         if let Some(labels) = &field.labels {
             draw_outlines(&mut picture, labels)?;
         }
-        Ok(Shown { unit: field.unit.name.clone(), picture })
+        let is_incomplete = incomplete.contains(&field.unit.name);
+        if is_incomplete {
+            picture.mark_incomplete();
+        }
+        Ok(Shown { unit: field.unit.name.clone(), picture, is_incomplete })
     });
     shown
         .filter_map(|shown: Result<Shown>| {
@@ -63,7 +70,7 @@ pub(super) fn gallery(
 fn choose<'p>(report: &RunReport, plan: &'p ExecutionPlan) -> Vec<(usize, &'p Unit)> {
     let is_done = |number: usize| {
         let state = report.manifest.units.get(number).map(|unit| unit.state);
-        matches!(state, Some(UnitState::Done | UnitState::Kept))
+        matches!(state, Some(UnitState::Done | UnitState::Kept | UnitState::Partial))
     };
     let done: Vec<_> =
         plan.units.iter().enumerate().filter(|(number, _)| is_done(*number)).collect();
@@ -73,6 +80,19 @@ fn choose<'p>(report: &RunReport, plan: &'p ExecutionPlan) -> Vec<(usize, &'p Un
     let candidates = if done.len() <= MAX_FIELDS { done } else { wells };
     let n = candidates.len().min(MAX_FIELDS);
     (0..n).map(|at| candidates[at * candidates.len() / n]).collect()
+}
+
+/// Names of the units that planes of the plate are missing or corrupt in, whether or not the
+/// pipeline needs them.
+fn incomplete<'p>(plate: &Plate, units: impl Iterator<Item = &'p Unit>) -> BTreeSet<String> {
+    let Ok(inventory) = plate.inventory() else { return BTreeSet::new() };
+    let ordinals = plate.structure().image_ordinals();
+    let is_whole = |path: &VirtualPath| {
+        let states = ordinals.get(path).and_then(|&ordinal| inventory.images.get(ordinal));
+        states.is_some_and(|states| states.counts().is_complete())
+    };
+    let incomplete = units.filter(|unit| !unit.images.iter().all(is_whole));
+    incomplete.map(|unit| unit.name.clone()).collect()
 }
 
 /// A field as it is shown.
@@ -169,7 +189,7 @@ fn labels(
 
 /// One contrast per channel, so that fields can be compared.
 fn contrasts<'b>(bases: impl Iterator<Item = &'b Base> + Clone) -> BTreeMap<u32, Contrast> {
-    let channels: std::collections::BTreeSet<u32> =
+    let channels: BTreeSet<u32> =
         bases.clone().flat_map(|base| base.planes.keys().copied()).collect();
     let contrast = |c: u32| {
         let planes = bases.clone().filter_map(move |base| base.planes.get(&c));

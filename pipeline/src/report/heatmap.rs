@@ -165,7 +165,11 @@ impl Heatmap<'_> {
         });
         let fill = place.map_or_else(|| "url(#no-value)".to_owned(), color::of);
         let told = value.map_or_else(|| "no value".to_owned(), short);
-        let fields = format!("{} of {}", row.n_whole(), count(row.n_fields, "field"));
+        let in_part = match row.n_partial {
+            0 => String::new(),
+            n => format!(", {n} in part"),
+        };
+        let fields = format!("{} of {}{in_part}", row.n_done, count(row.n_fields, "field"));
         let label = row.label(self.acquisition.is_some());
         let title = format!("{label}: {told} ({fields})");
         let mut group =

@@ -21,7 +21,7 @@ use self::{
     raster::to_png,
 };
 use crate::{
-    Result, RunReport,
+    Pipeline, Result, RunReport,
     output::{PlateTable, ResultStore, StoredImages},
     plan::{ExecutionPlan, PlateReference},
 };
@@ -72,6 +72,11 @@ pub(crate) fn main_columns(report: &RunReport) -> Vec<String> {
 /// What to say about the columns that are drawn, as [`RunReport::remarks`] gives it.
 pub(crate) fn remarks(report: &RunReport) -> Vec<String> {
     columns::heatmaps(&report.manifest.pipeline, &report.table).1
+}
+
+/// Whether all that the pipeline wants drawn is there to be drawn.
+pub(crate) fn has_all_heatmaps(pipeline: &Pipeline, table: &PlateTable) -> bool {
+    columns::absent(pipeline, table).is_empty()
 }
 
 /// Whether plots and page of an earlier run are there.

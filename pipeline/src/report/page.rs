@@ -48,6 +48,7 @@ struct Card {
 struct Figure {
     unit: String,
     source: String,
+    is_incomplete: bool,
 }
 
 #[derive(Serialize)]
@@ -80,6 +81,7 @@ impl Page<'_> {
             "box_plots": self.box_plots,
             "gallery": self.figures()?,
             "has_outlines": has_labels,
+            "has_incomplete": self.gallery.iter().any(|shown| shown.is_incomplete),
             "inventory": manifest.inventory,
             "remarks": self.all_remarks(),
             "steps": self.plan.summary().steps,
@@ -106,7 +108,7 @@ impl Page<'_> {
         let n_left_out = self.report.n_left_out();
         if n_left_out > 0 {
             alarms.push(format!(
-                "{} {} not done, or not wholly, because planes are missing.",
+                "{} {} not done, or in part, because planes are missing or corrupt.",
                 count(n_left_out, "field"),
                 verb(n_left_out, "is", "are")
             ));
@@ -119,7 +121,7 @@ impl Page<'_> {
                 MissingPolicy::Error => "This pipeline does not need them.",
             };
             alarms.push(format!(
-                "{n_gone} of {} of the plate {} missing or damaged. {what}",
+                "{n_gone} of {} of the plate {} missing or corrupt. {what}",
                 count(inventory.declared(), "plane"),
                 verb(n_gone, "is", "are")
             ));
@@ -132,12 +134,12 @@ impl Page<'_> {
         let manifest = &self.report.manifest;
         let card = |value: String, name: &str| Card { value, name: name.to_owned() };
         let rows = &self.report.table.rows;
-        let n_done: u64 = rows.iter().map(PlateRow::n_whole).sum();
+        let n_done: u64 = rows.iter().map(|row| row.n_done).sum();
         let n_fields: u64 = rows.iter().map(|row| row.n_fields).sum();
         let of = |part: u64, all: u64| {
             if part == all { part.to_string() } else { format!("{part} of {all}") }
         };
-        let done = rows.iter().filter(|row| row.n_done > 0);
+        let done = rows.iter().filter(|row| row.has_results());
         let n_wells = done.map(|row| row.well).collect::<BTreeSet<_>>().len() as u64;
         let mut cards = vec![
             card(of(n_wells, self.plan.plate.n_wells as u64), "wells"),
@@ -158,7 +160,8 @@ impl Page<'_> {
         let figure = |shown: &Shown| {
             let png = shown.picture.to_png()?;
             let source = format!("data:image/png;base64,{}", STANDARD.encode(png));
-            Ok(Figure { unit: shown.unit.clone(), source })
+            let Shown { is_incomplete, .. } = *shown;
+            Ok(Figure { unit: shown.unit.clone(), source, is_incomplete })
         };
         self.gallery.iter().map(figure).collect()
     }
@@ -196,7 +199,7 @@ impl Page<'_> {
             let fields = match row.is_complete() {
                 true => row.n_fields.to_string(),
                 false if row.n_partial > 0 => {
-                    format!("{} of {}, {} in part", row.n_whole(), row.n_fields, row.n_partial)
+                    format!("{} of {}, {} in part", row.n_done, row.n_fields, row.n_partial)
                 }
                 false => format!("{} of {}, incomplete", row.n_done, row.n_fields),
             };
@@ -232,14 +235,18 @@ impl Page<'_> {
         let manifest = &self.report.manifest;
         let plate = &self.plan.plate;
         let start = |hash: &str| hash.get(..16).unwrap_or(hash).to_owned();
-        let kept = manifest.count(UnitState::Kept);
-        let kept = if kept > 0 { format!(", {kept} of an earlier run") } else { String::new() };
+        let also = |state, words: &str| match manifest.count(state) {
+            0 => String::new(),
+            n => format!(", {n} {words}"),
+        };
+        let kept = also(UnitState::Kept, "of an earlier run");
+        let partial = also(UnitState::Partial, "done in part");
         vec![
             ("run", manifest.run.to_string()),
             ("started", manifest.started.clone()),
             ("finished", manifest.finished.clone()),
             ("plate", format!("{} {}", plate.backend, plate.path)),
-            ("fields", format!("{} done{kept}", manifest.count(UnitState::Done))),
+            ("fields", format!("{} done{kept}{partial}", manifest.count(UnitState::Done))),
             ("computer", format!("{}, {}", manifest.host, count(manifest.cpu_threads, "thread"))),
             ("polystore", manifest.polystore.clone()),
             ("pipeline hash", start(&manifest.pipeline_hash)),

@@ -2,14 +2,20 @@
 
 use polystore::{
     ErrorKind, MemoryBackend, PixelType, Plate, VirtualBackend, VirtualPath,
+    backend::{Column, ColumnValues, Table},
     model::{ImageStructure, PlaneState, PlateStructure, Sizes},
 };
 use polystore_pipeline::{
-    CompileOptions, ExecutionPlan, MissingPolicy, Pipeline, compile,
+    CompileOptions, ExecutionPlan, MissingPolicy, Pipeline, Value, ValueKind, compile,
+    function::{Context, Function, Inputs, Operation, Settings, register_function},
+    output::RunState,
     plan::{Cost, WriteTarget},
 };
 
-use crate::plates::{Grid, well};
+use crate::{
+    plates::{Grid, well},
+    runs::Results,
+};
 
 pub(crate) const PIPELINE: &str = r#"
 name = "objects"
@@ -229,4 +235,102 @@ fn a_large_plate_has_one_program() {
     let plan = plan(PIPELINE, &plate);
     assert_eq!((plan.units.len(), plan.programs.len()), (3456, 1));
     assert_eq!(plan.cost.n_planes, 3456 * 6);
+}
+
+fn with_heatmap(column: &str) -> String {
+    format!("{PIPELINE}\n[report]\nheatmaps = [\"{column}\"]\n")
+}
+
+#[test]
+fn planes_that_cannot_be_read_are_called_what_they_are() {
+    let grid = Grid::new(1, 1, 1);
+    let (memory, _) = grid.plate();
+    let with = |missing: u32, corrupt: u32| {
+        let plate = grid.declared(&memory, |_, index| match index.z {
+            z if index.c == 0 && z < missing => PlaneState::Missing,
+            z if index.c == 0 && z < missing + corrupt => PlaneState::Corrupt,
+            _ => PlaneState::Present,
+        });
+        let skip = CompileOptions::default().with_missing(MissingPolicy::Skip);
+        let notes = compile(&pipeline(PIPELINE), &plate, &skip).unwrap().notes;
+        (refusal(PIPELINE, &plate).to_string(), notes[0].clone())
+    };
+    for (missing, corrupt, refused, noted) in [
+        (1, 0, "1 plane that the pipeline needs is missing: ", "(t=0 c=0 z=0) is missing"),
+        (0, 1, "1 plane that the pipeline needs is corrupt: ", "(t=0 c=0 z=0) is corrupt"),
+        (0, 2, "2 planes that the pipeline needs are corrupt: ", "2 planes are corrupt, the first"),
+        (1, 2, "3 planes that the pipeline needs are missing (1) or corrupt (2): ", "missing (1)"),
+    ] {
+        let (error, note) = with(missing, corrupt);
+        assert!(error.contains(refused), "{error}");
+        assert!(note.contains(noted), "{note}");
+    }
+}
+
+#[test]
+fn heatmaps_of_columns_that_no_step_makes_are_refused() {
+    let (_, plate) = Grid::new(1, 2, 1).plate();
+    let report = Results::new().run(&plan(PIPELINE, &plate), &plate, 1);
+    assert!(report.table.columns.len() > 40);
+    for column in &report.table.columns {
+        plan(&with_heatmap(column), &plate);
+    }
+    for (column, hint) in [
+        ("cells_cuont", "did you mean `cells_count`"),
+        ("cells_intensity_GPF_mean_mean", "did you mean `cells_intensity_GFP_mean_mean`"),
+        ("cells_label_mean", "did you mean"),
+        ("nope", "cells_"),
+    ] {
+        let text = refusal(&with_heatmap(column), &plate).to_string();
+        assert!(text.contains(&format!("no step makes a column `{column}`")), "{text}");
+        assert!(text.starts_with("p.toml:"), "{text}");
+        assert!(text.contains(hint), "{text}");
+    }
+    let without = PIPELINE.split("[[steps]]\nname = \"measure\"").next().unwrap();
+    let error = refusal(&format!("{without}\n[report]\nheatmaps = \"x\"\n"), &plate);
+    assert!(error.to_string().contains("(`measure`)"), "{error}");
+}
+
+/// A table whose columns nobody knows before it has run.
+#[derive(Debug)]
+struct Unforeseen;
+
+impl Function for Unforeseen {
+    fn name(&self) -> &'static str {
+        "unforeseen"
+    }
+    fn about(&self) -> &'static str {
+        "A table of one column"
+    }
+    fn output(&self) -> ValueKind {
+        ValueKind::Table
+    }
+    fn prepare(&self, _settings: &Settings) -> polystore_pipeline::Result<Box<dyn Operation>> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Operation for Unforeseen {
+    fn run(&self, _: &Inputs<'_>, _: &Context<'_>) -> polystore_pipeline::Result<Value> {
+        let values = ColumnValues::Float(vec![1.5]);
+        Ok(Value::Table(Table { columns: vec![Column { name: "x".to_owned(), values }] }))
+    }
+}
+
+#[test]
+fn a_column_that_nobody_could_know_of_makes_the_run_incomplete() {
+    register_function(&Unforeseen);
+    let (_, plate) = Grid::new(1, 2, 1).plate();
+    let text = |column: &str| {
+        format!(
+            "name = \"p\"\n[[steps]]\nname = \"own\"\nfunction = \"unforeseen\"\nsave = true\n\
+             [report]\nheatmaps = [\"{column}\"]\n"
+        )
+    };
+    let run = |column: &str| Results::new().run(&plan(&text(column), &plate), &plate, 1);
+    assert!(run("own_x_mean").manifest.is_complete());
+    let report = run("own_y_mean");
+    assert_eq!(report.manifest.state, RunState::Incomplete);
+    assert!(report.remarks()[0].contains("did you mean `own_x_mean`?"), "{:?}", report.remarks());
+    assert!(refusal(&text("other_x_mean"), &plate).to_string().contains("no step makes"));
 }

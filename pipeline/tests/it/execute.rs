@@ -5,8 +5,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use polystore::{PixelType, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt, VirtualPath, wrap};
-use polystore_pipeline::{CompileOptions, Event, MissingPolicy, ResultStore, compile};
+use base64::Engine;
+use polystore::{
+    PixelType, PlaneIndex, PlaneRequest, Plate, VirtualBackendExt, VirtualPath, model::PlaneState,
+    wrap,
+};
+use polystore_pipeline::{
+    CompileOptions, Event, MissingPolicy, ResultStore, compile, output::UnitState,
+};
 
 use crate::{
     compile::{PIPELINE, pipeline, plan},
@@ -170,6 +176,86 @@ fn what_depends_on_missing_planes_is_left_out_and_said() {
     let images =
         Plate::open(Arc::clone(&results.memory) as _, path("/out/images/project")).unwrap();
     assert_eq!(images.inventory().unwrap().counts().missing, 1);
+}
+
+/// The pictures of the report, by the caption of each, and whether they are marked in amber.
+fn pictures(page: &str) -> Vec<(String, bool)> {
+    let picture = |figure: &str| {
+        let (source, rest) = figure.split_once("base64,").unwrap().1.split_once('"').unwrap();
+        let source = source.replace("&#x2f;", "/");
+        let file = base64::engine::general_purpose::STANDARD.decode(source).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        let is_marked = pixels.chunks_exact(3).any(|pixel| pixel == [255, 176, 0]);
+        let caption = rest.split_once("<figcaption>").unwrap().1.split_once('<').unwrap().0;
+        (caption.to_owned(), is_marked)
+    };
+    page.split("<figure>").skip(1).map(picture).collect()
+}
+
+#[test]
+fn a_field_done_in_part_is_so_everywhere() {
+    let (_, plate) = Grid::new(1, 2, 2).plate_with(|at, field, index| {
+        at != well("A02") || field != 0 || (index.c, index.z) != (0, 2)
+    });
+    let options = CompileOptions::default().with_missing(MissingPolicy::Skip);
+    let plan = compile(&pipeline(PIPELINE), &plate, &options).unwrap();
+    let results = Results::new();
+    // The second run keeps what the first one did.
+    for kept in [0, 3] {
+        let report = results.run(&plan, &plate, 2);
+        let states = [UnitState::Done, UnitState::Kept, UnitState::Partial, UnitState::Failed];
+        let states = states.map(|state| report.manifest.count(state));
+        assert_eq!(states, [3 - kept, kept, 1, 0]);
+        let row = &report.table.rows[1];
+        assert_eq!((row.n_fields, row.n_done, row.n_partial), (2, 1, 1));
+        assert_eq!(report.n_left_out(), 1);
+    }
+    let manifest: serde_json::Value = serde_json::from_str(&results.text("run.json")).unwrap();
+    assert_eq!(manifest["units"][2]["name"], "A02_s001");
+    assert_eq!(manifest["units"][2]["state"], "partial");
+    let csv = results.text("results/plate.csv");
+    assert_eq!(column(&csv, "fields_done"), ["2", "1"]);
+    assert_eq!(column(&csv, "fields_partial"), ["0", "1"]);
+    let page = results.text("report.html");
+    assert!(page.contains("1 of 2, 1 in part") && page.contains("A striped corner"));
+    let expected = [
+        ("A01_s001", false),
+        ("A01_s002", false),
+        ("A02_s001, incomplete", true),
+        ("A02_s002", false),
+    ];
+    assert_eq!(pictures(&page), expected.map(|(name, marked)| (name.to_owned(), marked)));
+}
+
+#[test]
+fn what_was_never_meant_to_be_does_not_make_a_field_partial() {
+    let grid = Grid::new(1, 2, 1);
+    let (memory, _) = grid.plate();
+    let plate = grid.declared(&memory, |at, index| match (at == well("A02"), index.c) {
+        (true, 0) => PlaneState::AbsentByDesign,
+        _ => PlaneState::Present,
+    });
+    let report = Results::new().run(&plan(PIPELINE, &plate), &plate, 1);
+    assert!(report.manifest.is_complete(), "{:?}", report.manifest.notes);
+    assert_eq!(report.manifest.count(UnitState::Done), 2);
+}
+
+#[test]
+fn whole_numbers_stay_whole_where_a_well_has_none() {
+    let (_, plate) = Grid::new(1, 2, 1)
+        .plate_with(|at, _, index| at != well("A02") || (index.c, index.z) != (0, 2));
+    let options = CompileOptions::default().with_missing(MissingPolicy::Skip);
+    let plan = compile(&pipeline(PIPELINE), &plate, &options).unwrap();
+    let results = Results::new();
+    results.run(&plan, &plate, 1);
+    let csv = results.text("results/plate.csv");
+    assert_eq!(column(&csv, "cells_count"), [n_objects(well("A01"), 0).to_string(), String::new()]);
+    let json: serde_json::Value =
+        serde_json::from_str(&results.text("results/plate.json")).unwrap();
+    let counts = [&json["wells"][0]["cells_count"], &json["wells"][1]["cells_count"]];
+    assert!(counts[0].is_u64() && counts[1].is_null(), "{counts:?}");
 }
 
 #[test]

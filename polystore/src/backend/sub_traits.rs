@@ -29,6 +29,9 @@ pub struct Column {
 pub enum ColumnValues {
     /// Whole numbers.
     Integer(Vec<i64>),
+    /// Whole numbers, some of them without a value.
+    #[serde(rename = "integer_or_none")]
+    IntegerOrNone(Vec<Option<i64>>),
     /// Floating-point numbers; NaN for no value.
     Float(Vec<f64>),
     /// Truth values.
@@ -56,6 +59,7 @@ impl ColumnValues {
     pub fn len(&self) -> usize {
         match self {
             Self::Integer(values) => values.len(),
+            Self::IntegerOrNone(values) => values.len(),
             Self::Float(values) => values.len(),
             Self::Bool(values) => values.len(),
             Self::Text(values) => values.len(),
@@ -67,10 +71,11 @@ impl ColumnValues {
         self.len() == 0
     }
 
-    /// The value in row `row`.
+    /// The value in row `row`; `None` past the end, and for a whole number that has no value.
     pub fn get(&self, row: usize) -> Option<Cell<'_>> {
         match self {
             Self::Integer(values) => values.get(row).map(|&value| Cell::Integer(value)),
+            Self::IntegerOrNone(values) => values.get(row).copied().flatten().map(Cell::Integer),
             Self::Float(values) => values.get(row).map(|&value| Cell::Float(value)),
             Self::Bool(values) => values.get(row).map(|&value| Cell::Bool(value)),
             Self::Text(values) => values.get(row).map(|value| Cell::Text(value)),

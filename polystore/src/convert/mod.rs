@@ -90,6 +90,9 @@ pub struct ConvertReport {
     pub verified: bool,
     /// Planes that the source declares but does not have; missing in the target too.
     pub missing: Vec<String>,
+    /// Planes of which the source's inventory says that they cannot be read; missing in the
+    /// target.
+    pub corrupt: Vec<String>,
     /// Label images of the source that are in the target too.
     pub n_labels: u64,
     /// Label images of the source that files of planes have no place for.
@@ -101,6 +104,12 @@ pub struct ConvertReport {
 }
 
 impl ConvertReport {
+    /// Whether the source lacks nothing: no plane is missing or corrupt, and no image file
+    /// was passed over.
+    pub fn is_source_whole(&self) -> bool {
+        self.missing.is_empty() && self.corrupt.is_empty() && self.passed_over.is_empty()
+    }
+
     /// Whether every present plane of the source is in the target.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.n_not_tried == 0
@@ -238,8 +247,12 @@ fn plan(
             match state {
                 PlaneState::Present => {}
                 PlaneState::AbsentByDesign => continue,
-                PlaneState::Missing | PlaneState::Corrupt => {
+                PlaneState::Missing => {
                     report.missing.push(from.to_string());
+                    continue;
+                }
+                PlaneState::Corrupt => {
+                    report.corrupt.push(from.to_string());
                     continue;
                 }
             }

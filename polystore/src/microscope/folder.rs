@@ -1,13 +1,16 @@
 //! A folder as microscope readers see it: listed once, files opened only when asked for.
 
-use std::sync::OnceLock;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use bytes::Bytes;
 
 use super::names::image_stem;
 use crate::{
     Error, ErrorKind, Result, fan_out,
-    model::{FileNames, ImageStructure, PassedOver},
+    model::{FileNames, ImageStructure, PassedOver, PlaneState},
 };
 
 /// What the header of an image file says; no pixel is decoded for it.
@@ -47,6 +50,16 @@ pub struct PlateFolder<'a> {
     passed_over: Option<&'a PassedOver>,
     reader: &'a dyn FolderFiles,
     others: OnceLock<Vec<u32>>,
+    unreadable: Mutex<BTreeMap<String, Unreadable>>,
+}
+
+/// An image file that was asked for its header in vain.
+#[derive(Clone, Debug)]
+pub(super) struct Unreadable {
+    /// What the planes in it are.
+    pub(super) state: PlaneState,
+    /// Why, with all causes.
+    pub(super) reason: String,
 }
 
 /// Most bytes of a metadata file that are read.
@@ -61,7 +74,15 @@ impl<'a> PlateFolder<'a> {
         notes: &'a [String],
         reader: &'a dyn FolderFiles,
     ) -> Self {
-        Self { name, files, notes, passed_over: None, reader, others: OnceLock::new() }
+        Self {
+            name,
+            files,
+            notes,
+            passed_over: None,
+            reader,
+            others: OnceLock::new(),
+            unreadable: Mutex::default(),
+        }
     }
 
     /// With the image files that the listing could not use.
@@ -131,36 +152,48 @@ impl<'a> PlateFolder<'a> {
         Ok(decode_text(&self.read(file)?))
     }
 
-    /// The header of an image file.
+    /// The header of an image file. One that cannot be read is remembered: whatever the
+    /// reader makes of it, the planes in that file are corrupt in the plate's inventory.
     ///
     /// # Errors
     /// As [`FolderFiles::describe`].
     pub fn describe(&self, file: &str) -> Result<ImageFileInfo> {
-        self.reader.describe(file)
+        self.reader.describe(file).inspect_err(|error| {
+            let Some(state) = PlaneState::of_failure(error) else { return };
+            let unreadable = Unreadable { state, reason: error.chain() };
+            let mut known = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(file.to_owned(), unreadable);
+        })
     }
 
-    /// The header of the first of `files` that can be read: what all images of a plate are
-    /// taken to be like. Unreadable ones before it are reported through `on_error`.
+    /// The first of `files` whose header can be read, and that header: what all of them are taken to be
+    /// like. After eight that cannot, each step is twice as long as the one before, so that
+    /// few are opened however many are damaged, and those of a whole well may be.
     ///
     /// # Errors
-    /// The last error when none of the first 16 can be read; `NotFound` without files.
+    /// The last error when none can be read; `NotFound` without files.
     pub fn describe_any<'f>(
         &self,
         files: impl IntoIterator<Item = &'f str>,
-        mut on_error: impl FnMut(&'f str, &Error),
-    ) -> Result<ImageFileInfo> {
+    ) -> Result<(&'f str, ImageFileInfo)> {
+        const NEIGHBOURS: u32 = 8;
         let mut last =
             Error::new(ErrorKind::NotFound, "the folder has no image files").with_path(self.name);
-        for file in files.into_iter().take(16) {
+        let mut files = files.into_iter();
+        for n_tried in 0u32.. {
+            let n_passed = 1usize.checked_shl(n_tried.saturating_sub(NEIGHBOURS - 1));
+            let Some(file) = files.nth(n_passed.unwrap_or(usize::MAX) - 1) else { break };
             match self.describe(file) {
-                Ok(info) => return Ok(info),
-                Err(error) => {
-                    on_error(file, &error);
-                    last = error;
-                }
+                Ok(info) => return Ok((file, info)),
+                Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    /// The image files that were asked for their headers in vain, by name.
+    pub(super) fn unreadable(&self) -> BTreeMap<String, Unreadable> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

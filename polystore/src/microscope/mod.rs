@@ -26,12 +26,16 @@ pub mod stage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
+#[cfg(test)]
+mod unreadable;
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{OnceLock, PoisonError, RwLock},
 };
 
+use builder::Capped;
 pub use cellvoyager::{CELLVOYAGER_NAMING, CellVoyager, CellVoyagerNaming};
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
 pub use generic::Generic;
@@ -174,9 +178,38 @@ pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Res
     plate.inventory.notes.extend_from_slice(folder.notes());
     plate.inventory.notes.extend(other_plates(folder, &plate));
     plate.inventory.passed_over.extend_below("", folder.passed_over());
+    mark_unreadable(folder, &mut plate);
     declare_absent(&mut plate);
     plate.structure.check()?;
     Ok(plate)
+}
+
+/// Most unreadable files that are told one by one.
+const MAX_UNREADABLE: usize = 20;
+
+/// Planes in files whose header was asked for in vain are not present, whichever reader it
+/// was. They keep their source: reading one says what is wrong with the file.
+fn mark_unreadable(folder: &PlateFolder<'_>, plate: &mut DeclaredPlate) {
+    let unreadable = folder.unreadable();
+    if unreadable.is_empty() {
+        return;
+    }
+    let numbered = (0u32..).zip(&plate.sources.files);
+    let states: HashMap<u32, PlaneState> =
+        numbered.filter_map(|(number, file)| Some((number, unreadable.get(file)?.state))).collect();
+    for (sources, inventory) in plate.sources.images.iter().zip(&mut plate.inventory.images) {
+        let marked: Vec<_> = inventory
+            .iter()
+            .filter(|(_, state)| *state == PlaneState::Present)
+            .filter_map(|(index, _)| Some((index, *states.get(&sources.get(index)?.file)?)))
+            .collect();
+        marked.into_iter().for_each(|(index, state)| inventory.set(index, state));
+    }
+    let mut notes = Capped::new(MAX_UNREADABLE);
+    for file in unreadable.values() {
+        notes.push(|| format!("header not readable: {}", file.reason));
+    }
+    plate.inventory.notes.extend(notes.into_notes("headers not readable"));
 }
 
 /// Says in each image which planes are absent by design, so that what is made from the

@@ -101,11 +101,15 @@ fn find_document(folder: &PlateFolder<'_>) -> Result<Document> {
     if let Some(file) = folder.others().filter(|file| is_metadata(file)).min_by_key(depth) {
         return read_document(folder, file);
     }
-    let file = folder.find(|file| is_ome_tiff(file_name(file))).ok_or_else(|| {
-        Error::not_found("there is no .companion.ome and no .ome.tif file").with_path(folder.name())
-    })?;
-    let description = folder.describe(file)?.description;
-    let ome = Ome::parse(&description, file)?;
+    let mut files: Vec<&str> =
+        folder.files().iter().filter(|file| is_ome_tiff(file_name(file))).collect();
+    files.sort_unstable();
+    if files.is_empty() {
+        return Err(Error::not_found("there is no .companion.ome and no .ome.tif file")
+            .with_path(folder.name()));
+    }
+    let (file, info) = folder.describe_any(files)?;
+    let ome = Ome::parse(&info.description, file)?;
     match &ome.binary_only {
         None => Ok(Document { file: file.to_owned(), ome, is_tiff: true }),
         Some(reference) => {
@@ -375,6 +379,11 @@ mod tests {
         let direct = folder("").without("companion").with_info(first, info(sizes, &whole));
         assert_eq!(OmeTiff.detect(&direct.folder()), Detection::Names);
         assert_eq!(counts(&direct.read(&OmeTiff).unwrap()), (24, 0, 0));
+        // Of a file that cannot be read the next one speaks.
+        let next =
+            direct.with_info("B03_a001_s001.ome.tif", info(sizes, &whole)).with_broken(first);
+        let found = crate::microscope::read_plate(&next.folder(), None).unwrap().inventory.counts();
+        assert_eq!((found.present, found.corrupt, found.missing), (18, 6, 0));
         let reference =
             "<OME UUID='urn:uuid:2'><BinaryOnly MetadataFile='m.ome' UUID='urn:uuid:1'/></OME>";
         let indirect = folder("")

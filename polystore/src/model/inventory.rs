@@ -5,7 +5,7 @@ use std::ops::{Add, AddAssign};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    PlaneIndex,
+    Error, ErrorKind, PlaneIndex,
     model::{ImageStructure, PassedOver, Sizes},
 };
 
@@ -32,6 +32,20 @@ impl PlaneState {
             Self::AbsentByDesign => "absent by design",
             Self::Missing => "missing",
             Self::Corrupt => "corrupt",
+        }
+    }
+
+    /// What the failure to read a plane, or the file that it is in, says about the plane;
+    /// `None` when it says nothing, such as a lost connection.
+    pub fn of_failure(error: &Error) -> Option<Self> {
+        match error.kind() {
+            ErrorKind::MissingPlane | ErrorKind::NotFound => Some(Self::Missing),
+            ErrorKind::InvalidData
+            | ErrorKind::InvalidInput
+            | ErrorKind::Unsupported
+            | ErrorKind::LimitExceeded
+            | ErrorKind::PermissionDenied => Some(Self::Corrupt),
+            _ => None,
         }
     }
 }

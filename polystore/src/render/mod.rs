@@ -119,6 +119,13 @@ impl Picture {
         }
     }
 
+    /// Marks the picture of a field as incomplete, as [`field`](fn@field) does: its top right
+    /// corner is striped in amber and black.
+    pub fn mark_incomplete(&mut self) {
+        let (height, width) = (self.height, self.width);
+        marks::incomplete(self, marks::Tile { y: 0, x: 0, height, width });
+    }
+
     /// Copies `other` with its top left corner at `(y, x)`; what reaches outside is cut off.
     pub fn paste(&mut self, other: &Self, y: u32, x: u32) {
         let n_columns = other.width.min(self.width.saturating_sub(x)) as usize * 3;

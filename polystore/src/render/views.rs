@@ -5,7 +5,7 @@ use std::{fmt, sync::atomic::AtomicBool};
 use super::{
     DEFAULT_PERCENTILES, Picture,
     gather::{contrasts, gather},
-    grid_layout, marks,
+    grid_layout,
     sheet::{Sheet, Titles},
     stage_layout,
 };
@@ -104,8 +104,7 @@ pub fn field(plate: &Plate, image: &ImageStructure, options: &ViewOptions) -> Re
     };
     let mut picture = only.picture(&contrasts(&shown, options)?)?;
     if !only.gaps.is_empty() {
-        let (height, width) = (picture.height(), picture.width());
-        marks::incomplete(&mut picture, marks::Tile { y: 0, x: 0, height, width });
+        picture.mark_incomplete();
     }
     Ok(View { picture, gaps: only.gaps.clone(), wells_without_images: Vec::new() })
 }

@@ -1,7 +1,7 @@
 //! Opens plates: every well and image is read once, in parallel.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     num::NonZeroUsize,
     ops::ControlFlow,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -138,7 +138,7 @@ impl OpenPlate {
         expected: &ImageStructure,
     ) -> Result<Arc<Layout>> {
         let there = OpenImage::open(store, name, expected.path.clone(), self.version)?;
-        let there = there.ok_or_else(|| absent(name))?;
+        let there = there.ok_or_else(|| without_metadata(store, name))?;
         let found = &there.structure;
         let key = |image: &ImageStructure| (image.sizes, image.pixel_type, image.n_levels);
         if key(found) == key(expected) {
@@ -155,6 +155,17 @@ fn no_plate(message: &'static str) -> Error {
 fn absent(name: &str) -> Error {
     Error::new(ErrorKind::MissingPlane, "image is declared by its well, but it was never stored")
         .with_path(name)
+}
+
+/// Why an image without metadata cannot be read: it was lost, or never stored; or its
+/// metadata alone were.
+fn without_metadata(store: &Store, name: &str) -> Error {
+    // What a writer that was killed leaves has a name with a point before it.
+    let listed = store.list(name).ok().flatten().unwrap_or_default();
+    match listed.iter().any(|entry| !entry.name.starts_with('.')) {
+        true => Error::invalid_data("the folder of an image has no NGFF metadata").with_path(name),
+        false => absent(name),
+    }
 }
 
 type FoundWell = (WellEntry, Result<Vec<FoundImage>>);
@@ -205,7 +216,7 @@ fn read_image(
     let described = match open_node(store, &name, version) {
         Ok(Some(Node::Group(version, group))) => describe(store, &name, version, *group, arrays),
         Ok(Some(Node::Array(_))) => Err(Error::invalid_data("is an array, no image")),
-        Ok(None) => Err(absent(&name)),
+        Ok(None) => Err(without_metadata(store, &name)),
         Err(error) => Err(error),
     };
     let described = described.map_err(|error| error.with_path(name));
@@ -224,8 +235,9 @@ struct Building<'a> {
     lists_acquisitions: bool,
     notes: Vec<String>,
     passed_over: PassedOver,
-    /// The last image that was read: what those that cannot be read are taken to be like.
-    like: Option<ImageStructure>,
+    /// The first image that was read of each acquisition: what those of it that cannot be
+    /// read are taken to be like.
+    like: BTreeMap<u32, ImageStructure>,
     /// Images that cannot be read, by their place, waiting for one that can.
     unread: Vec<(WellPosition, ImageStructure)>,
     channels: Arc<[Channel]>,
@@ -265,7 +277,7 @@ impl<'a> Building<'a> {
             lists_acquisitions,
             notes: Vec::new(),
             passed_over: PassedOver::default(),
-            like: None,
+            like: BTreeMap::new(),
             unread: Vec::new(),
             channels: Arc::from([]),
         }
@@ -281,16 +293,24 @@ impl<'a> Building<'a> {
             Vec::new()
         });
         let mut fields: Vec<(ImageStructure, ImageSlot)> = Vec::with_capacity(images.len());
-        let mut n_fields: HashMap<u32, u32> = HashMap::new();
+        // Fields by number that images say themselves; those that cannot be read take no such.
+        let own = |image: &FoundImage| image.described.as_ref().ok()?.extra.field;
+        let taken: HashSet<(Option<u32>, u32)> =
+            images.iter().filter_map(|image| Some((image.acquisition, own(image)?))).collect();
+        let mut next_field: HashMap<u32, u32> = HashMap::new();
         for image in images {
             let acquisition = self.acquisition(image.acquisition);
-            let next = n_fields.entry(acquisition).or_default();
+            let next = next_field.entry(acquisition).or_default();
             let path = entry.path.append(&image.path);
-            let own_field = image.described.as_ref().ok().and_then(|found| found.extra.field);
+            let is_free = |field: &u32| !taken.contains(&(image.acquisition, *field));
+            let field = own(&image).or_else(|| (*next..=u32::MAX).find(is_free)).unwrap_or(*next);
             let (mut structure, layout) = self.take_image(entry.position, path, image.described);
             structure.acquisition = acquisition;
-            structure.field = own_field.unwrap_or(*next);
-            *next += 1;
+            structure.field = field;
+            if layout.is_ok() {
+                self.like.entry(acquisition).or_insert_with(|| structure.clone());
+            }
+            *next = field.saturating_add(1);
             fields.push((structure, ImageSlot { layout: Some(layout), opened: OnceLock::new() }));
         }
         fields.sort_by_key(|(image, _)| (image.acquisition, image.field));
@@ -336,11 +356,7 @@ impl<'a> Building<'a> {
                 } else {
                     self.channels = Arc::clone(&described.channels);
                 }
-                let structure = described.structure(path);
-                if self.like.is_none() {
-                    self.like = Some(structure.clone());
-                }
-                (structure, Ok(described.layout))
+                (described.structure(path), Ok(described.layout))
             }
             Err(error) => {
                 self.notes.push(error.chain());
@@ -366,15 +382,16 @@ impl<'a> Building<'a> {
         })
     }
 
-    /// Images that cannot be read are declared like one that can, so that their planes are
-    /// known to be missing or damaged.
+    /// Images that cannot be read are declared like one of their acquisition that can, else
+    /// like any, so that their planes are known to be missing or damaged.
     fn liken_unread(&mut self) {
-        let Some(like) = &self.like else { return };
         for (position, blank) in &self.unread {
             let well = self.structure.well_mut(*position);
             let Some(image) = well.fields.iter_mut().find(|image| image.path == blank.path) else {
                 continue;
             };
+            let of_run = self.like.get(&image.acquisition);
+            let Some(like) = of_run.or_else(|| self.like.values().next()) else { return };
             *image = ImageStructure {
                 path: blank.path.clone(),
                 name: blank.name.clone(),
@@ -437,5 +454,51 @@ impl Plates {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<VirtualPath, Arc<OpenPlate>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ZarrBackend, ZarrOptions};
+    use crate::{
+        PixelType, Plate, VirtualBackend, VirtualPath,
+        model::{ImageStructure, InventoryCounts, PlateStructure, Sizes},
+    };
+
+    /// A store with fields 1, 2 and 3 of one well, each with as many sections as its number.
+    fn store(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let well = "B02".parse().unwrap();
+        let mut structure = PlateStructure::new("p", 8, 12);
+        for field in 1..=3 {
+            let path = VirtualPath::parse(&format!("/B/02/{}", field - 1)).unwrap();
+            let image = ImageStructure::new(path, PixelType::U8, Sizes::new(1, 1, field, 4, 4));
+            structure.add_image(well, ImageStructure { field, ..image }).unwrap();
+        }
+        let store = ZarrBackend::create(folder, ZarrOptions::default()).unwrap();
+        store.create_plate(&VirtualPath::root(), &structure).unwrap();
+        (0..3).map(|at| folder.join(format!("B/02/{at}"))).collect()
+    }
+
+    fn open(folder: &std::path::Path) -> (Vec<(u32, u32)>, InventoryCounts) {
+        let store = std::sync::Arc::new(ZarrBackend::open(folder).unwrap());
+        let plate = Plate::open(store, VirtualPath::root()).unwrap();
+        let fields = plate.structure().images().map(|(_, image)| (image.field, image.sizes.z));
+        (fields.collect(), plate.inventory().unwrap().counts())
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_read_shifts_no_field_and_is_like_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = store(folder.path());
+        assert_eq!(open(folder.path()).0, [(1, 1), (2, 2), (3, 3)]);
+        std::fs::write(images[1].join("zarr.json"), "{").unwrap();
+        let (fields, counts) = open(folder.path());
+        assert_eq!(fields, [(1, 1), (2, 1), (3, 3)]);
+        assert_eq!((counts.corrupt, counts.missing), (1, 4));
+        std::fs::remove_file(images[1].join("zarr.json")).unwrap();
+        assert_eq!(open(folder.path()).1.corrupt, 1);
+        std::fs::remove_dir_all(&images[1]).unwrap();
+        let (fields, counts) = open(folder.path());
+        assert_eq!((fields[1], counts.corrupt, counts.missing), ((2, 1), 0, 5));
     }
 }

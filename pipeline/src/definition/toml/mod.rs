@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Pipeline> {
     if let Some(report) = table.take("report") {
         let mut report = report.table()?;
         for column in report.take("heatmaps").map(|list| list.one_or_many()).unwrap_or_default() {
-            builder.heatmaps.push(column.text()?.to_owned());
+            builder.heatmaps.push((column.text()?.to_owned(), column.origin()));
         }
         report.end("the report")?;
     }

@@ -80,6 +80,12 @@ fn table(n_rows: usize) -> Table {
                 "area µm²",
                 ColumnValues::Float(rows.clone().map(|row| row as f64 / 3.0).collect()),
             ),
+            column(
+                "parent",
+                ColumnValues::IntegerOrNone(
+                    rows.clone().map(|row| (row % 2 == 1).then_some(row as i64)).collect(),
+                ),
+            ),
             column("is edge", ColumnValues::Bool(rows.clone().map(|row| row % 2 == 0).collect())),
             column("note", ColumnValues::Text(rows.map(|row| format!("a, \"{row}\"\n")).collect())),
         ],

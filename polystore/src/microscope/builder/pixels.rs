@@ -25,12 +25,10 @@ impl Pixels {
         let listed = folder.files();
         let planes = order.iter().flat_map(|&image| by_image.of(image));
         let files = planes.filter_map(|entry| listed.get(entry.source?.file as usize));
-        let described = folder.describe_any(files, |_, error| {
-            notes.push(format!("not readable, tried to learn the pixel type: {}", error.chain()));
-        });
+        let described = folder.describe_any(files);
         let of_facts = facts.physical_size;
         match (described, facts.plane_shape) {
-            (Ok(info), _) => {
+            (Ok((_, info)), _) => {
                 let from_file = if facts.trust_file_size {
                     info.image.physical_size
                 } else {

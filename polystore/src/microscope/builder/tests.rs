@@ -217,8 +217,14 @@ fn colour_pixels_become_channels() {
 fn unreadable_files_are_told_and_the_next_is_asked() {
     let planes = [raw("A01", 0, 0, (0, 0), Some(0)), raw("A01", 1, 0, (0, 0), Some(1))];
     let folder = TestFolder::new(["a", "b"]).with_broken("a");
-    let plate = build_in(&folder, &planes, Rule::Names).unwrap();
-    assert!(plate.inventory.notes[0].contains("a: is not a TIFF file"));
+    assert_eq!(counts(&build_in(&folder, &planes, Rule::Names).unwrap()), (2, 0, 0));
+    assert_eq!(folder.opened(), ["a", "b"]);
+    let seen = folder.folder();
+    let mut builder = PlateBuilder::default();
+    planes.into_iter().for_each(|plane| builder.push(plane).unwrap());
+    builder.build(&seen, facts(Rule::Names)).unwrap();
+    let unreadable = seen.unreadable();
+    assert!(unreadable["a"].reason.contains("a: is not a TIFF file") && unreadable.len() == 1);
     let folder = folder.with_broken("b");
     assert!(build_in(&folder, &planes, Rule::Names).is_err());
     let mut builder = PlateBuilder::default();

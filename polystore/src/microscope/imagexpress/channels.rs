@@ -15,7 +15,7 @@ use super::{
     metaseries::MetaSeries,
 };
 use crate::{
-    fan_out,
+    Result, fan_out,
     microscope::PlateFolder,
     model::{Channel, PhysicalSize, StagePosition},
 };
@@ -50,26 +50,15 @@ impl<'a> Firsts<'a> {
     }
 }
 
-/// The header of one file of each wavelength.
+/// The header of one file of each wavelength: the first, or the next that can be read.
 pub(super) struct Headers(BTreeMap<u32, Option<MetaSeries>>);
 
 impl Headers {
-    pub(super) fn read(
-        folder: &PlateFolder<'_>,
-        first: &Firsts<'_>,
-        notes: &mut Vec<String>,
-    ) -> Self {
-        let mut read = |image: &ImageFile| {
-            let file = folder.files().get(image.file as usize)?;
-            match folder.describe(file) {
-                Ok(info) => MetaSeries::parse(&info.description),
-                Err(error) => {
-                    notes.push(format!("header not readable: {}", error.with_path(file).chain()));
-                    None
-                }
-            }
+    pub(super) fn read(folder: &PlateFolder<'_>, layout: &Layout<'_>, firsts: &Firsts<'_>) -> Self {
+        let read = |(&wave, first): (&u32, &&ImageFile)| {
+            (wave, any_header(folder, layout, first, |image| image.wave == wave))
         };
-        Self(first.0.iter().map(|(wave, image)| (*wave, read(image))).collect())
+        Self(firsts.0.iter().map(read).collect())
     }
 
     fn known(&self) -> impl Iterator<Item = &MetaSeries> {
@@ -123,10 +112,33 @@ fn rank(image: &ImageFile) -> impl Ord {
     (image.well, image.site, image.t, image.z, image.file)
 }
 
-fn header(folder: &PlateFolder<'_>, image: &ImageFile) -> Option<MetaSeries> {
-    let file = folder.files().get(image.file as usize)?;
-    MetaSeries::parse(&folder.describe(file).ok()?.description)
+/// What the header of an image says; `None` when it says nothing.
+fn header(folder: &PlateFolder<'_>, image: &ImageFile) -> Result<Option<MetaSeries>> {
+    let file = folder.files().get(image.file as usize).unwrap_or_default();
+    Ok(MetaSeries::parse(&folder.describe(file)?.description))
 }
+
+/// What the header of `first` says. When it cannot be read, another of the images that are
+/// `like` it is asked, in the order of the plate.
+pub(super) fn any_header(
+    folder: &PlateFolder<'_>,
+    layout: &Layout<'_>,
+    first: &ImageFile,
+    like: impl Fn(&ImageFile) -> bool,
+) -> Option<MetaSeries> {
+    if let Ok(found) = header(folder, first) {
+        return found;
+    }
+    let is_other = |image: &&ImageFile| image.file != first.file && like(image);
+    let mut others: Vec<&ImageFile> = layout.images.iter().filter(is_other).collect();
+    others.sort_unstable_by_key(|image| rank(image));
+    let names = others.iter().filter_map(|image| folder.files().get(image.file as usize));
+    let (_, info) = folder.describe_any(names).ok()?;
+    MetaSeries::parse(&info.description)
+}
+
+/// Most stacks that are asked for the distance of their sections.
+const MAX_STACKS: usize = 16;
 
 fn section_distance(folder: &PlateFolder<'_>, layout: &Layout<'_>, stacks: &Stacks) -> Option<f64> {
     let (wave, first, last) = stacks.deepest()?;
@@ -138,9 +150,24 @@ fn section_distance(folder: &PlateFolder<'_>, layout: &Layout<'_>, stacks: &Stac
     if (bottom.well, bottom.site, bottom.t) != (top.well, top.site, top.t) {
         return None;
     }
-    let heights = header(folder, bottom)?.z_um().zip(header(folder, top)?.z_um())?;
-    let distance = (heights.1 - heights.0).abs() / f64::from(last - first);
-    (distance > 0.0).then_some(distance)
+    let distance = |bottom: &ImageFile, top: &ImageFile| -> Result<Option<f64>> {
+        let z_um = |image| Ok(header(folder, image)?.and_then(|plane| plane.z_um()));
+        let heights = z_um(bottom)?.zip(z_um(top)?);
+        let distance = heights.map(|(low, high)| (high - low).abs() / f64::from(last - first));
+        Ok(distance.filter(|distance| *distance > 0.0))
+    };
+    if let Ok(found) = distance(bottom, top) {
+        return found;
+    }
+    let mut stacks: BTreeMap<_, [Option<&ImageFile>; 2]> = BTreeMap::new();
+    for image in layout.images.iter().filter(|image| image.wave == wave) {
+        let end = [first, last].iter().position(|&z| image.z == Some(z));
+        if let Some(end) = end {
+            stacks.entry((image.well, image.site, image.t)).or_default()[end] = Some(image);
+        }
+    }
+    let whole = stacks.values().filter_map(|[bottom, top]| bottom.zip(*top)).take(MAX_STACKS);
+    whole.into_iter().find_map(|(bottom, top)| distance(bottom, top).ok())?
 }
 
 /// Where the sites are, from the centre of the well, by field from 0: read from the first
@@ -159,6 +186,9 @@ pub(super) fn offsets(
         .iter()
         .filter(|image| image.well == first.well && seen.insert(image.site))
         .take(MAX_SITES)
-        .filter_map(|image| Some((image.site - 1, header(folder, image)?.offset()?)))
+        .filter_map(|image| {
+            let found = any_header(folder, layout, image, |other| other.site == image.site);
+            Some((image.site - 1, found?.offset()?))
+        })
         .collect()
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    channels::any_header,
     htd::Htd,
     layout::{ImageFile, Layout, opened_inside},
-    metaseries::MetaSeries,
 };
 use crate::{
     Error, ErrorKind, Result, WellPosition,
@@ -146,15 +146,18 @@ impl Stacks {
     }
 }
 
-/// Whether files of `ZStep_0` say that they are projections; one per wavelength is asked.
+/// Whether files of `ZStep_0` say that they are projections; one per wavelength is asked, or
+/// the next that can be read.
 fn zero_is_projected(folder: &PlateFolder<'_>, layout: &Layout<'_>) -> bool {
     let mut asked = BTreeSet::new();
     layout
         .images
         .iter()
         .filter(|image| image.z == Some(0) && asked.insert(image.wave))
-        .filter_map(|image| folder.describe(folder.files().get(image.file as usize)?).ok())
-        .filter_map(|info| MetaSeries::parse(&info.description))
+        .filter_map(|first| {
+            let is_like = |image: &ImageFile| (image.z, image.wave) == (first.z, first.wave);
+            any_header(folder, layout, first, is_like)
+        })
         .any(|plane| plane.is_projection())
 }
 

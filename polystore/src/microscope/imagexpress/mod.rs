@@ -76,7 +76,7 @@ impl Microscope for ImageXpress {
             }
         })?;
         builder.append(found)?;
-        let facts = facts(folder, &layout, htd, &stacks, &mut notes);
+        let facts = facts(folder, &layout, htd, &stacks);
         notes.extend(stacks.into_notes());
         notes.into_iter().for_each(|note| builder.note(note));
         builder.build(folder, facts)
@@ -113,10 +113,9 @@ fn facts<'a>(
     layout: &Layout<'_>,
     htd: Option<Htd>,
     stacks: &declare::Stacks,
-    notes: &mut Vec<String>,
 ) -> PlateFacts<'a> {
     let firsts = channels::Firsts::of(layout);
-    let headers = channels::Headers::read(folder, &firsts, notes);
+    let headers = channels::Headers::read(folder, layout, &firsts);
     let name = if layout.prefix.is_empty() { folder.name() } else { layout.prefix };
     let mut facts = PlateFacts::new(name, ImageXpress.name(), IMAGEXPRESS_NAMING.name());
     facts.rule = if htd.is_some() { Rule::Declared } else { Rule::Names };

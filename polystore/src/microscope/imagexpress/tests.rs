@@ -194,6 +194,89 @@ fn headers_give_what_names_do_not() {
     assert_eq!(image.position.unwrap().x_um, 30.0);
 }
 
+/// Two wells of two sites, a stack of three sections, with what MetaXpress writes.
+fn with_headers() -> TestFolder {
+    let description = |name: &str, site: u32, z: u32| {
+        let (z, offset) = (10.0 + 2.5 * f64::from(z), 100 * site);
+        format!(
+            "<MetaData><PlaneInfo><prop id=\"spatial-calibration-x\" value=\"0.5\"/>\
+             <prop id=\"spatial-calibration-y\" value=\"0.5\"/>\
+             <prop id=\"spatial-calibration-units\" value=\"um\"/>\
+             <prop id=\"wavelength\" value=\"447\"/><prop id=\"_IllumSetting_\" value=\"{name}\"/>\
+             <prop id=\"z-position\" value=\"{z}\"/>\
+             <prop id=\"OffsetFromWellCenterUmX\" value=\"{offset}\"/>\
+             <prop id=\"OffsetFromWellCenterUmY\" value=\"1\"/></PlaneInfo></MetaData>"
+        )
+    };
+    let mut folder = TestFolder::new([]);
+    let sites = ["B02", "C03"].into_iter().flat_map(|well| [(well, 1), (well, 2)]);
+    for (well, site, wave) in sites.flat_map(|(well, site)| [(well, site, 1), (well, site, 2)]) {
+        for z in 1..=3 {
+            let file = format!("ZStep_{z}/P_{well}_s{site}_w{wave}.tif");
+            let text = description(["DAPI", "GFP"][wave - 1], site, z);
+            let info = info(Sizes::new(1, 1, 1, 4, 6), &text);
+            folder = folder.with(&file, "").with_info(&file, info);
+        }
+    }
+    folder
+}
+
+#[test]
+fn what_the_first_file_cannot_tell_others_do() {
+    let healthy = read_plate(&with_headers().folder(), None).unwrap();
+    let image = &healthy.structure.wells[0].fields[0];
+    assert_eq!((image.channel_name(0), image.channel_name(1)), ("DAPI".into(), "GFP".into()));
+    assert_eq!((image.physical_size.z_um, image.position.unwrap().x_um), (Some(2.5), 100.0));
+    let files = with_headers();
+    let names: Vec<&str> = files.folder().files().iter().collect();
+    // One file of each kind that is asked; then all of the first well, all of one section.
+    for part in ["ZStep_1/P_B02_s1_w1", "ZStep_3/P_B02_s1_w1", "_w2", "P_B02", "ZStep_1/P_B02"] {
+        let is_hit = |name: &&&str| name.contains(part) && (part != "_w2" || name.contains("B02"));
+        let broken: Vec<&&str> = names.iter().filter(is_hit).collect();
+        let folder = broken.iter().fold(with_headers(), |folder, name| folder.with_broken(name));
+        let plate = read_plate(&folder.folder(), None).unwrap();
+        assert_eq!(plate.structure, healthy.structure, "{part}");
+        let counts = plate.inventory.counts();
+        assert!((1..=broken.len() as u64).contains(&counts.corrupt), "{part}: {counts:?}");
+        assert_eq!((counts.declared(), counts.missing), (24, 0), "{part}");
+    }
+}
+
+#[test]
+fn healthy_plates_are_asked_no_more_than_the_first_files() {
+    let folder = with_headers();
+    read_plate(&folder.folder(), None).unwrap();
+    let mut opened = folder.opened();
+    opened.sort();
+    opened.dedup();
+    let expected = [
+        "ZStep_1/P_B02_s1_w1.tif",
+        "ZStep_1/P_B02_s1_w2.tif",
+        "ZStep_1/P_B02_s2_w1.tif",
+        "ZStep_3/P_B02_s1_w1.tif",
+    ];
+    assert_eq!(opened, expected);
+}
+
+#[test]
+fn a_projection_is_known_when_the_first_file_cannot_be_read() {
+    let projected = "<MetaData><PlaneInfo><prop id=\"_IllumSetting_\" value=\"DAPI\"/>\
+        <prop id=\"Z Projection Method\" value=\"Maximum\"/></PlaneInfo></MetaData>";
+    let sizes = Sizes::new(1, 1, 1, 4, 6);
+    let section = projected.replace("Z Projection Method", "camera-binning-x");
+    let mut folder = TestFolder::new([]);
+    for (z, site) in [(0, 1), (0, 2), (1, 1), (2, 1)] {
+        let file = format!("ZStep_{z}/P_B02_s{site}_w1.tif");
+        let text = if z == 0 { projected } else { &section };
+        folder = folder.with(&file, "").with_info(&file, info(sizes, text));
+    }
+    let healthy = read_plate(&folder.folder(), None).unwrap();
+    let plate = read_plate(&folder.with_broken("ZStep_0/P_B02_s1_w1.tif").folder(), None).unwrap();
+    assert_eq!(plate.structure, healthy.structure);
+    assert_eq!(healthy.structure.acquisitions.len(), 2);
+    assert_eq!(plate.inventory.counts().corrupt, 1);
+}
+
 #[test]
 fn a_timepoint_opened_itself_is_the_timepoint_of_its_number() {
     let folder = TestFolder::new(["P_B02_s1_w1.TIF"])

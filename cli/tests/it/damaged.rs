@@ -1,0 +1,107 @@
+//! Damaged plates: every command says the same of them, and counts the same planes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{Place, args, pipelines::pipeline, plate};
+
+/// The file in `folder` whose name holds `part`.
+fn file(folder: &Path, part: &str) -> PathBuf {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.contains(part) && !name.contains("thumb")
+    };
+    files.into_iter().find(is_it).unwrap()
+}
+
+fn counts(place: &Place, location: &Path) -> [u64; 3] {
+    let json = place.json(args!["check", location]);
+    ["present", "missing", "corrupt"].map(|state| json["counts"][state].as_u64().unwrap())
+}
+
+/// What `check`, `convert` and `run` say of a plate that lacks planes.
+fn said(place: &Place, location: &Path) -> (Value, String) {
+    for command in [args!["check", location], args!["info", location]] {
+        let code = place.command().args(&command).output().unwrap().status.code();
+        assert_eq!(code, Some(if command[0] == "check" { 5 } else { 0 }));
+    }
+    let errors = place.fail(5, args!["run", pipeline(), location, "-o", "out"]);
+    let _ = fs::remove_dir_all(place.path("out.zarr"));
+    (place.json(args!["convert", location, "out.zarr"]), errors)
+}
+
+#[test]
+fn the_first_file_of_a_channel_may_be_empty_or_cut() {
+    for length in [0, 100] {
+        let place = Place::new();
+        let copy = place.path("copy");
+        place.run(args!["cp", plate(), copy]);
+        let channels = |location: &Path| place.json(args!["info", location])["channels"].clone();
+        let healthy = channels(&plate());
+        let names = ["E07_s1_w1", "E07_s1_w2"].map(|part| file(&copy, part));
+        for name in &names {
+            let content = fs::read(name).unwrap();
+            fs::write(name, &content[..length]).unwrap();
+        }
+        assert_eq!(channels(&copy), healthy);
+        // The second time from the structure cache.
+        for _ in 0..2 {
+            assert_eq!(counts(&place, &copy), [38, 0, 2]);
+        }
+        let output = place.command().args(args!["check", copy]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{text}");
+        assert!(text.contains("The plate is NOT complete."), "{text}");
+        let problems = place.json(args!["check", copy])["problems"].clone();
+        for name in names {
+            let name = name.file_name().unwrap().to_string_lossy().into_owned();
+            assert!(text.contains(&name), "{name}: {text}");
+            let tells = |problem: &Value| problem["reason"].as_str().unwrap().contains(&name);
+            assert!(problems.as_array().unwrap().iter().any(tells), "{name}: {problems}");
+        }
+        let (report, errors) = said(&place, &copy);
+        assert_eq!((&report["n_written"], &report["missing"]), (&38.into(), &Value::Array(vec![])));
+        assert_eq!(report["corrupt"].as_array().unwrap().len(), 2, "{report}");
+        assert!(errors.contains("2 planes that the pipeline needs are corrupt"), "{errors}");
+    }
+}
+
+#[test]
+fn images_of_a_store_that_are_damaged_or_lost_are_counted() {
+    let place = Place::new();
+    for ngff in ["0.4", "0.5"] {
+        let store = place.path("store.zarr");
+        place.run(args!["convert", plate(), store, "--ngff", ngff]);
+        // A field of the second acquisition, which has three planes, not seven.
+        let image = store.join("E/07/2");
+        let (group, array) = match ngff {
+            "0.4" => (".zattrs", "0/.zarray"),
+            _ => ("zarr.json", "0/zarr.json"),
+        };
+        for (damaged, lost) in [(group, false), (array, false), (group, true)] {
+            let whole = fs::read(image.join(damaged)).unwrap();
+            match lost {
+                false => fs::write(image.join(damaged), &whole[..whole.len() / 2]).unwrap(),
+                true => fs::remove_file(image.join(damaged)).unwrap(),
+            }
+            assert_eq!(counts(&place, &store), [37, 0, 3], "{ngff} {damaged} {lost}");
+            let (report, errors) = said(&place, &store);
+            assert_eq!(report["corrupt"].as_array().unwrap().len(), 3, "{report}");
+            assert_eq!(report["missing"].as_array().unwrap().len(), 0, "{report}");
+            assert!(errors.contains("are corrupt: /E/07/2 (t=0 c=0 z=0)"), "{errors}");
+            fs::write(image.join(damaged), whole).unwrap();
+            assert_eq!(counts(&place, &store), [40, 0, 0]);
+        }
+        fs::remove_dir_all(&image).unwrap();
+        assert_eq!(counts(&place, &store), [37, 3, 0]);
+        let (report, errors) = said(&place, &store);
+        assert_eq!(report["missing"].as_array().unwrap().len(), 3, "{report}");
+        assert!(errors.contains("are missing: /E/07/2"), "{errors}");
+        fs::remove_dir_all(&store).unwrap();
+    }
+}
