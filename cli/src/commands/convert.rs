@@ -104,6 +104,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+        (false, _) if report.failed.iter().all(|failure| failure.in_source) => {
+            ExitCode::from(ErrorKind::InvalidData.exit_code())
+        }
         (false, _) => ExitCode::from(1),
     })
 }
@@ -141,13 +144,8 @@ fn show(bar: &ProgressBar, event: &ConvertEvent) {
             bar.set_length(*n_planes);
             bar.set_position(*n_kept);
         }
-        ConvertEvent::Written { .. } => bar.inc(1),
-        ConvertEvent::Failed { failure } => {
-            bar.inc(1);
-            bar.suspend(|| {
-                progress::tell(&format!("failed: {}: {}", failure.plane, failure.error))
-            });
-        }
+        // What failed is told at the end.
+        ConvertEvent::Written { .. } | ConvertEvent::Failed { .. } => bar.inc(1),
         _ => {}
     }
 }
@@ -174,12 +172,20 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
     }
     for (planes, what) in [
         (report.missing.len() as u64, "MISSING in the source (--json lists them)"),
-        (report.failed.len() as u64, "FAILED (--json lists them)"),
         (report.n_not_tried, "NOT TRIED, because there is no room left; go on with --resume"),
     ] {
         if planes > 0 {
             output::line(format_args!("{} {what}", output::count(planes, "plane")))?;
         }
+    }
+    if !report.failed.is_empty() {
+        let failed = output::count(report.failed.len(), "plane or label image");
+        output::line(format_args!("{failed} FAILED:"))?;
+        let failures = report.failed.iter().map(|failure| {
+            let (image, plane) = failure.plane.split_once(' ').unwrap_or((&failure.plane, ""));
+            (image.to_owned(), format!("{plane} {}", failure.error).trim_start().to_owned())
+        });
+        output::failures(failures, "all in --json")?;
     }
     let n_left_out = report.labels_left_out.len() as u64;
     if n_left_out > 0 {

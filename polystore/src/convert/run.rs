@@ -1,6 +1,7 @@
 //! Carries planes from a source to a target, and compares them.
 
 use std::{
+    collections::{HashMap, HashSet},
     num::NonZeroUsize,
     ops::ControlFlow,
     sync::{
@@ -11,7 +12,9 @@ use std::{
 
 use super::{ConvertEvent, ConvertFailure, ConvertReport, TargetLayout, Transfer};
 use crate::{
-    Error, ErrorKind, Plane, Plate, Result, VirtualBackend, VirtualBackendExt, fan_out,
+    Error, ErrorKind, Plane, Plate, Result, VirtualBackend, VirtualBackendExt, VirtualPath,
+    fan_out,
+    model::ImageKind,
     pyramid::downsample,
 };
 
@@ -27,12 +30,56 @@ pub(super) struct Run<'a> {
     pub(super) verify: bool,
     pub(super) cancel: &'a AtomicBool,
     pub(super) events: &'a (dyn Fn(ConvertEvent) + Sync),
-    pub(super) report: Mutex<ConvertReport>,
+    report: Mutex<ConvertReport>,
+    labels: Mutex<LabelTally>,
     /// The target has no room left: every other plane would fail too.
-    pub(super) is_full: AtomicBool,
+    is_full: AtomicBool,
 }
 
-impl Run<'_> {
+/// What became of the planes of label images, by the label image's path in the source.
+#[derive(Debug, Default)]
+pub(super) struct LabelTally {
+    written: HashMap<VirtualPath, u64>,
+    lost: HashSet<VirtualPath>,
+}
+
+impl LabelTally {
+    /// How many planes of the label image at `path` were written.
+    pub(super) fn written(&self, path: &VirtualPath) -> u64 {
+        self.written.get(path).copied().unwrap_or(0)
+    }
+
+    /// Whether a plane of it is not in the target, or not as it should be.
+    pub(super) fn is_lost(&self, path: &VirtualPath) -> bool {
+        self.lost.contains(path)
+    }
+}
+
+/// Whose fault a failure is.
+enum Fault<'a> {
+    Source(&'a Error),
+    Target(&'a Error),
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        target: &'a dyn VirtualBackend,
+        verify: bool,
+        cancel: &'a AtomicBool,
+        events: &'a (dyn Fn(ConvertEvent) + Sync),
+        report: ConvertReport,
+    ) -> Self {
+        let (labels, is_full) = (Mutex::default(), AtomicBool::new(false));
+        Self { target, verify, cancel, events, report: Mutex::new(report), labels, is_full }
+    }
+
+    /// The report, what became of labels, and whether the target has no room left.
+    pub(super) fn finish(self) -> (ConvertReport, LabelTally, bool) {
+        let report = self.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let labels = self.labels.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (report, labels, self.is_full.into_inner())
+    }
+
     /// Reads `transfers` from the source and hands each plane to `step` on the reader's thread.
     pub(super) fn batches<'t>(
         &self,
@@ -52,9 +99,10 @@ impl Run<'_> {
                 let Some(transfer) = batch.get(position) else { return ControlFlow::Continue(()) };
                 match answer {
                     Err(error) if error.kind() == ErrorKind::MissingPlane => self.miss(transfer),
-                    answer => {
-                        if let Err(error) = answer.and_then(|plane| step(transfer, plane)) {
-                            self.fail(transfer, &error);
+                    Err(error) => self.fail(transfer, Fault::Source(&error)),
+                    Ok(plane) => {
+                        if let Err(error) = step(transfer, plane) {
+                            self.fail(transfer, Fault::Target(&error));
                         }
                     }
                 }
@@ -109,8 +157,8 @@ impl Run<'_> {
                 Err(error) => Err(error.duplicate()),
             };
             match checked {
-                Ok(()) => self.count(plane.n_bytes() as u64),
-                Err(error) => self.fail(transfer, &error),
+                Ok(()) => self.count(transfer, plane.n_bytes() as u64),
+                Err(error) => self.fail(transfer, Fault::Target(&error)),
             }
         }
     }
@@ -123,11 +171,15 @@ impl Run<'_> {
     /// Writes a plane again that the target cannot give back.
     pub(super) fn repair(&self, transfer: &Transfer, plane: &Plane) -> Result<()> {
         self.write(transfer, plane)?;
-        self.count(plane.n_bytes() as u64);
+        self.count(transfer, plane.n_bytes() as u64);
         Ok(())
     }
 
-    fn count(&self, n_bytes: u64) {
+    fn count(&self, transfer: &Transfer, n_bytes: u64) {
+        if transfer.kind == ImageKind::Labels {
+            let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+            *labels.written.entry(transfer.from.path.clone()).or_default() += 1;
+        }
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.n_written += 1;
         report.n_bytes += n_bytes;
@@ -176,13 +228,28 @@ impl Run<'_> {
     fn miss(&self, transfer: &Transfer) {
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.missing.push(transfer.from.to_string());
+        drop(report);
+        self.lose(transfer);
     }
 
-    fn fail(&self, transfer: &Transfer, error: &Error) {
+    fn lose(&self, transfer: &Transfer) {
+        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        if transfer.kind == ImageKind::Labels {
+            labels.lost.insert(transfer.from.path.clone());
+        }
+    }
+
+    fn fail(&self, transfer: &Transfer, fault: Fault<'_>) {
+        self.lose(transfer);
+        let (error, in_source) = match fault {
+            Fault::Source(error) => (error, true),
+            Fault::Target(error) => (error, false),
+        };
         if error.is_storage_full() {
             self.is_full.store(true, Ordering::Relaxed);
         }
-        let failure = ConvertFailure { plane: transfer.from.to_string(), error: error.chain() };
+        let plane = transfer.from.to_string();
+        let failure = ConvertFailure { plane, error: error.chain(), in_source };
         tracing::warn!(plane = %failure.plane, error = %failure.error, "plane was not converted");
         self.report.lock().unwrap_or_else(PoisonError::into_inner).failed.push(failure.clone());
         (self.events)(ConvertEvent::Failed { failure });
@@ -214,7 +281,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        PixelType, PlaneIndex, PlaneRequest, PlaneShape, VirtualPath, WellPosition,
+        PixelType, PlaneIndex, PlaneRequest, PlaneShape, WellPosition,
         convert::{ConvertOptions, convert},
         memory::MemoryBackend,
         model::{ImageStructure, PlateStructure, Sizes},

@@ -101,6 +101,11 @@ impl OpenPlate {
         self.index.structure()
     }
 
+    /// Whether the metadata of image number `ordinal` were read.
+    pub(super) fn is_described(&self, ordinal: usize) -> bool {
+        self.images.get(ordinal).is_some_and(|slot| matches!(slot.layout, Some(Ok(_))))
+    }
+
     /// The image number `ordinal` of the plate, which is at `path` in the backend.
     ///
     /// # Errors
