@@ -118,6 +118,11 @@ fn target_spec(args: &Args, to: To) -> Result<BackendSpec> {
             .with_hint("leave them out, or say --to zarr")
             .into());
     }
+    if to == To::Tiff && args.levels.is_some_and(|levels| levels > 1) {
+        return Err(Error::invalid_input("a file for each plane has no pyramid for --levels")
+            .with_hint("leave --levels out, or say --to ome-tiff or --to zarr")
+            .into());
+    }
     let mut spec = match to {
         To::Zarr => BackendSpec::new("zarr", out),
         To::OmeTiff | To::Tiff => BackendSpec::new("disk", out),

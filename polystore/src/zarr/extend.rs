@@ -260,8 +260,22 @@ fn as_it_is(
     let mut wanted = structure.clone();
     let known: HashMap<&VirtualPath, &ImageStructure> =
         there.structure().images().map(|(_, image)| (&image.path, image)).collect();
+    let whole = |image: &ImageStructure| matches!(states.get(&image.path), Some(State::Whole(_)));
+    let kind = |image: &ImageStructure| {
+        let names = image.channels.iter().map(|channel| channel.name.clone());
+        (image.acquisition, names.collect::<Vec<String>>())
+    };
+    let likes: HashMap<_, _> = (known.values().filter(|image| whole(image)))
+        .map(|image| (kind(image), *image))
+        .collect();
     for image in wanted.wells.iter_mut().flat_map(|well| &mut well.fields) {
-        let Some(State::Whole(found)) = states.get(&image.path) else { continue };
+        let Some(State::Whole(found)) = states.get(&image.path) else {
+            // What comes later is shown as what is there.
+            if let Some(like) = likes.get(&kind(image)) {
+                keep_windows(image, like);
+            }
+            continue;
+        };
         let found = known.get(&image.path).copied().unwrap_or(&found.structure);
         if image.n_levels == 1 {
             image.n_levels = found.n_levels;
