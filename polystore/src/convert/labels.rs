@@ -82,6 +82,8 @@ pub(super) fn plan(
                     n_levels: image.n_levels,
                     kind: ImageKind::Labels,
                     n_bytes: image.plane_bytes(),
+                    is_kept: is_there,
+                    seen: None,
                 };
                 if is_there { &mut *kept } else { &mut *to_write }.push(transfer);
             }

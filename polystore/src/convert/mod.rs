@@ -115,6 +115,11 @@ struct Transfer {
     kind: ImageKind,
     /// Of the plane's pixels.
     n_bytes: u64,
+    /// Whether the target has it from an earlier conversion.
+    is_kept: bool,
+    /// What the source's plane was recognised by when the conversion began, if it is to be
+    /// compared and its backend can tell.
+    seen: Option<String>,
 }
 
 /// Converts `source` into the plate at `target_path` of `target`, which is declared first.
@@ -187,9 +192,14 @@ pub fn convert(
         n_planes: (transfers.len() + kept.len()) as u64,
         n_kept: kept.len() as u64,
     });
-    let run = Run::new(target, options.verify, cancel, events, report);
     if options.verify {
-        run.batches(source, &kept, &|transfer, plane| match run.compare(transfer, &plane) {
+        for transfers in [&mut transfers, &mut kept] {
+            recognise(source, transfers);
+        }
+    }
+    let run = Run::new(source, target, options.verify, cancel, events, report);
+    if options.verify {
+        run.batches(&kept, &|transfer, plane| match run.compare(transfer, &plane) {
             // What cannot be read any more is written again; other pixels are not overwritten.
             // A file of several planes is left alone: some of them may still be read.
             Err(error) if layout != TargetLayout::OmeTiff && run.is_damaged(transfer, &error) => {
@@ -198,7 +208,7 @@ pub fn convert(
             compared => compared,
         });
     }
-    run.groups(source, &transfers, layout);
+    run.groups(&transfers, layout);
     let (mut report, tally, is_full) = run.finish();
     report.n_kept = kept.len() as u64;
     if is_full {
@@ -218,6 +228,15 @@ pub fn convert(
         target.finish_plate(target_path)?;
     }
     Ok(report)
+}
+
+/// Notes what the source's planes are recognised by.
+fn recognise(source: &Plate, transfers: &mut [Transfer]) {
+    let requests: Vec<_> = transfers.iter().map(|transfer| transfer.from.clone()).collect();
+    let seen = source.backend().fingerprints(&requests);
+    for (transfer, seen) in transfers.iter_mut().zip(seen) {
+        transfer.seen = seen;
+    }
 }
 
 /// Splits the present planes of the source into those to write and those that are there.
@@ -255,6 +274,8 @@ fn plan(
                 n_levels: stored.n_levels,
                 kind: stored.kind,
                 n_bytes: declared.plane_bytes(),
+                is_kept: is_there,
+                seen: None,
             });
         }
     }
