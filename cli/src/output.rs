@@ -32,10 +32,7 @@ const MAX_FAILURES: usize = 20;
 
 /// Prints the first failures, each below what it belongs to, and how many more there are;
 /// `rest` says where those are listed.
-pub(crate) fn failures(
-    failures: impl Iterator<Item = (String, String)>,
-    rest: &str,
-) -> Result<()> {
+pub(crate) fn failures(failures: impl Iterator<Item = (String, String)>, rest: &str) -> Result<()> {
     let mut failures: Vec<(String, String)> = failures.collect();
     failures.sort_by(|(one, _), (other, _)| polystore::natural::compare(one, other));
     let mut group = None;

@@ -12,7 +12,8 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Plate, Region, Result, VirtualPath, WellPosition,
+    Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Plate, Region, Result, VirtualPath,
+    WellPosition,
     model::{ImageStructure, InventoryCounts, PassedOver, PlaneState},
 };
 

@@ -10,12 +10,7 @@ use crate::{Error, Result};
 /// `InvalidData` saying how long the file is and how long it should be when it ends before;
 /// otherwise as the file system answers, with `what` as what could not be read. The caller,
 /// who knows the file's name, adds it.
-pub(crate) fn read_exact_at(
-    file: &File,
-    target: &mut [u8],
-    offset: u64,
-    what: &str,
-) -> Result<()> {
+pub(crate) fn read_exact_at(file: &File, target: &mut [u8], offset: u64, what: &str) -> Result<()> {
     file.read_exact_at(target, offset).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             let expected = offset.saturating_add(target.len() as u64);

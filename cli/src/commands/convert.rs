@@ -184,8 +184,15 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
         }
     }
     if !report.failed.is_empty() {
-        let failed = output::count(report.failed.len(), "plane or label image");
-        output::line(format_args!("{failed} FAILED:"))?;
+        // A failure of a plane names its index after the image.
+        let n_planes = report.failed.iter().filter(|failure| failure.plane.contains(' ')).count();
+        let n_images = report.failed.len() - n_planes;
+        let failed: Vec<String> = [(n_planes, "plane"), (n_images, "label image")]
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| output::count(n, what))
+            .collect();
+        output::line(format_args!("{} FAILED:", failed.join(" and ")))?;
         let failures = report.failed.iter().map(|failure| {
             let (image, plane) = failure.plane.split_once(' ').unwrap_or((&failure.plane, ""));
             (image.to_owned(), format!("{plane} {}", failure.error).trim_start().to_owned())

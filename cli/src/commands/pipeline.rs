@@ -86,7 +86,7 @@ fn memory(text: &str) -> Result<u64, String> {
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     let threads: NonZeroUsize =
-        text.parse().map_err(|_| "not a number of threads, of which one is the least".to_owned())?;
+        text.parse().map_err(|_| "not a number of threads, at least 1".to_owned())?;
     match threads <= MAX_CPU_THREADS {
         true => Ok(threads),
         false => Err(format!("at most {MAX_CPU_THREADS}; one per processor is fastest")),

@@ -96,9 +96,9 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     }
     if !failed.is_empty() {
         output::line(format_args!("{} FAILED:", output::count(failed.len() as u64, "field")))?;
-        let failures = failed.iter().map(|unit| {
-            (format!("well {}", unit.well), format!("{}: {}", unit.name, unit.error))
-        });
+        let failures = failed
+            .iter()
+            .map(|unit| (format!("well {}", unit.well), format!("{}: {}", unit.name, unit.error)));
         output::failures(failures, "all in run.json")?;
     }
     let n_left_out = report.n_left_out();

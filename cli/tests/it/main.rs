@@ -7,6 +7,7 @@ mod copy;
 mod errors;
 mod full_disk;
 mod interrupt;
+mod mend;
 mod passed_over;
 mod pipelines;
 mod plates;

@@ -136,7 +136,9 @@ mod tests {
             for &field in fields {
                 let path = VirtualPath::parse(&format!("/x{field}")).unwrap();
                 let image = ImageStructure::new(path, PixelType::U8, Sizes::new(1, 1, 1, 2, 2));
-                plate.add_image(WellPosition::new(0, 0), ImageStructure { field, ..image }).unwrap();
+                plate
+                    .add_image(WellPosition::new(0, 0), ImageStructure { field, ..image })
+                    .unwrap();
             }
             retarget(&plate, TargetLayout::Zarr).unwrap()
         };

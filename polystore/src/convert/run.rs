@@ -13,9 +13,7 @@ use std::{
 use super::{ConvertEvent, ConvertFailure, ConvertReport, TargetLayout, Transfer};
 use crate::{
     Error, ErrorKind, Plane, Plate, Result, VirtualBackend, VirtualBackendExt, VirtualPath,
-    fan_out,
-    model::ImageKind,
-    pyramid::downsample,
+    fan_out, model::ImageKind, pyramid::downsample,
 };
 
 /// Requests that are handed to the source in one batch.
@@ -398,14 +396,16 @@ mod tests {
         };
         let cancel = AtomicBool::new(false);
         let failures = || {
-            let run =
-                Run::new(&source, &target, true, &cancel, &|_| {}, ConvertReport::default());
+            let run = Run::new(&source, &target, true, &cancel, &|_| {}, ConvertReport::default());
             run.groups(std::slice::from_ref(&transfer), TargetLayout::Planes);
             run.finish().0.failed
         };
         assert!(failures().is_empty());
         disk.write_plane(request, plane(2)).unwrap();
         let failed = failures();
-        assert!(failed[0].in_source && failed[0].error.contains("the source changed"), "{failed:?}");
+        assert!(
+            failed[0].in_source && failed[0].error.contains("the source changed"),
+            "{failed:?}"
+        );
     }
 }

@@ -185,9 +185,9 @@ impl FileManager {
             return Ok(());
         }
         let name = from.path.name().unwrap_or("NAME");
-        Err(Error::not_found("there is no such folder").with_path(to).with_hint(format!(
-            "name the copy in it, {to}{name}: folders above it are made"
-        )))
+        Err(Error::not_found("there is no such folder")
+            .with_path(to)
+            .with_hint(format!("name the copy in it, {to}{name}: folders above it are made")))
     }
 
     /// An image needs a name in a store; the store itself is no image.

@@ -59,16 +59,13 @@ fn difference(
     for (ordinal, (well, image)) in there.images().enumerate() {
         let field = u64::from(image.field) + 1;
         let Some(other) = by_path.get(&image.path) else {
-            return Some(format!(
-                "it has field {field} of well {well}, which the source has not"
-            ));
+            return Some(format!("it has field {field} of well {well}, which the source has not"));
         };
         if !is_readable(ordinal) {
             continue;
         }
         let acquisition = acquisitions.get(image.acquisition as usize).copied();
-        let is_same_place =
-            (acquisition, image.field) == (Some(other.acquisition), other.field);
+        let is_same_place = (acquisition, image.field) == (Some(other.acquisition), other.field);
         let text = match is_same_place {
             true => image_difference(image, other),
             false => Some("is another field or of another acquisition".to_owned()),

@@ -265,9 +265,8 @@ fn as_it_is(
         let names = image.channels.iter().map(|channel| channel.name.clone());
         (image.acquisition, names.collect::<Vec<String>>())
     };
-    let likes: HashMap<_, _> = (known.values().filter(|image| whole(image)))
-        .map(|image| (kind(image), *image))
-        .collect();
+    let likes: HashMap<_, _> =
+        (known.values().filter(|image| whole(image))).map(|image| (kind(image), *image)).collect();
     for image in wanted.wells.iter_mut().flat_map(|well| &mut well.fields) {
         let Some(State::Whole(found)) = states.get(&image.path) else {
             // What comes later is shown as what is there.

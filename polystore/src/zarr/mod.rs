@@ -10,6 +10,7 @@ mod array;
 mod cache;
 mod chunks;
 mod codec;
+mod colors;
 mod create;
 mod entries;
 mod extend;

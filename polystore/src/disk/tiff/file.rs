@@ -110,7 +110,8 @@ fn where_it_ends(error: Error, file: &File, n_bytes: u64) -> Error {
     }
     let what = match super::first::directory_at(file, n_bytes) {
         Some(at) if at >= n_bytes => format!("its directory was expected at byte {at}"),
-        _ => "more were expected: its directory leads past that".to_owned(),
+        Some(_) => "more were expected: its directory leads past that".to_owned(),
+        None => "8 were expected at the least".to_owned(),
     };
     Error::invalid_data(format!(
         "TIFF is damaged or truncated: the file ends after {n_bytes} bytes, {what}"
