@@ -14,9 +14,13 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let mut hints = Vec::new();
     for (depth, cause) in error.chain().enumerate() {
         let lead = if depth == 0 { "error: " } else { "  because: " };
-        let text = match cause.downcast_ref::<polystore::Error>() {
-            Some(error) => plain(error, &mut hints),
-            None => cause.to_string(),
+        let text = match (cause.downcast_ref(), cause.downcast_ref()) {
+            (Some(error), _) => plain(error, &mut hints),
+            (_, Some(polystore_pipeline::Error::Pipeline { origin, message, hint, .. })) => {
+                hints.extend((!hint.is_empty()).then(|| hint.clone()));
+                format!("{origin}: {message}")
+            }
+            _ => cause.to_string(),
         };
         let _ = writeln!(err, "{lead}{text}");
     }

@@ -27,6 +27,27 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     line(text)
 }
 
+/// Failures that are printed; hundreds of them say no more.
+const MAX_FAILURES: usize = 20;
+
+/// Prints the first failures, each below what it belongs to, and how many more there are;
+/// `rest` says where those are listed.
+pub(crate) fn failures(failures: impl Iterator<Item = (String, String)>, rest: &str) -> Result<()> {
+    let mut failures: Vec<(String, String)> = failures.collect();
+    failures.sort_by(|(one, _), (other, _)| polystore::natural::compare(one, other));
+    let mut group = None;
+    for (place, text) in failures.iter().take(MAX_FAILURES) {
+        if group.replace(place) != Some(place) {
+            line(format_args!("  {place}"))?;
+        }
+        line(format_args!("    {text}"))?;
+    }
+    match failures.len().saturating_sub(MAX_FAILURES) {
+        0 => Ok(()),
+        more => line(format_args!("  … and {more} more ({rest})")),
+    }
+}
+
 /// A line below the header, and nothing else.
 const STYLE: TableStyle = TableStyle::new()
     .header_lines(ContentLineStyle::none().junction(' '))

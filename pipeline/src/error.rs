@@ -20,6 +20,8 @@ pub enum Error {
         message: String,
         /// What to do about it; empty when there is nothing to add.
         hint: String,
+        /// `InvalidInput`, or `NotFound` for what the plate has not.
+        kind: ErrorKind,
     },
     /// A step failed on one unit of the plate.
     #[error("step `{step}` failed on {unit}")]
@@ -53,7 +55,22 @@ fn hint_suffix(hint: &str) -> String {
 impl Error {
     /// A fault in the pipeline at `origin`.
     pub fn pipeline(origin: impl fmt::Display, message: impl Into<String>) -> Self {
-        Self::Pipeline { origin: origin.to_string(), message: message.into(), hint: String::new() }
+        Self::Pipeline {
+            origin: origin.to_string(),
+            message: message.into(),
+            hint: String::new(),
+            kind: ErrorKind::InvalidInput,
+        }
+    }
+
+    /// A pipeline that asks at `origin` for what the plate has not: a well, a field, a channel.
+    pub fn not_on_plate(origin: impl fmt::Display, message: impl Into<String>) -> Self {
+        Self::Pipeline {
+            origin: origin.to_string(),
+            message: message.into(),
+            hint: String::new(),
+            kind: ErrorKind::NotFound,
+        }
     }
 
     /// A function that cannot work with its input.
@@ -103,7 +120,8 @@ impl Error {
     /// The kind of failure, as the filesystem below classifies its own.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Pipeline { .. } | Self::Function { .. } => ErrorKind::InvalidInput,
+            Self::Pipeline { kind, .. } => *kind,
+            Self::Function { .. } => ErrorKind::InvalidInput,
             Self::Step { source, .. } => source.kind(),
             Self::Store(error) => error.kind(),
             Self::Cancelled => ErrorKind::Cancelled,

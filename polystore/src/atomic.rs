@@ -174,7 +174,7 @@ impl Temporary {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Error::new(ErrorKind::AlreadyExists, "a file of this name exists")
                     .with_path(target.display())
-                    .with_hint("choose another name, or overwrite it"))
+                    .with_hint("choose another name"))
             }
             Err(error) => Err(Error::io(error, "write", target.display())),
         }

@@ -1,6 +1,7 @@
 //! Looks at every declared plane of a plate and says which are missing or damaged.
 
 use std::{
+    borrow::Cow,
     ops::ControlFlow,
     sync::{
         Mutex, PoisonError,
@@ -11,7 +12,8 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Plate, Region, Result, WellPosition,
+    Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, Plate, Region, Result, VirtualPath,
+    WellPosition,
     model::{ImageStructure, InventoryCounts, PassedOver, PlaneState},
 };
 
@@ -24,7 +26,7 @@ pub enum CheckDepth {
     /// Opens every plane and decodes one pixel of it: finds damaged headers, files of another
     /// size or type, files that were cut short.
     Headers,
-    /// Decodes every pixel of every level of the pyramid.
+    /// Decodes every pixel of every level of the pyramid, of label images too.
     Pixels,
 }
 
@@ -51,6 +53,11 @@ pub struct CheckReport {
     pub counts: InventoryCounts,
     /// Planes that are missing or corrupt, in plate order.
     pub problems: Vec<Problem>,
+    /// Label images that were looked at, whether or not they can be read; none unless pixels
+    /// were.
+    pub n_labels: u64,
+    /// Planes of label images, and whole label images, that are missing or corrupt.
+    pub label_problems: Vec<Problem>,
     /// Image files of the plate that no plane was made of.
     pub passed_over: PassedOver,
     /// Remarks of the plate's reader.
@@ -58,16 +65,18 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// Whether every plane that should be there is there and whole, and every image file
-    /// was used.
+    /// Whether every plane that should be there is there and whole, those of label images
+    /// that were looked at too, and every image file was used.
     pub fn is_complete(&self) -> bool {
-        self.passed_over.is_empty() && self.counts.is_complete()
+        self.passed_over.is_empty() && self.label_problems.is_empty() && self.counts.is_complete()
     }
 }
 
 struct Candidate<'a> {
     well: WellPosition,
-    image: &'a ImageStructure,
+    image: Cow<'a, ImageStructure>,
+    /// The image is of labels, which lie beside the plate's own images.
+    is_label: bool,
     index: PlaneIndex,
     state: PlaneState,
     level: u32,
@@ -90,27 +99,37 @@ pub fn check(
     for ((well, image), states) in plate.structure().images().zip(&inventory.images) {
         planes.extend(states.iter().map(|(index, state)| Candidate {
             well,
-            image,
+            image: Cow::Borrowed(image),
+            is_label: false,
             index,
             state,
             level: 0,
             reason: String::new(),
         }));
     }
-    if depth > CheckDepth::Names {
-        look_closer(plate, &mut planes, depth, cancel, progress)?;
-    }
-    give_reasons(plate, &mut planes);
     let mut report = CheckReport {
         notes: inventory.notes.clone(),
         passed_over: inventory.passed_over.clone(),
         ..CheckReport::default()
     };
+    if depth == CheckDepth::Pixels {
+        add_labels(plate, &mut planes, &mut report)?;
+    }
+    if depth > CheckDepth::Names {
+        look_closer(plate, &mut planes, depth, cancel, progress)?;
+    }
+    give_reasons(plate, &mut planes);
     for plane in planes {
-        report.counts.count(plane.state);
+        if !plane.is_label {
+            report.counts.count(plane.state);
+        }
         if matches!(plane.state, PlaneState::Missing | PlaneState::Corrupt) {
-            report.problems.push(Problem {
-                plane: plate.request(plane.image, plane.index).to_string(),
+            let problems = match plane.is_label {
+                true => &mut report.label_problems,
+                false => &mut report.problems,
+            };
+            problems.push(Problem {
+                plane: plane.request(plate, 0).to_string(),
                 well: plane.well,
                 level: plane.level,
                 state: plane.state,
@@ -119,6 +138,69 @@ pub fn check(
         }
     }
     Ok(report)
+}
+
+/// Adds the planes of label images to those to read, and tells label images that cannot be
+/// described.
+fn add_labels(
+    plate: &Plate,
+    planes: &mut Vec<Candidate<'_>>,
+    report: &mut CheckReport,
+) -> Result<()> {
+    for (well, image) in plate.structure().images() {
+        let at = plate.path().append(&image.path);
+        let mut tell = |label: &VirtualPath, error: Error| match PlaneState::of_failure(&error) {
+            Some(state) => {
+                report.label_problems.push(Problem {
+                    plane: label.to_string(),
+                    well,
+                    level: 0,
+                    state,
+                    reason: error.chain(),
+                });
+                Ok(())
+            }
+            None => Err(error),
+        };
+        let labels = match plate.backend().labels(&at) {
+            Ok(labels) => labels,
+            Err(error) => {
+                tell(&at.join("labels")?, error)?;
+                continue;
+            }
+        };
+        report.n_labels += labels.len() as u64;
+        for label in labels {
+            let image = match plate.backend().describe(&label) {
+                Ok(image) => image,
+                Err(error) => {
+                    tell(&label, error)?;
+                    continue;
+                }
+            };
+            planes.extend(image.declared_indices().map(|index| Candidate {
+                well,
+                image: Cow::Owned(image.clone()),
+                is_label: true,
+                index,
+                state: PlaneState::Present,
+                level: 0,
+                reason: String::new(),
+            }));
+        }
+    }
+    Ok(())
+}
+
+impl Candidate<'_> {
+    fn request(&self, plate: &Plate, level: u32) -> PlaneRequest {
+        match self.is_label {
+            // Where it is in the backend, not below the plate.
+            true => PlaneRequest::new(self.image.path.clone(), self.index),
+            false => plate.request(&self.image, self.index),
+        }
+        .with_stored_level(level)
+    }
 }
 
 /// A plane among those that are read, and a level of it.
@@ -140,13 +222,14 @@ fn look_closer(
         .enumerate()
         .flat_map(|(position, plane)| {
             let n_levels = if depth == CheckDepth::Pixels { plane.image.n_levels } else { 1 };
-            (0..n_levels.max(1)).map(move |level| ((position, level), request(plate, plane, level)))
+            (0..n_levels.max(1)).map(move |level| ((position, level), plane.request(plate, level)))
         })
         .map(|(target, request)| match depth {
             CheckDepth::Pixels => (target, request),
             _ => (target, request.with_region(Region::new(0, 0, 1, 1))),
         })
         .unzip();
+    let is_label: Vec<bool> = present.iter().map(|plane| plane.is_label).collect();
     let found: Mutex<Vec<(Position, PlaneState, String)>> = Mutex::default();
     let failure: Mutex<Option<Error>> = Mutex::default();
     plate.backend().read_planes(&requests, &|position, answer: Result<Plane>| {
@@ -154,7 +237,7 @@ fn look_closer(
             return ControlFlow::Break(());
         }
         let Some(&target) = targets.get(position) else { return ControlFlow::Continue(()) };
-        if target.1 == 0 {
+        if target.1 == 0 && !is_label[target.0] {
             progress(1);
         }
         let Err(error) = answer else { return ControlFlow::Continue(()) };
@@ -199,7 +282,7 @@ fn give_reasons(plate: &Plate, planes: &mut [Candidate<'_>]) {
     let mut corrupt: Vec<_> = planes.iter_mut().filter(is_unexplained).take(MAX_REASONS).collect();
     let pixel = Region::new(0, 0, 1, 1);
     let requests: Vec<_> =
-        corrupt.iter().map(|plane| request(plate, plane, 0).with_region(pixel)).collect();
+        corrupt.iter().map(|plane| plane.request(plate, 0).with_region(pixel)).collect();
     let reasons: Mutex<Vec<(usize, String)>> = Mutex::default();
     plate.backend().read_planes(&requests, &|position, answer: Result<Plane>| {
         if let Err(error) = answer {
@@ -215,17 +298,13 @@ fn give_reasons(plate: &Plate, planes: &mut [Candidate<'_>]) {
     }
 }
 
-fn request(plate: &Plate, plane: &Candidate<'_>, level: u32) -> PlaneRequest {
-    plate.request(plane.image, plane.index).with_stored_level(level)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::{
-        MemoryBackend, PixelType, VirtualBackend, VirtualBackendExt, VirtualPath,
+        MemoryBackend, PixelType, VirtualBackend, VirtualBackendExt,
         model::{PlateStructure, Sizes},
         ndarray::Array2,
     };

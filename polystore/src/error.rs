@@ -343,7 +343,9 @@ impl fmt::Display for Error {
         if let Some(backend) = &self.0.backend {
             write!(f, "{backend}: ")?;
         }
-        if let Some(path) = &self.0.path {
+        // The root of a backend is where the backend is.
+        let is_root = |path: &&String| *path == "/" && self.0.backend.is_some();
+        if let Some(path) = self.0.path.as_ref().filter(|path| !is_root(path)) {
             write!(f, "{path}: ")?;
         }
         f.write_str(&self.0.message)?;
@@ -389,6 +391,13 @@ mod tests {
         assert_eq!(error.path(), Some("/a"));
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.chain(), "/a: cannot open: entity not found");
+    }
+
+    #[test]
+    fn the_root_of_a_backend_is_told_as_its_place() {
+        let error = Error::not_found("gone").with_path("/").with_backend("zarr:/data/p.zarr");
+        assert_eq!(error.to_string(), "zarr:/data/p.zarr: gone");
+        assert_eq!(Error::not_found("gone").with_path("/").to_string(), "/: gone");
     }
 
     #[test]

@@ -73,6 +73,8 @@ mod pixel_type;
 mod plane;
 mod plate;
 pub mod pyramid;
+#[cfg(any(feature = "disk", feature = "zarr"))]
+mod read_at;
 mod registry;
 pub mod render;
 #[cfg(feature = "disk")]

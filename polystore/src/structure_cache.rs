@@ -18,7 +18,7 @@ use rustix::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result, WriteMode, atomic, fan_out, model::FileNames};
+use crate::{Error, ErrorKind, Result, WriteMode, atomic, fan_out, model::FileNames};
 
 /// Changes whenever the layout of a cached value changes; part of every entry.
 const FORMAT_VERSION: u8 = 4;
@@ -157,7 +157,7 @@ impl StructureCache {
                 }
                 value.map_err(|error| warn(&path, &error)).ok()
             }
-            Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
                 warn(&path, &error);
                 None
@@ -194,7 +194,16 @@ impl StructureCache {
 }
 
 fn warn(path: &Path, error: &Error) {
-    tracing::warn!(cache = %path.display(), error = %error.chain(), "damaged structure cache is made again");
+    let (cache, error_text) = (path.display(), error.chain());
+    match error.kind() {
+        ErrorKind::InvalidData => {
+            tracing::warn!(%cache, error = %error_text, "damaged structure cache is made again");
+        }
+        _ => tracing::warn!(
+            %cache, error = %error_text,
+            "structure cache cannot be read; the plate is read without it"
+        ),
+    }
 }
 
 fn read_entry(path: &Path) -> Result<Vec<u8>> {

@@ -30,8 +30,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Most planes to read in a round
-    #[arg(long, default_value_t = 2000)]
-    planes: usize,
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+    planes: u32,
     #[command(flatten)]
     plate: PlateArgs,
 }
@@ -46,7 +46,7 @@ struct Row {
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let cancel = progress::cancel_on_interrupt();
     let plate = args.plate.open(&args.location)?;
-    let requests = present_planes(&plate, args.planes)?;
+    let requests = present_planes(&plate, args.planes as usize)?;
     let mut n_bytes = 0;
     let mut rows = Vec::new();
     let open = || args.plate.open(&args.location)?.inventory().map(|_| ());

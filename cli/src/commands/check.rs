@@ -42,7 +42,7 @@ enum Depth {
     Names,
     /// Open every plane and decode one pixel
     Headers,
-    /// Decode every pixel of every level of the pyramid
+    /// Decode every pixel of every level of the pyramid, of label images too
     Pixels,
 }
 
@@ -64,6 +64,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
             "complete": report.is_complete(),
             "counts": report.counts,
             "problems": report.problems,
+            "labels": report.n_labels,
+            "label_problems": report.label_problems,
             "passed_over": report.passed_over,
             "notes": report.notes,
         }))?;
@@ -97,24 +99,14 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
         for (well, (missing, corrupt)) in by_well(&report.problems) {
             output::line(format_args!("  {well}  {missing} missing, {corrupt} corrupt"))?;
         }
-        output::line("\nPlanes:")?;
+        print_problems("Planes", &report.problems, limit)?;
     }
-    for problem in report.problems.iter().take(limit) {
-        let level = match problem.level {
-            0 => String::new(),
-            level => format!(" level {level}"),
-        };
-        output::line(format_args!("  {}  {}{level}", problem.state.as_str(), problem.plane))?;
-        if !problem.reason.is_empty() {
-            output::line(format_args!("    {}", problem.reason))?;
-        }
+    if report.n_labels > 0 {
+        let labels = output::count(report.n_labels, "label image");
+        output::line(format_args!("\n{labels} looked at"))?;
     }
-    if report.problems.len() > limit {
-        let more = (report.problems.len() - limit) as u64;
-        output::line(format_args!(
-            "  ... and {} (--limit, or --json)",
-            output::count(more, "more plane")
-        ))?;
+    if !report.label_problems.is_empty() {
+        print_problems("Label images", &report.label_problems, limit)?;
     }
     print_passed_over(&report.passed_over, limit)?;
     if !report.notes.is_empty() {
@@ -123,6 +115,30 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
     }
     let verdict = if report.is_complete() { "complete" } else { "NOT complete" };
     output::line(format_args!("\nThe plate is {verdict}."))
+}
+
+/// The first `limit` problems, each under its well.
+fn print_problems(what: &str, problems: &[Problem], limit: usize) -> Result<()> {
+    output::line(format_args!("\n{what}:"))?;
+    let mut well = None;
+    for problem in problems.iter().take(limit) {
+        if well != Some(problem.well) {
+            well = Some(problem.well);
+            output::line(format_args!("  {}", problem.well))?;
+        }
+        let level = match problem.level {
+            0 => String::new(),
+            level => format!(" level {level}"),
+        };
+        output::line(format_args!("    {}  {}{level}", problem.state.as_str(), problem.plane))?;
+        if !problem.reason.is_empty() {
+            output::line(format_args!("      {}", problem.reason))?;
+        }
+    }
+    match problems.len().saturating_sub(limit) {
+        0 => Ok(()),
+        more => output::line(format_args!("  … and {more} more (--limit, or all in --json)")),
+    }
 }
 
 fn print_passed_over(passed_over: &PassedOver, limit: usize) -> Result<()> {

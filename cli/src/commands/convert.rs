@@ -103,6 +103,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+        (false, _) if report.failed.iter().all(|failure| failure.in_source) => {
+            ExitCode::from(ErrorKind::InvalidData.exit_code())
+        }
         (false, _) => ExitCode::from(1),
     })
 }
@@ -112,6 +115,11 @@ fn target_spec(args: &Args, to: To) -> Result<BackendSpec> {
     if to != To::Zarr && (args.ngff.is_some() || args.shard) {
         return Err(Error::invalid_input("--ngff and --shard are of OME-Zarr, not of TIFF files")
             .with_hint("leave them out, or say --to zarr")
+            .into());
+    }
+    if to == To::Tiff && args.levels.is_some_and(|levels| levels > 1) {
+        return Err(Error::invalid_input("a file for each plane has no pyramid for --levels")
+            .with_hint("leave --levels out, or say --to ome-tiff or --to zarr")
             .into());
     }
     let mut spec = match to {
@@ -140,13 +148,8 @@ fn show(bar: &ProgressBar, event: &ConvertEvent) {
             bar.set_length(*n_planes);
             bar.set_position(*n_kept);
         }
-        ConvertEvent::Written { .. } => bar.inc(1),
-        ConvertEvent::Failed { failure } => {
-            bar.inc(1);
-            bar.suspend(|| {
-                progress::tell(&format!("failed: {}: {}", failure.plane, failure.error))
-            });
-        }
+        // What failed is told at the end.
+        ConvertEvent::Written { .. } | ConvertEvent::Failed { .. } => bar.inc(1),
         _ => {}
     }
 }
@@ -174,12 +177,29 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
     for (planes, what) in [
         (report.missing.len() as u64, "MISSING in the source (--json lists them)"),
         (report.corrupt.len() as u64, "CORRUPT in the source (`polystore check` says why)"),
-        (report.failed.len() as u64, "FAILED (--json lists them)"),
         (report.n_not_tried, "NOT TRIED, because there is no room left; go on with --resume"),
     ] {
         if planes > 0 {
             output::line(format_args!("{} {what}", output::count(planes, "plane")))?;
         }
+    }
+    if !report.failed.is_empty() {
+        let n_planes = report.failed.iter().filter(|failure| failure.plane.is_some()).count();
+        let n_images = report.failed.len() - n_planes;
+        let failed: Vec<String> = [(n_planes, "plane"), (n_images, "label image")]
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| output::count(n, what))
+            .collect();
+        output::line(format_args!("{} FAILED:", failed.join(" and ")))?;
+        let failures = report.failed.iter().map(|failure| {
+            let error = match &failure.plane {
+                Some(plane) => format!("{plane} {}", failure.error),
+                None => failure.error.clone(),
+            };
+            (failure.image.clone(), error)
+        });
+        output::failures(failures, "all in --json")?;
     }
     let n_left_out = report.labels_left_out.len() as u64;
     if n_left_out > 0 {

@@ -66,15 +66,27 @@ pub(crate) struct RunArgs {
     #[arg(long, value_parser = threads)]
     threads: Option<NonZeroUsize>,
     /// Memory for planes in flight in MB; 256 and 128 per thread when not given
-    #[arg(long, value_name = "MB")]
+    #[arg(long, value_name = "MB", value_parser = memory)]
     memory: Option<u64>,
     /// Throw away what another pipeline left in the folder of results
     #[arg(long)]
     replace: bool,
 }
 
+/// Less than a large plane leaves nothing to hold.
+const MIN_MEMORY_MB: u64 = 16;
+
+fn memory(text: &str) -> Result<u64, String> {
+    let megabytes: u64 = text.parse().map_err(|_| "not a number of megabytes".to_owned())?;
+    match megabytes >= MIN_MEMORY_MB {
+        true => Ok(megabytes),
+        false => Err(format!("at least {MIN_MEMORY_MB}; a field that needs more runs alone")),
+    }
+}
+
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    let threads: NonZeroUsize = text.parse().map_err(|_| "not a number of threads".to_owned())?;
+    let threads: NonZeroUsize =
+        text.parse().map_err(|_| "not a number of threads, at least 1".to_owned())?;
     match threads <= MAX_CPU_THREADS {
         true => Ok(threads),
         false => Err(format!("at most {MAX_CPU_THREADS}; one per processor is fastest")),
@@ -112,11 +124,8 @@ impl RunArgs {
 fn show(bar: &ProgressBar, event: &Event) {
     match event {
         Event::Started { n_units, .. } => bar.set_length(*n_units),
-        Event::Kept { .. } | Event::Done { .. } => bar.inc(1),
-        Event::Failed { unit, error } => {
-            bar.inc(1);
-            bar.suspend(|| progress::tell(&format!("failed: {unit}: {error}")));
-        }
+        // What failed is told at the end.
+        Event::Kept { .. } | Event::Done { .. } | Event::Failed { .. } => bar.inc(1),
         Event::Finishing => bar.set_message("writing tables and report"),
         _ => {}
     }

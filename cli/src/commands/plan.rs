@@ -43,6 +43,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let plan = args.selection.compile(pipeline, &plate)?;
     if let Some(file) = &args.save {
         check_outside(&plate, file)?;
+        check_place(file)?;
         check_is_plan(file)?;
         atomic::write_bytes(file, plan.to_json()?.as_bytes(), WriteMode::Overwrite)?;
     }
@@ -53,6 +54,23 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         output::line(&summary)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks that a plan can be saved in `file`: in a folder that is there, and not as a folder.
+fn check_place(file: &Path) -> Result<()> {
+    if file.is_dir() {
+        return Err(Error::invalid_input("is a folder; a plan is a file")
+            .with_path(file.display())
+            .with_hint(format!("name the file in it: {}", file.join("plan.json").display()))
+            .into());
+    }
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        None => Ok(()),
+        Some(folder) => Err(Error::not_found("there is no such folder for the plan")
+            .with_path(folder.display())
+            .with_hint("make it first, or choose another place")
+            .into()),
+    }
 }
 
 /// Checks that what a plan is to be saved over is an earlier plan, or not there.

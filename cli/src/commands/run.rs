@@ -70,6 +70,9 @@ pub(crate) fn print_places(out: &Path, places: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
+/// Most notes that are printed.
+const MAX_NOTES: usize = 10;
+
 /// The table and what was done.
 pub(crate) fn print(report: &RunReport) -> Result<()> {
     print_table(report)?;
@@ -82,14 +85,21 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
         manifest.seconds,
         if report.has_changed { "" } else { ", all of them done before" }
     ))?;
-    for note in manifest.notes.iter().take(10) {
+    for note in manifest.notes.iter().take(MAX_NOTES) {
         output::line(format_args!("note: {note}"))?;
+    }
+    if let more @ 1.. = manifest.notes.len().saturating_sub(MAX_NOTES) {
+        output::line(format_args!("… and {more} more notes (all in run.json)"))?;
     }
     for failure in &manifest.failures {
         output::line(format_args!("FAILED: {failure}"))?;
     }
     if !failed.is_empty() {
-        output::line(format_args!("{} FAILED", output::count(failed.len() as u64, "field")))?;
+        output::line(format_args!("{} FAILED:", output::count(failed.len() as u64, "field")))?;
+        let failures = failed
+            .iter()
+            .map(|unit| (format!("well {}", unit.well), format!("{}: {}", unit.name, unit.error)));
+        output::failures(failures, "all in run.json")?;
     }
     let n_left_out = report.n_left_out();
     if n_left_out > 0 {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use polystore::{
-    PlaneIndex, Plate, WellPosition, WriteMode, atomic,
+    ErrorKind, PlaneIndex, Plate, WellPosition, WriteMode, atomic,
     model::{ImageStructure, PlateStructure},
     render::{self, Gap, View, ViewOptions, ZView},
 };
@@ -81,7 +81,14 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let view = view(global, args, &plate)?;
     let picture = &view.picture;
     let mode = if args.force { WriteMode::Overwrite } else { WriteMode::CreateNew };
-    atomic::write_bytes(&args.output, &picture.to_png()?, mode)?;
+    atomic::write_bytes(&args.output, &picture.to_png()?, mode).map_err(|error| {
+        match error.kind() {
+            ErrorKind::AlreadyExists => {
+                error.with_hint("choose another name, or replace it with --force")
+            }
+            _ => error,
+        }
+    })?;
     let (width, height) = (picture.width(), picture.height());
     if global.json {
         let gaps: Vec<_> = view.gaps.iter().map(gap_as_json).collect();
@@ -155,8 +162,12 @@ fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
         return Ok(render::well(plate, well, &options(first, 512)?)?);
     };
     let image = match acquisition {
-        Some(acquisition) => well.field(acquisition, number - 1).with_context(|| {
-            format!("well {position} has no field {number} in acquisition {}", acquisition + 1)
+        Some(acquisition) => well.field(acquisition, number - 1).ok_or_else(|| {
+            let acquisition = acquisition + 1;
+            polystore::Error::not_found(format!(
+                "well {position} has no field {number} in acquisition {acquisition}"
+            ))
+            .with_hint("`polystore info` says how many fields a well has")
         })?,
         None => plate.image(position, number - 1)?,
     };

@@ -9,7 +9,7 @@ use std::{
 use super::{Place, args, plate};
 
 /// The values of every declared plane, by well, field, and index.
-fn planes(location: &Path) -> Vec<(String, Vec<u16>)> {
+pub(super) fn planes(location: &Path) -> Vec<(String, Vec<u16>)> {
     let files = polystore::FileManager::new();
     let plate = files.open_plate(location.to_str().unwrap()).unwrap();
     let mut planes = Vec::new();

@@ -221,3 +221,128 @@ fn json_is_refused_where_there_is_none() {
         assert!(errors.contains("hint: leave out --json"), "{errors}");
     }
 }
+
+#[test]
+fn options_that_mean_nothing_are_refused() {
+    let place = Place::new();
+    let pipeline = super::pipelines::pipeline();
+    for (option, value, told) in [
+        ("--memory", "0", "at least 16"),
+        ("--memory", "15", "at least 16"),
+        ("--threads", "0", "at least 1"),
+    ] {
+        let errors = place.fail(2, args!["run", pipeline, plate(), "-o", "r", option, value]);
+        assert!(errors.contains(told), "{errors}");
+    }
+    place.fail(2, args!["bench", plate(), "--planes", "0"]);
+    let errors = place.fail(2, args!["convert", plate(), "o", "--to", "tiff", "--levels", "3"]);
+    assert!(errors.contains("no pyramid") && errors.contains("--to ome-tiff"), "{errors}");
+    assert!(!place.path("o").exists());
+    // Nothing is made that was not asked for.
+    let errors = place.fail(3, args!["plan", pipeline, plate(), "--save", "a/b/plan.json"]);
+    assert!(errors.contains("a/b: there is no such folder"), "{errors}");
+    assert!(!place.path("a").exists());
+    std::fs::create_dir(place.path("d")).unwrap();
+    let errors = place.fail(2, args!["plan", pipeline, plate(), "--save", "d"]);
+    assert!(errors.contains("d: is a folder") && errors.contains("d/plan.json"), "{errors}");
+    std::fs::write(place.path("a.txt"), "a").unwrap();
+    let errors = place.fail(3, args!["cp", "a.txt", "new/"]);
+    assert!(errors.contains("no such folder") && errors.contains("new/a.txt"), "{errors}");
+    assert!(!place.path("new").exists());
+    place.run(args!["cp", "a.txt", "new/a.txt"]);
+}
+
+#[test]
+fn wells_that_are_not_there_are_told_alike() {
+    let place = Place::new();
+    let pipeline = super::pipelines::pipeline();
+    for arguments in [
+        args!["run", pipeline, plate(), "-o", "r", "--wells", "Z99"].to_vec(),
+        args!["plan", pipeline, plate(), "--wells", "Z99"].to_vec(),
+        args!["show", plate(), "--well", "Z99", "-o", "a.png"].to_vec(),
+    ] {
+        let errors = place.fail(3, arguments);
+        assert!(errors.contains("has no well Z99"), "{errors}");
+        assert!(errors.contains("\n  hint: known: E07, E08"), "{errors}");
+    }
+}
+
+#[test]
+fn parts_of_a_plate_say_what_they_are() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "p.zarr"]);
+    let store = place.path("p.zarr").display().to_string();
+    for (command, part, what) in [
+        ("info", "p.zarr/E", "row of a plate"),
+        ("info", "p.zarr/E/07", "is a well of a plate"),
+        ("check", "p.zarr/E/07/0", "is an image, no plate"),
+    ] {
+        let errors = place.fail(5, args![command, part]);
+        assert!(errors.contains(what) && errors.contains(&format!("open the plate, {store}")));
+    }
+    let errors = place.fail(5, args!["convert", "p.zarr/E/07/0", "o.zarr"]);
+    assert!(errors.contains("polystore cp"), "{errors}");
+    // A place is told once, and in full.
+    let errors = place.fail(3, args!["info", "p.zarr/nope"]);
+    assert!(errors.contains(&format!("error: {store}/nope: nothing is here")), "{errors}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let locked = place.path("locked");
+    std::fs::create_dir(&locked).unwrap();
+    let mode = |mode| std::fs::set_permissions(&locked, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o000);
+    // Who may read everything has to be somebody else for this.
+    let is_all_powerful = std::fs::read_dir(&locked).is_ok();
+    let mut command = match is_all_powerful {
+        false => place.command(),
+        true => {
+            std::fs::set_permissions(place.path(""), PermissionsExt::from_mode(0o755)).unwrap();
+            let mut command = assert_cmd::Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+            command.arg(env!("CARGO_BIN_EXE_polystore")).current_dir(place.path(""));
+            command.env("POLYSTORE_CACHE_DIR", "");
+            command
+        }
+    };
+    let output = command.args(args!["info", locked]).output().unwrap();
+    mode(0o755);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{errors}");
+    assert!(errors.contains(&format!("{}: cannot", locked.display())), "{errors}");
+    assert!(!errors.contains("polystore-plate.json"), "{errors}");
+}
+
+#[test]
+fn files_that_were_cut_short_say_how_long_they_are() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    let mut files: Vec<_> = std::fs::read_dir(&copy)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file() && !path.to_string_lossy().contains("thumb"))
+        .collect();
+    files.sort();
+    for (file, n_bytes) in files.iter().zip([5u64, 9, 50_000]) {
+        std::fs::File::options().write(true).open(file).unwrap().set_len(n_bytes).unwrap();
+    }
+    let json = place.json(args!["check", copy, "--depth", "pixels"]);
+    let reasons = json["problems"].to_string();
+    for part in ["the file ends after 5 bytes", "the file ends after 9 bytes", "the file has 50000"]
+    {
+        assert!(reasons.contains(part), "{part}: {reasons}");
+    }
+    assert!(!reasons.contains("whole buffer"), "{reasons}");
+    // So do files of other kinds, told with their name.
+    place.run(args!["cp", files[4], "a.npy"]);
+    let n_bytes = std::fs::metadata(place.path("a.npy")).unwrap().len();
+    let file = std::fs::File::options().write(true).open(place.path("a.npy")).unwrap();
+    file.set_len(n_bytes - 7).unwrap();
+    let errors = place.fail(5, args!["cp", "a.npy", "b.tif"]);
+    assert!(errors.contains("a.npy") && errors.contains(&format!("{}", n_bytes - 7)), "{errors}");
+    assert!(!errors.contains("whole buffer"), "{errors}");
+}

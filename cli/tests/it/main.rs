@@ -8,6 +8,7 @@ mod damaged;
 mod errors;
 mod full_disk;
 mod interrupt;
+mod mend;
 mod passed_over;
 mod pipelines;
 mod plates;

@@ -71,7 +71,7 @@ fn wants_well(selection: &Selection, well: WellPosition) -> bool {
 }
 
 fn refuse(selection: &Selection, message: String) -> Error {
-    Error::pipeline(&selection.origin, message)
+    Error::not_on_plate(&selection.origin, message)
 }
 
 /// Every item of the list of wells must mean something on this plate.
@@ -83,9 +83,16 @@ fn check_wells(selection: &Selection, structure: &PlateStructure) -> Result<()> 
     let Some(first) = unmatched.first() else { return Ok(()) };
     let names: Vec<_> = wells.iter().map(WellPosition::to_string).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let near = suggest::nearest(first, &names);
     let hint = match names.len() {
         0..=12 => suggest::hint(first, &names),
-        n => format!("it has {n} wells, {} to {}", names[0], names[n - 1]),
+        n => {
+            let range = format!("it has {n} wells, {} to {}", names[0], names[n - 1]);
+            match near.is_empty() {
+                true => range,
+                false => format!("did you mean {}? {range}", near.join(" or ")),
+            }
+        }
     };
     let message = format!("the plate `{}` has no well {}", structure.name, unmatched.join(", "));
     Err(refuse(selection, message).with_hint(hint))
@@ -171,5 +178,5 @@ pub(super) fn check_channels<'p>(
     }
     let known: Vec<_> = known.iter().map(String::as_str).collect();
     let message = format!("the plate has no channel `{absent}`");
-    Err(Error::pipeline(origin, message).with_hint(suggest::hint(absent, &known)))
+    Err(Error::not_on_plate(origin, message).with_hint(suggest::hint(absent, &known)))
 }

@@ -211,6 +211,31 @@ pub trait VirtualBackend: fmt::Debug + fmt::Display + Send + Sync + 'static {
         Err(self.unsupported("create plates").with_path(path))
     }
 
+    /// Makes the plate at `path`, a part of `structure`, all of it: declares the wells and
+    /// images that it lacks, and those again whose declaration is damaged or lost. What the
+    /// store has of those is thrown away, because nothing can read it; all else stays. A plate
+    /// that is not there is declared. By default, only the same plate is taken.
+    ///
+    /// # Errors
+    /// `AlreadyExists` naming what differs, when the plate has wells or images that
+    /// `structure` has not, or images of another shape, type or kind; otherwise as
+    /// [`VirtualBackend::create_plate`].
+    fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        self.create_plate(path, structure)
+    }
+
+    /// Label images that belong to the image at `path`, in natural order: those that are
+    /// listed, whether or not they are there, and those that are there, whether or not they
+    /// can be read. A list of them that cannot be read is named like a label image: describing
+    /// it says what is wrong. Empty where a backend keeps no labels beside images.
+    ///
+    /// # Errors
+    /// As the place is listed. An image that is not there has no labels.
+    fn labels(&self, path: &VirtualPath) -> Result<Vec<VirtualPath>> {
+        let _ = path;
+        Ok(Vec::new())
+    }
+
     /// Declares one image at `path`; `image.path` is ignored. Makes the directories above
     /// it. Declaring the same image again is fine and keeps what was written.
     ///

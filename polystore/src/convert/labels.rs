@@ -2,83 +2,118 @@
 
 use super::{ConvertFailure, ConvertReport, TargetLayout, Transfer};
 use crate::{
-    EntryKind, ErrorKind, PlaneRequest, Plate, Region, Result, VirtualBackend, VirtualBackendExt,
-    VirtualPath,
+    ErrorKind, PlaneRequest, Plate, Region, Result, VirtualBackend, VirtualBackendExt, VirtualPath,
     model::{ImageKind, ImageStructure, PlateStructure},
 };
 
-/// Where label images are, below the image that they belong to.
-const LABELS: &str = "labels";
+/// A label image that is to be in the target.
+pub(super) struct Planned {
+    /// Where it is in the source.
+    pub(super) path: VirtualPath,
+    /// Planes of it that the target has not.
+    pub(super) n_to_write: u64,
+}
 
-/// Declares the label images of `source` beside the images of `structure` in the target, and
-/// adds their planes to those to write, or to `kept` where the target has them. A layout that
-/// has no place for labels gets none; the report names them.
+/// Where a conversion goes.
+pub(super) struct Goal<'a> {
+    pub(super) target: &'a dyn VirtualBackend,
+    /// Of the plate.
+    pub(super) path: &'a VirtualPath,
+    pub(super) structure: &'a PlateStructure,
+    pub(super) layout: TargetLayout,
+    pub(super) resume: bool,
+}
+
+/// Declares the label images of `source` beside the images of the goal, and adds their planes
+/// to those to write, or to `kept` where the target has them. A layout that has no place for
+/// labels gets none; the report names them. So it does those that cannot be read, and those
+/// that the target does not take.
 ///
 /// # Errors
-/// As the source lists and describes them, and as the target declares them.
+/// As the target describes the images that the labels lie on.
 pub(super) fn plan(
     source: &Plate,
-    target: &dyn VirtualBackend,
-    target_path: &VirtualPath,
-    (structure, layout): (&PlateStructure, TargetLayout),
+    goal: &Goal<'_>,
     (to_write, kept): (&mut Vec<Transfer>, &mut Vec<Transfer>),
-    resume: bool,
     report: &mut ConvertReport,
-) -> Result<()> {
-    // Of the backends only this one keeps labels beside images.
-    if source.backend().spec().scheme != "zarr" {
-        return Ok(());
-    }
-    for ((_, image), (_, declared)) in source.structure().images().zip(structure.images()) {
-        let (labels, damaged) = listed(source, image)?;
-        for label in damaged {
-            let error = "its metadata are damaged or absent; it is not converted".to_owned();
-            report.failed.push(ConvertFailure { plane: label.to_string(), error });
-        }
+) -> Result<Vec<Planned>> {
+    let mut planned = Vec::new();
+    let pairs = source.structure().images().zip(goal.structure.images());
+    for ((_, image), (_, declared)) in pairs {
+        let mut fail = |label: &VirtualPath, error: &crate::Error, in_source| {
+            let (image, error) = (label.to_string(), error.chain());
+            report.failed.push(ConvertFailure { image, plane: None, error, in_source });
+        };
+        let at = source.path().append(&image.path);
+        let labels = match source.backend().labels(&at) {
+            Ok(labels) => labels,
+            Err(error) => {
+                fail(&at.join("labels")?, &error, true);
+                continue;
+            }
+        };
         for label in labels {
-            if layout != TargetLayout::Zarr {
+            if goal.layout != TargetLayout::Zarr {
                 report.labels_left_out.push(label.to_string());
                 continue;
             }
-            let place = target_path.append(&declared.path).join(LABELS)?;
-            let to = place.join(label.name().unwrap_or_default())?;
-            let found = source.backend().describe(&label)?;
-            // As many levels as the image that the labels lie on has there.
-            let n_levels = target.describe(&target_path.append(&declared.path))?.n_levels;
-            let image =
-                ImageStructure { path: to.clone(), kind: ImageKind::Labels, n_levels, ..found };
-            target.create_image(&to, &image)?;
-            let n_levels = target.describe(&to)?.n_levels;
+            let found = match source.backend().describe(&label) {
+                Ok(found) => found,
+                Err(error) => {
+                    fail(&label, &error, true);
+                    continue;
+                }
+            };
+            let image = match declare(goal, declared, &label, found) {
+                Ok(image) => image,
+                Err(error) => {
+                    fail(&label, &error, false);
+                    continue;
+                }
+            };
+            let n_before = to_write.len();
             for index in image.declared_indices() {
-                let from = PlaneRequest::new(label.clone(), index);
-                let to = PlaneRequest::new(to.clone(), index);
+                let to = PlaneRequest::new(image.path.clone(), index);
                 let corner = to.clone().with_region(Region::new(0, 0, 1, 1));
-                let is_there = resume && target.read_plane(&corner).is_ok();
+                let is_there = goal.resume && goal.target.read_plane(&corner).is_ok();
                 let transfer = Transfer {
-                    from,
+                    from: PlaneRequest::new(label.clone(), index),
                     to,
-                    n_levels,
+                    n_levels: image.n_levels,
                     kind: ImageKind::Labels,
                     n_bytes: image.plane_bytes(),
+                    is_kept: is_there,
+                    seen: None,
                 };
                 if is_there { &mut *kept } else { &mut *to_write }.push(transfer);
             }
-            report.n_labels += 1;
+            let n_to_write = (to_write.len() - n_before) as u64;
+            planned.push(Planned { path: label, n_to_write });
         }
     }
-    Ok(())
+    Ok(planned)
 }
 
-/// Label images beside an image, and folders among them that are none.
-fn listed(source: &Plate, image: &ImageStructure) -> Result<(Vec<VirtualPath>, Vec<VirtualPath>)> {
-    let folder = source.path().append(&image.path).join(LABELS)?;
-    let entries = match source.backend().list(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Default::default()),
-        entries => entries?,
+/// Declares a label image beside `image` of the target, with as many levels as the image has
+/// there. One that was there and cannot be read makes room for it.
+fn declare(
+    goal: &Goal<'_>,
+    image: &ImageStructure,
+    label: &VirtualPath,
+    found: ImageStructure,
+) -> Result<ImageStructure> {
+    let image = goal.path.append(&image.path);
+    let path = image.join("labels")?.join(label.name().unwrap_or_default())?;
+    let n_levels = goal.target.describe(&image)?.n_levels;
+    let label = ImageStructure { path: path.clone(), kind: ImageKind::Labels, n_levels, ..found };
+    let is_damaged = |path: &VirtualPath| {
+        goal.target.stat(path).is_ok()
+            && matches!(goal.target.describe(path), Err(error) if error.kind() == ErrorKind::InvalidData)
     };
-    let of_kind = |kind: EntryKind| {
-        let entries = entries.iter().filter(move |entry| entry.kind == kind);
-        entries.map(|entry| entry.path.clone()).collect()
-    };
-    Ok((of_kind(EntryKind::Image), of_kind(EntryKind::Directory)))
+    if goal.resume && is_damaged(&path) {
+        goal.target.delete(&path, true)?;
+    }
+    goal.target.create_image(&path, &label)?;
+    let n_levels = goal.target.describe(&path)?.n_levels;
+    Ok(ImageStructure { n_levels, ..label })
 }

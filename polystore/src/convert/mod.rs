@@ -10,10 +10,7 @@ mod layout;
 mod run;
 mod target;
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use layout::{TargetLayout, retarget};
 use run::Run;
@@ -21,7 +18,7 @@ use serde::Serialize;
 pub use target::create_target;
 
 use crate::{
-    Error, ErrorKind, PlaneRequest, Plate, Result, VirtualBackend, VirtualPath,
+    Error, ErrorKind, PlaneIndex, PlaneRequest, Plate, Result, VirtualBackend, VirtualPath,
     model::{ImageKind, PassedOver, PlaneState, PlateStructure},
     render,
     words::count,
@@ -64,13 +61,17 @@ pub enum ConvertEvent {
     },
 }
 
-/// A plane that could not be converted.
+/// A plane, or a label image, that could not be converted.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConvertFailure {
-    /// The plane as the source names it.
-    pub plane: String,
+    /// The image, or label image, as the source names it.
+    pub image: String,
+    /// Which of its planes; `None` for a label image of which nothing could be.
+    pub plane: Option<PlaneIndex>,
     /// Why, with all causes.
     pub error: String,
+    /// Whether the source could not give it; otherwise the target did not take it.
+    pub in_source: bool,
 }
 
 /// What a conversion did.
@@ -93,7 +94,7 @@ pub struct ConvertReport {
     /// Planes of which the source's inventory says that they cannot be read; missing in the
     /// target.
     pub corrupt: Vec<String>,
-    /// Label images of the source that are in the target too.
+    /// Label images of the source that are in the target too, with all their planes.
     pub n_labels: u64,
     /// Label images of the source that files of planes have no place for.
     pub labels_left_out: Vec<String>,
@@ -125,6 +126,11 @@ struct Transfer {
     kind: ImageKind,
     /// Of the plane's pixels.
     n_bytes: u64,
+    /// Whether the target has it from an earlier conversion.
+    is_kept: bool,
+    /// What the source's plane was recognised by when the conversion began, if it is to be
+    /// compared and its backend can tell.
+    seen: Option<String>,
 }
 
 /// Converts `source` into the plate at `target_path` of `target`, which is declared first.
@@ -152,8 +158,11 @@ pub fn convert(
         structure.set_levels(n_levels);
     }
     // A target that is gone on with has its windows.
-    let is_declared = options.resume && target.plate(target_path).is_ok();
-    if layout == TargetLayout::Zarr && !is_declared {
+    let there = if options.resume { target.plate(target_path).ok() } else { None };
+    if let Some(there) = &there {
+        layout::keep_paths(&mut structure, there)?;
+    }
+    if layout == TargetLayout::Zarr && there.is_none() {
         let measured = render::Measured {
             backend: &**source.backend(),
             path: source.path(),
@@ -162,7 +171,10 @@ pub fn convert(
         };
         render::measure(&measured, &mut structure, cancel);
     }
-    target.create_plate(target_path, &structure)?;
+    match options.resume {
+        true => target.extend_plate(target_path, &structure)?,
+        false => target.create_plate(target_path, &structure)?,
+    }
     let mut report = ConvertReport {
         n_images: structure.n_images() as u64,
         verified: options.verify,
@@ -179,24 +191,26 @@ pub fn convert(
         .with_backend(target.to_string())
         .with_hint("continue it with resume (`--resume`), or choose another place"));
     }
-    labels::plan(
-        source,
+    let goal = labels::Goal {
         target,
-        target_path,
-        (&structure, layout),
-        (&mut transfers, &mut kept),
-        options.resume,
-        &mut report,
-    )?;
+        path: target_path,
+        structure: &structure,
+        layout,
+        resume: options.resume,
+    };
+    let labels = labels::plan(source, &goal, (&mut transfers, &mut kept), &mut report)?;
     events(ConvertEvent::Started {
         n_planes: (transfers.len() + kept.len()) as u64,
         n_kept: kept.len() as u64,
     });
-    let report = Mutex::new(report);
-    let is_full = AtomicBool::new(false);
-    let run = Run { target, verify: options.verify, cancel, events, report, is_full };
     if options.verify {
-        run.batches(source, &kept, &|transfer, plane| match run.compare(transfer, &plane) {
+        for transfers in [&mut transfers, &mut kept] {
+            recognise(source, transfers);
+        }
+    }
+    let run = Run::new(source, target, options.verify, cancel, events, report);
+    if options.verify {
+        run.batches(&kept, &|transfer, plane| match run.compare(transfer, &plane) {
             // What cannot be read any more is written again; other pixels are not overwritten.
             // A file of several planes is left alone: some of them may still be read.
             Err(error) if layout != TargetLayout::OmeTiff && run.is_damaged(transfer, &error) => {
@@ -205,14 +219,16 @@ pub fn convert(
             compared => compared,
         });
     }
-    run.groups(source, &transfers, layout);
-    let is_full = run.is_full.into_inner();
-    let mut report = run.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    run.groups(&transfers, layout);
+    let (mut report, tally, is_full) = run.finish();
     report.n_kept = kept.len() as u64;
     if is_full {
         let n_tried = report.n_written + report.failed.len() as u64;
         report.n_not_tried = (transfers.len() as u64).saturating_sub(n_tried);
     }
+    let is_there = |label: &&labels::Planned| label.n_to_write <= tally.written(&label.path);
+    let whole = labels.iter().filter(|label| !tally.is_lost(&label.path)).filter(is_there);
+    report.n_labels = whole.count() as u64;
     if cancel.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorKind::Cancelled, "the conversion was stopped")
             .with_path(target_path)
@@ -223,6 +239,15 @@ pub fn convert(
         target.finish_plate(target_path)?;
     }
     Ok(report)
+}
+
+/// Notes what the source's planes are recognised by.
+fn recognise(source: &Plate, transfers: &mut [Transfer]) {
+    let requests: Vec<_> = transfers.iter().map(|transfer| transfer.from.clone()).collect();
+    let seen = source.backend().fingerprints(&requests);
+    for (transfer, seen) in transfers.iter_mut().zip(seen) {
+        transfer.seen = seen;
+    }
 }
 
 /// Splits the present planes of the source into those to write and those that are there.
@@ -264,6 +289,8 @@ fn plan(
                 n_levels: stored.n_levels,
                 kind: stored.kind,
                 n_bytes: declared.plane_bytes(),
+                is_kept: is_there,
+                seen: None,
             });
         }
     }

@@ -63,6 +63,11 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
         }
         Ok(_) => {}
         Err(error) if is_absent(&error) => return Ok(None),
+        // What is asked of a file needs no permission of its own, but of the folder.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let folder = path.parent().unwrap_or(path);
+            return Err(Error::io(error, "look into the folder", folder.display()));
+        }
         Err(error) => return Err(fail(error)),
     }
     let text = std::fs::read(path).map_err(fail)?;

@@ -5,7 +5,6 @@ use std::{
     fs::{self, File},
     io,
     ops::Range,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     Entry, EntryKind, Error, ErrorKind, Result, VirtualPath, WriteMode, atomic, buffer::BufferPool,
-    natural,
+    natural, read_at::read_exact_at,
 };
 
 impl DiskBackend {
@@ -200,7 +199,8 @@ impl DiskBackend {
         })?;
         let offset = (range.start % crate::buffer::ALIGNMENT as u64) as usize;
         let mut content = BufferPool::global().take(length, offset);
-        file.read_exact_at(&mut content, range.start).map_err(fail)?;
+        read_exact_at(&file, &mut content, range.start, "the file")
+            .map_err(|error| error.with_path(path))?;
         Ok(content.freeze())
     }
 

@@ -52,7 +52,7 @@ use crate::{
     VirtualBackend, VirtualPath, WriteMode,
     backend::RoiStore,
     microscope::Generic,
-    model::{ImageStructure, Inventory, PlateStructure},
+    model::{ImageStructure, Inventory, PlateStructure, check_part},
     structure_cache::StructureCache,
 };
 
@@ -288,6 +288,22 @@ impl VirtualBackend for DiskBackend {
         });
         self.forget(path);
         self.named(result)
+    }
+
+    fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        structure.check()?;
+        let there = match self.named(declared::read_plate(&self.root.join(path)))? {
+            None => return self.create_plate(path, structure),
+            Some(there) if there == *structure => return Ok(()),
+            Some(there) => there,
+        };
+        let result = check_part(&there, structure, |_| true).and_then(|()| {
+            let target = self.target(&path.join(declared::PLATE_FILE)?)?;
+            let text = declared::to_text(structure)?;
+            crate::atomic::write_bytes(&target, &text, WriteMode::Overwrite)
+        });
+        self.forget(path);
+        self.named(result.map_err(|error| error.with_path(path)))
     }
 
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {

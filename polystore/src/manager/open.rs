@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{FileManager, Target, location};
+use super::{
+    FileManager, Target,
+    location::{self, Location},
+};
 use crate::{BackendSpec, Error, ErrorKind, Plate, Result, VirtualPath, open_spec, workspace};
 
 /// How to open a plate.
@@ -129,7 +132,10 @@ impl FileManager {
         let is_there = location::absolute(location).is_ok_and(|path| path.exists());
         if error.kind() == ErrorKind::NotFound && error.hint().is_none() && !is_there {
             let here = std::env::current_dir().unwrap_or_default();
-            return error.with_outer_path(location).with_hint(format!(
+            // In full: the backend's place may not be where relative paths start.
+            let full = location.parse::<Location>().and_then(|at| location::absolute(&at.rest));
+            let full = full.map_or_else(|_| location.to_owned(), |at| at.display().to_string());
+            return error.with_outer_path(full).with_hint(format!(
                 "check the spelling; relative paths start from {}",
                 here.display()
             ));
@@ -141,5 +147,8 @@ impl FileManager {
 fn not_a_folder(location: &str) -> Error {
     Error::invalid_input("is a file; a plate is a folder, a zarr store or the file of a workspace")
         .with_path(location)
-        .with_hint("name the folder that the plate's files are in")
+        .with_hint(
+            "name the folder that the plate's files are in; a single image is copied, into \
+             another kind of file too, by `polystore cp`",
+        )
 }

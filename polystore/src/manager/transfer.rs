@@ -96,6 +96,9 @@ impl FileManager {
             tree::copy(&folder, &target, &mut transfer)?;
             return Ok(transfer.report);
         }
+        if to.ends_with('/') && entry.kind != EntryKind::Directory {
+            self.check_is_folder(&from, to)?;
+        }
         self.refuse_new_root(to)?;
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
@@ -172,6 +175,18 @@ impl FileManager {
             MirrorMode::Link => copy_entry(&from, &entry, &to, &mut transfer, &link_one)?,
         }
         Ok(transfer.report)
+    }
+
+    /// A slash at the end says that `to` is a folder, which nothing but a folder becomes.
+    fn check_is_folder(&self, from: &Target, to: &str) -> Result<()> {
+        let there = self.resolve(to).and_then(|target| target.backend.stat(&target.path));
+        if there.is_ok_and(|there| there.kind == EntryKind::Directory) {
+            return Ok(());
+        }
+        let name = from.path.name().unwrap_or("NAME");
+        Err(Error::not_found("there is no such folder")
+            .with_path(to)
+            .with_hint(format!("name the copy in it, {to}{name}: folders above it are made")))
     }
 
     /// An image needs a name in a store; the store itself is no image.

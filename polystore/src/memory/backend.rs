@@ -67,6 +67,10 @@ impl VirtualBackend for MemoryBackend {
         self.told(path, || self.state_mut().create_plate(path, structure))
     }
 
+    fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        self.told(path, || self.state_mut().extend_plate(path, structure))
+    }
+
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
         self.told(path, || self.state_mut().create_image(path, image))
     }

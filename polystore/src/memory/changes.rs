@@ -10,7 +10,7 @@ use crate::{
         state::{State, nothing},
         tree::{Content, Image, Node},
     },
-    model::{ImageStructure, PlateIndex, PlateStructure, Sizes},
+    model::{ImageStructure, PlateIndex, PlateStructure, Sizes, check_part},
 };
 
 /// Names under which one plane can be written without declaring an image.
@@ -34,6 +34,34 @@ impl State {
         }
         let plate = self.root.make_directories(path)?;
         for (_, image) in structure.images() {
+            plate.put(&image.path, Content::Image(Image::declared(image.clone()).into()))?;
+        }
+        plate.content = Content::Plate(Arc::new(PlateIndex::new(Arc::new(structure.clone()))));
+        Ok(())
+    }
+
+    pub(super) fn extend_plate(
+        &mut self,
+        path: &VirtualPath,
+        structure: &PlateStructure,
+    ) -> Result<()> {
+        structure.check()?;
+        let there = match self.root.get(path).map(|node| &node.content) {
+            Some(Content::Plate(there)) => Arc::clone(there.structure()),
+            _ => return self.create_plate(path, structure),
+        };
+        check_part(&there, structure, |_| true)?;
+        let known = there.image_ordinals();
+        let more: Vec<&ImageStructure> = structure
+            .images()
+            .map(|(_, image)| image)
+            .filter(|image| !known.contains_key(&image.path))
+            .collect();
+        for image in &more {
+            self.root.check_is_free(&path.append(&image.path))?;
+        }
+        let plate = self.root.make_directories(path)?;
+        for image in more {
             plate.put(&image.path, Content::Image(Image::declared(image.clone()).into()))?;
         }
         plate.content = Content::Plate(Arc::new(PlateIndex::new(Arc::new(structure.clone()))));

@@ -1,5 +1,6 @@
 //! The plate model: plain data that says what a plate declares, loaded once and shared.
 
+mod extend;
 mod file_names;
 mod image;
 mod index;
@@ -10,6 +11,7 @@ mod plane_set;
 mod plate;
 mod source;
 
+pub(crate) use extend::check_part;
 pub use file_names::{FileNames, FileNamesIter};
 pub use image::{Channel, Color, ImageKind, ImageStructure, PhysicalSize, Sizes, StagePosition};
 pub use index::{Below, PlateIndex};

@@ -193,6 +193,14 @@ impl VirtualBackend for Cached {
         self.changing(|| self.inner.create_plate(path, structure))
     }
 
+    fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        self.changing(|| self.inner.extend_plate(path, structure))
+    }
+
+    fn labels(&self, path: &VirtualPath) -> Result<Vec<VirtualPath>> {
+        self.inner.labels(path)
+    }
+
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
         self.changing(|| self.inner.create_image(path, image))
     }

@@ -144,6 +144,14 @@ impl<H: Hook> VirtualBackend for Hooked<H> {
         self.call(Operation::CreatePlate, path, |inner| inner.create_plate(path, structure))
     }
 
+    fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        self.call(Operation::ExtendPlate, path, |inner| inner.extend_plate(path, structure))
+    }
+
+    fn labels(&self, path: &VirtualPath) -> Result<Vec<VirtualPath>> {
+        self.call(Operation::Labels, path, |inner| inner.labels(path))
+    }
+
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {
         self.call(Operation::CreateImage, path, |inner| inner.create_image(path, image))
     }

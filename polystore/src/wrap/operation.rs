@@ -17,8 +17,10 @@ pub enum Operation {
     Plate,
     Inventory,
     Describe,
+    Labels,
     ReadPlanes,
     CreatePlate,
+    ExtendPlate,
     CreateImage,
     FinishPlate,
     WritePlanes,
@@ -38,14 +40,16 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Stat,
         Self::List,
         Self::Plate,
         Self::Inventory,
         Self::Describe,
+        Self::Labels,
         Self::ReadPlanes,
         Self::CreatePlate,
+        Self::ExtendPlate,
         Self::CreateImage,
         Self::FinishPlate,
         Self::WritePlanes,
@@ -71,8 +75,10 @@ impl Operation {
             Self::Plate => "plate",
             Self::Inventory => "inventory",
             Self::Describe => "describe",
+            Self::Labels => "labels",
             Self::ReadPlanes => "read_planes",
             Self::CreatePlate => "create_plate",
+            Self::ExtendPlate => "extend_plate",
             Self::CreateImage => "create_image",
             Self::FinishPlate => "finish_plate",
             Self::WritePlanes => "write_planes",
@@ -96,6 +102,7 @@ impl Operation {
         matches!(
             self,
             Self::CreatePlate
+                | Self::ExtendPlate
                 | Self::CreateImage
                 | Self::FinishPlate
                 | Self::WritePlanes

@@ -169,7 +169,7 @@ fn check_listed(well: WellJson, above: &VirtualPath, path: &VirtualPath) -> Resu
 
 /// Which values viewers show is a setting that may have been changed since: it makes no other
 /// image.
-fn keep_windows(wanted: &mut ImageStructure, there: &ImageStructure) {
+pub(super) fn keep_windows(wanted: &mut ImageStructure, there: &ImageStructure) {
     let windows = there.channels.iter().map(|channel| channel.window);
     let differs = wanted.channels.iter().zip(windows.clone()).any(|(c, window)| c.window != window);
     if differs && wanted.channels.len() == there.channels.len() {
@@ -198,7 +198,7 @@ fn difference(wanted: &PlateStructure, there: &PlateStructure) -> Option<String>
 }
 
 /// Checks that images stand where OME-Zarr has them: `/row/column/name`.
-fn check_paths(structure: &PlateStructure) -> Result<()> {
+pub(super) fn check_paths(structure: &PlateStructure) -> Result<()> {
     for (position, image) in structure.images() {
         let folder = well_name(position);
         let below =
@@ -217,7 +217,7 @@ fn check_paths(structure: &PlateStructure) -> Result<()> {
     Ok(())
 }
 
-fn well_name(position: crate::WellPosition) -> String {
+pub(super) fn well_name(position: crate::WellPosition) -> String {
     format!("{}/{}", position.row_name(), metadata::column_name(position.column))
 }
 
@@ -233,6 +233,16 @@ fn plate_tree(structure: &PlateStructure, options: &ZarrOptions) -> Result<Tree>
         }
         add_well(&mut tree, structure, well, options)?;
     }
+    let (ome, extra) = plate_group(structure, version);
+    add_group(&mut tree, "", version, ome, &extra);
+    Ok(tree)
+}
+
+/// The attributes of a plate's own group.
+pub(super) fn plate_group(
+    structure: &PlateStructure,
+    version: NgffVersion,
+) -> (Map<String, Value>, Extra) {
     let mut ome = Map::new();
     ome.insert("plate".to_owned(), metadata::plate(version, structure));
     let extra = PlateExtra {
@@ -240,9 +250,7 @@ fn plate_tree(structure: &PlateStructure, options: &ZarrOptions) -> Result<Tree>
         naming: structure.naming.clone(),
         id: structure.id.clone(),
     };
-    let extra = Extra { plate: Some(extra), image: None };
-    add_group(&mut tree, "", version, ome, &extra);
-    Ok(tree)
+    (ome, Extra { plate: Some(extra), image: None })
 }
 
 fn add_group(
@@ -263,29 +271,49 @@ fn add_well(
     well: &WellStructure,
     options: &ZarrOptions,
 ) -> Result<()> {
-    let folder = well_name(well.position);
+    for (image, expected) in well.fields.iter().zip(expected_of_reader(&well.fields)) {
+        add_image(tree, image.path.relative(), image, expected, None, options)?;
+    }
+    let ome = well_group(structure, well, options.version);
+    add_group(tree, &well_name(well.position), options.version, ome, &Extra::default());
+    Ok(())
+}
+
+/// The attributes of a well's group.
+pub(super) fn well_group(
+    structure: &PlateStructure,
+    well: &WellStructure,
+    version: NgffVersion,
+) -> Map<String, Value> {
     let several = structure.acquisitions.len() > 1;
     let is_numbered = structure.acquisitions.first().is_some_and(|first| first.id != 0);
     let mut images = Vec::with_capacity(well.fields.len());
-    let mut n_fields: HashMap<u32, u32> = HashMap::new();
     for image in &well.fields {
         let acquisition = structure.acquisitions.get(image.acquisition as usize);
         let id = acquisition.map(|acquisition| acquisition.id).filter(|_| several || is_numbered);
         images.push((split(image.path.relative()).1, id));
-        let expected = n_fields.entry(image.acquisition).or_default();
-        let expected_of_reader = (*expected, image.acquisition);
-        add_image(tree, image.path.relative(), image, expected_of_reader, None, options)?;
-        *expected += 1;
     }
     let mut ome = Map::new();
-    ome.insert("well".to_owned(), metadata::well(options.version, &images));
-    add_group(tree, &folder, options.version, ome, &Extra::default());
-    Ok(())
+    ome.insert("well".to_owned(), metadata::well(version, &images));
+    ome
+}
+
+/// The field and the acquisition that a reader takes each image of a well for, by its place
+/// in the well's list.
+pub(super) fn expected_of_reader(fields: &[ImageStructure]) -> Vec<(u32, u32)> {
+    let mut n_fields: HashMap<u32, u32> = HashMap::new();
+    let expected = fields.iter().map(|image| {
+        let next = n_fields.entry(image.acquisition).or_default();
+        let expected = (*next, image.acquisition);
+        *next += 1;
+        expected
+    });
+    expected.collect()
 }
 
 /// Adds an image at `name`. `expected` is the field and the acquisition that a reader takes
 /// it for; `source` the way to the image that a label image belongs to.
-fn add_image(
+pub(super) fn add_image(
     tree: &mut Tree,
     name: &str,
     image: &ImageStructure,
@@ -318,7 +346,8 @@ fn add_image(
     Ok(())
 }
 
-fn image_extra(image: &ImageStructure, expected: (u32, u32)) -> Extra {
+/// What an image says of itself that NGFF has no place for; `expected` as for [`add_image`].
+pub(super) fn image_extra(image: &ImageStructure, expected: (u32, u32)) -> Extra {
     let has_omero = omero(image).is_some();
     let is_labels = image.kind == ImageKind::Labels;
     let channel = |channel: &Channel| ChannelExtra {

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     NgffVersion, ZarrBackend,
     create::labels_group,
-    metadata::{self, attributes_file},
+    metadata::{self, Node, attributes_file, open_node},
     store::{join, split},
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath, WriteMode,
     model::{ImageKind, ImageStructure},
+    natural,
 };
 
 /// Most bytes of the attributes of a list of labels.
@@ -48,6 +49,27 @@ impl ZarrBackend {
             let n_levels = image.structure.n_levels;
             LabelPlace { labels: labels.to_owned(), name: name.to_owned(), version, n_levels }
         }))
+    }
+
+    /// The label images of the image at `image`: those that are listed and those that are
+    /// there. A list that cannot be read is among them, at its own path.
+    pub(super) fn labels_of(&self, image: &VirtualPath) -> Result<Vec<VirtualPath>> {
+        let folder = image.join("labels")?;
+        let mut names: Vec<String> = Vec::new();
+        let mut found = Vec::new();
+        match open_node(&self.store, folder.relative(), self.options.version) {
+            Ok(Some(Node::Group(_, group))) => names.extend(group.labels.unwrap_or_default()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => found.push(folder.clone()),
+            Err(error) => return Err(error),
+        }
+        let listed = self.store.list(folder.relative())?.unwrap_or_default();
+        names.extend(listed.into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name));
+        names.sort_by(|a, b| natural::compare(a, b));
+        names.dedup();
+        // Names that lead elsewhere are no label images of this one.
+        found.extend(names.iter().filter_map(|name| folder.join(name).ok()));
+        Ok(found)
     }
 
     /// Enters a label image into the list of its image.

@@ -10,8 +10,10 @@ mod array;
 mod cache;
 mod chunks;
 mod codec;
+mod colors;
 mod create;
 mod entries;
+mod extend;
 mod image;
 mod inventory;
 mod labels;
@@ -240,6 +242,14 @@ impl VirtualBackend for ZarrBackend {
 
     fn create_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
         self.told(path, self.declare_plate(path, structure))
+    }
+
+    fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
+        self.told(path, self.complete_plate(path, structure))
+    }
+
+    fn labels(&self, path: &VirtualPath) -> Result<Vec<VirtualPath>> {
+        self.told(path, self.labels_of(path))
     }
 
     fn create_image(&self, path: &VirtualPath, image: &ImageStructure) -> Result<()> {

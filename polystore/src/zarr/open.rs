@@ -32,7 +32,8 @@ impl ZarrBackend {
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             other => return other,
         }
-        tracing::warn!(plate = %path, "cached structure of a plate that changed is made again");
+        let place = self.location().join(path.relative());
+        tracing::warn!(plate = %place.display(), "cached structure of a plate that changed is made again");
         self.uncache_plate(path);
         self.plates.forget(path);
         let again = self.open_plate(path)?;

@@ -10,9 +10,9 @@ use std::{
 use super::{
     NgffVersion,
     image::{Arrays, Described, Layout, OpenImage, as_data, describe},
-    metadata::{Grid, Node, PlateExtra, WellEntry, WellImage, open_node},
+    metadata::{Grid, Group, Node, PlateExtra, WellEntry, WellImage, open_node},
     openhcs,
-    store::{Store, join},
+    store::{Store, join, split},
 };
 use crate::{
     Error, ErrorKind, Result, VirtualPath, WellPosition, fan_out,
@@ -20,6 +20,7 @@ use crate::{
         Acquisition, Channel, ImageStructure, PassedOver, PassedOverReason, PlateIndex,
         PlateStructure, WellStructure,
     },
+    words::count,
 };
 
 /// An opened plate.
@@ -66,13 +67,7 @@ impl OpenPlate {
             None if store.look(name)?.is_none() => return Err(Error::not_found("nothing is here")),
             None => return Err(no_plate("is no plate; it has no NGFF metadata")),
         };
-        let Some(plate) = group.plate else {
-            return Err(match group.well {
-                Some(_) => no_plate("is a well of a plate, no plate")
-                    .with_hint("open the plate, which is two folders above"),
-                None => no_plate("is no plate; its NGFF metadata describe something else"),
-            });
-        };
+        let Some(plate) = group.plate else { return Err(what_it_is(store, name, &group)) };
         let grid = plate.check()?;
         let extra = group.extra.and_then(|extra| extra.plate);
         let wells = read_wells(store, name, version, &grid.wells, threads);
@@ -99,6 +94,11 @@ impl OpenPlate {
 
     pub(super) fn structure(&self) -> &Arc<PlateStructure> {
         self.index.structure()
+    }
+
+    /// Whether the metadata of image number `ordinal` were read.
+    pub(super) fn is_described(&self, ordinal: usize) -> bool {
+        self.images.get(ordinal).is_some_and(|slot| matches!(slot.layout, Some(Ok(_))))
     }
 
     /// The image number `ordinal` of the plate, which is at `path` in the backend.
@@ -145,6 +145,44 @@ impl OpenPlate {
             return Ok(there.layout);
         }
         Err(Error::new(ErrorKind::Conflict, "image is another than was cached").with_path(name))
+    }
+}
+
+/// Says what a group is that is no plate, and which plate may have been meant.
+fn what_it_is(store: &Store, name: &str, group: &Group) -> Error {
+    let mut above = name;
+    let plate = loop {
+        if above.is_empty() {
+            break None;
+        }
+        above = split(above).0;
+        let node = open_node(store, above, NgffVersion::default());
+        if matches!(node, Ok(Some(Node::Group(_, group))) if group.plate.is_some()) {
+            break Some(store.location().join(above).display().to_string());
+        }
+    };
+    let (what, advice) = match (&group.labels, &plate) {
+        _ if group.well.is_some() => ("is a well of a plate, no plate", None),
+        _ if group.is_image() => (
+            "is an image, no plate",
+            Some("`polystore info` and `polystore cp` take single images".to_owned()),
+        ),
+        (Some(labels), _) => {
+            let first = labels.first().map(|label| format!(": open one, such as {name}/{label}"));
+            let advice = format!("it holds {}", count(labels.len(), "label image"));
+            (
+                "lists the labels of an image, and is no plate",
+                Some(advice + &first.unwrap_or_default()),
+            )
+        }
+        (None, Some(_)) => ("is a row of a plate, or another part of it, no plate", None),
+        (None, None) => ("is no plate; its NGFF metadata describe something else", None),
+    };
+    let error = no_plate(what);
+    match (plate.map(|plate| format!("open the plate, {plate}")), advice) {
+        (Some(plate), Some(advice)) => error.with_hint(format!("{plate}; {advice}")),
+        (Some(advice), None) | (None, Some(advice)) => error.with_hint(advice),
+        (None, None) => error,
     }
 }
 

@@ -13,17 +13,20 @@ use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, 
 /// store's; without a plate there is nothing to differ from.
 ///
 /// # Errors
-/// `AlreadyExists` naming what is there, what was asked for, and what to do; as a damaged
-/// store is read.
+/// `AlreadyExists` naming what is there, what was asked for, and what to do.
 pub(crate) fn check_settings(spec: &BackendSpec) -> Result<()> {
     let folder = Path::new(&spec.location);
     let Some(version) = version_of(folder) else { return Ok(()) };
     let asked = ZarrOptions { version, ..ZarrOptions::of_spec(spec)? };
     let backend = ZarrBackend::open_with(folder, asked.clone())?;
     let Ok(structure) = backend.plate(&VirtualPath::root()) else { return Ok(()) };
-    let Some((_, first)) = structure.images().next() else { return Ok(()) };
-    let (name, path) = (first.path.relative(), first.path.clone());
-    let Some(image) = OpenImage::open(&backend.store, name, path, version)? else { return Ok(()) };
+    // The first that can be read: others are mended by who goes on with the store.
+    let open = |path: &VirtualPath| {
+        OpenImage::open(&backend.store, path.relative(), path.clone(), version).ok().flatten()
+    };
+    let found =
+        structure.images().find_map(|(_, declared)| Some((declared, open(&declared.path)?)));
+    let Some((first, image)) = found else { return Ok(()) };
     // As it would be read again, so that what is written in several ways compares equal.
     let (_, description) = plan_array(&image.structure, 0, &asked).describe(version)?;
     let Some(wanted) = Array::parse(&description, version)? else { return Ok(()) };

@@ -18,6 +18,7 @@ use crate::{
     dispatch,
     microscope::ImageFileInfo,
     model::{ImageStructure, Sizes},
+    read_at::read_exact_at,
 };
 
 /// Longest header that is read; numpy's own are under 128 bytes.
@@ -184,8 +185,7 @@ impl Header for NpyFileHeader {
             + u64::from(region.y) * row_bytes as u64;
         let offset = (first % ALIGNMENT as u64) as usize;
         let mut rows = BufferPool::global().take(row_bytes * region.height as usize, offset);
-        file.read_exact_at(&mut rows, first)
-            .map_err(|error| Error::from_io(error, "read the pixels"))?;
+        read_exact_at(file, &mut rows, first, "the pixels")?;
         if self.swapped {
             swap_bytes(&mut rows, image.pixel_type.size_bytes());
         }

@@ -86,8 +86,36 @@ impl Directory {
         check_magic(file, identity.n_bytes, path)?;
         super::first::check(file, identity.n_bytes)
             .map_err(|error| error.with_path(path.display()))?;
-        read_directories(file, identity).map_err(|error| error.with_path(path.display()))
+        read_directories(file, identity)
+            .map_err(|error| where_it_ends(error, file, identity.n_bytes))
+            .map_err(|error| error.with_path(path.display()))
     }
+}
+
+/// Says how long a file is that ends in the middle of a directory, or before it.
+fn where_it_ends(error: Error, file: &File, n_bytes: u64) -> Error {
+    let mut cause = std::error::Error::source(&error);
+    let is_end = loop {
+        let Some(found) = cause else { break false };
+        if let Some(found) = found.downcast_ref::<std::io::Error>() {
+            break found.kind() == std::io::ErrorKind::UnexpectedEof;
+        }
+        if let Some(tiff::TiffError::IoError(found)) = found.downcast_ref() {
+            break found.kind() == std::io::ErrorKind::UnexpectedEof;
+        }
+        cause = found.source();
+    };
+    if !is_end {
+        return error;
+    }
+    let what = match super::first::directory_at(file, n_bytes) {
+        Some(at) if at >= n_bytes => format!("its directory was expected at byte {at}"),
+        Some(_) => "more were expected: its directory leads past that".to_owned(),
+        None => "8 were expected at the least".to_owned(),
+    };
+    Error::invalid_data(format!(
+        "TIFF is damaged or truncated: the file ends after {n_bytes} bytes, {what}"
+    ))
 }
 
 impl Directory {

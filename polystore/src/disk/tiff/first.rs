@@ -23,25 +23,48 @@ pub(super) fn check(file: &File, n_bytes: u64) -> Result<()> {
     }
 }
 
-/// The first tag, with its count, that has more values than the file has bytes.
-fn first_beyond(file: &File, n_bytes: u64) -> Option<(u64, u64)> {
+/// Where the first directory of a file of `n_bytes` begins; `None` when the file is too short
+/// to say.
+pub(super) fn directory_at(file: &File, n_bytes: u64) -> Option<u64> {
+    start(file, n_bytes).map(|start| start.place)
+}
+
+/// What the first bytes of a file say.
+struct Start {
+    little: bool,
+    big: bool,
+    /// Where the first directory begins.
+    place: u64,
+}
+
+fn start(file: &File, n_bytes: u64) -> Option<Start> {
     let mut start = [0; 16];
     let length = start.len().min(usize::try_from(n_bytes).ok()?);
     file.read_exact_at(&mut start[..length], 0).ok()?;
     let little = &start[..2] == b"II";
-    let number = |bytes: &[u8]| {
-        let byte = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-        match little {
-            true => bytes.iter().rev().fold(0, byte),
-            false => bytes.iter().fold(0, byte),
-        }
-    };
-    let big = number(&start[2..4]) == 43;
-    // Bytes of an offset, of the number of tags, and of a tag.
-    let (place, of_count, of_tag) = match big {
-        true => (number(&start[8..16]), 8, 20),
-        false => (number(&start[4..8]), 2, 12),
-    };
+    let big = number(&start[2..4], little) == 43;
+    if n_bytes < if big { 16 } else { 8 } {
+        return None;
+    }
+    let place = if big { number(&start[8..16], little) } else { number(&start[4..8], little) };
+    Some(Start { little, big, place })
+}
+
+/// A whole number of the file's byte order.
+fn number(bytes: &[u8], little: bool) -> u64 {
+    let byte = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+    match little {
+        true => bytes.iter().rev().fold(0, byte),
+        false => bytes.iter().fold(0, byte),
+    }
+}
+
+/// The first tag, with its count, that has more values than the file has bytes.
+fn first_beyond(file: &File, n_bytes: u64) -> Option<(u64, u64)> {
+    let Start { little, big, place } = start(file, n_bytes)?;
+    let number = |bytes: &[u8]| number(bytes, little);
+    // Bytes of the number of tags, and of a tag.
+    let (of_count, of_tag) = if big { (8, 20) } else { (2, 12) };
     let mut count = [0; 8];
     file.read_exact_at(&mut count[..of_count], place).ok()?;
     let n_tags = number(&count[..of_count]).min(MAX_TAGS).min(n_bytes / of_tag);

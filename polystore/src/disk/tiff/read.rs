@@ -1,6 +1,6 @@
 //! Reads a region of a page: only the strips or tiles that it needs.
 
-use std::{fs::File, num::NonZeroUsize, ops::ControlFlow, os::unix::fs::FileExt, sync::Mutex};
+use std::{fs::File, num::NonZeroUsize, ops::ControlFlow, sync::Mutex};
 
 use tiff::tags::ByteOrder;
 
@@ -14,6 +14,7 @@ use crate::{
     Error, Plane, Region, Result,
     buffer::{BufferPool, PooledBuffer},
     fan_out,
+    read_at::read_exact_at,
 };
 
 /// Decoding less than this is not worth a second thread.
@@ -64,6 +65,9 @@ pub(crate) struct PageRequest {
     pub(crate) concurrency: NonZeroUsize,
 }
 
+/// What a failed read did not give.
+const PIXELS: &str = "the pixels";
+
 /// The byte order of this machine.
 pub(super) fn native_order() -> ByteOrder {
     if cfg!(target_endian = "little") { ByteOrder::LittleEndian } else { ByteOrder::BigEndian }
@@ -94,7 +98,7 @@ impl Job<'_> {
         let row_bytes = self.row_bytes();
         let from = offset + u64::from(self.region.y) * row_bytes as u64;
         let mut pixels = take(row_bytes * self.region.height as usize, from);
-        self.file.read_exact_at(&mut pixels, from).map_err(read_failed)?;
+        read_exact_at(self.file, &mut pixels, from, PIXELS)?;
         if self.swapped {
             predictor::swap_bytes(&mut pixels, self.page.pixel_type.size_bytes());
         }
@@ -185,7 +189,7 @@ impl Job<'_> {
     fn read_stored(&self, number: usize) -> Result<PooledBuffer> {
         let (offset, length) = (self.page.offsets[number], self.page.lengths[number]);
         let mut stored = take(usize::try_from(length).unwrap_or(usize::MAX), offset);
-        self.file.read_exact_at(&mut stored, offset).map_err(read_failed)?;
+        read_exact_at(self.file, &mut stored, offset, PIXELS)?;
         Ok(stored)
     }
 
@@ -248,15 +252,6 @@ impl Job<'_> {
 fn take(length: usize, position: u64) -> PooledBuffer {
     let offset = (position % crate::buffer::ALIGNMENT as u64) as usize;
     BufferPool::global().take(length, offset)
-}
-
-fn read_failed(error: std::io::Error) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => Error::invalid_data(
-            "file ends before its pixels do; it was cut short while it was read",
-        ),
-        _ => Error::from_io(error, "read the pixels"),
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -30,7 +30,7 @@ use crate::{Error, Result};
 /// Most bytes of the metadata of a group; a plate of 1536 wells takes 100 KB.
 const MAX_GROUP_JSON_BYTES: u64 = 64 << 20;
 /// Name of the attribute that keeps what NGFF has no place for.
-const EXTRA: &str = "polystore";
+pub(super) const EXTRA: &str = "polystore";
 
 /// A group's attributes: all of NGFF that is read, each part if it is there, and our own.
 #[derive(Debug, Default, Deserialize)]

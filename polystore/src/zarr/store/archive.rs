@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs::File,
     io::{self, BufReader},
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -12,7 +11,7 @@ use std::{
 use zip::{CompressionMethod, ZipArchive};
 
 use super::{Found, Listed, split};
-use crate::{Error, ErrorKind, Result, VirtualPath};
+use crate::{Error, ErrorKind, Result, VirtualPath, read_at::read_exact_at};
 
 /// Most entries of an archive.
 const MAX_ENTRIES: usize = 50_000_000;
@@ -178,12 +177,7 @@ impl Archive {
     }
 
     fn read_exact(&self, target: &mut [u8], offset: u64) -> Result<()> {
-        self.file.read_exact_at(target, offset).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                Error::invalid_data("archive ends in the middle of an entry").with_source(error)
-            }
-            _ => Error::from_io(error, "read"),
-        })
+        read_exact_at(&self.file, target, offset, "the archive")
     }
 }
 

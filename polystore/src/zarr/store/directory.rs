@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::fs::{FileExt, MetadataExt},
+        unix::fs::MetadataExt,
     },
     path::{Path, PathBuf},
     sync::Mutex,
@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use super::{Found, Listed, join, lease::Lease, split};
-use crate::{Error, ErrorKind, Result, atomic};
+use crate::{Error, ErrorKind, Result, atomic, read_at::read_exact_at};
 
 /// A directory that holds a store.
 #[derive(Debug)]
@@ -230,14 +230,7 @@ impl DiskFile {
     }
 
     pub(super) fn read_at(&self, target: &mut [u8], offset: u64) -> Result<()> {
-        self.file.read_exact_at(target, offset).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Error::invalid_data(format!(
-                "file ends before byte {}",
-                offset.saturating_add(target.len() as u64)
-            ))
-            .with_source(error),
-            _ => Error::from_io(error, "read"),
-        })
+        read_exact_at(&self.file, target, offset, "the file")
     }
 }
 
