@@ -35,6 +35,15 @@ impl Function for Sharpness {
         ValueKind::Table
     }
 
+    /// Its columns never depend on pixels. So a heatmap of one that there will not be is
+    /// refused before anything runs.
+    fn columns(&self, _: &Settings, blank: &Inputs<'_>, context: &Context<'_>) -> Option<Table> {
+        match self.run(blank, context) {
+            Ok(Value::Table(table)) => Some(table),
+            _ => None,
+        }
+    }
+
     fn prepare(&self, _settings: &Settings) -> polystore_pipeline::Result<Box<dyn Operation>> {
         Ok(Box::new(Self))
     }

@@ -126,9 +126,9 @@ pub trait Function: fmt::Debug + Send + Sync + 'static {
         }
     }
 
-    /// The columns of the table that it gives for `inputs`, as a table without rows, so that
-    /// names in `[report]` can be checked before anything runs. The inputs are blank: as many
-    /// planes, of the channels that there will be, with one pixel that is 0.
+    /// The columns of the table that it gives for `inputs`, as a table whose rows do not
+    /// count, so that names in `[report]` can be checked before anything runs. The inputs are
+    /// blank: as many planes, of the channels that there will be, with one pixel that is 0.
     ///
     /// `None`, which it is without an answer of the function's own: the columns are known when
     /// it has run. Not asked of functions that give something else.

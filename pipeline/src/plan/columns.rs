@@ -88,7 +88,7 @@ impl Known {
     }
 }
 
-/// The table without rows that `call` gives; `None` when its function cannot say.
+/// A table with the columns that `call` gives; `None` when its function cannot say.
 fn table(pipeline: &Pipeline, program: &Program, call: &Call) -> Result<Option<Table>> {
     let step = pipeline.steps().get(call.step as usize);
     let chains = step.map(|step| step.work().chains()).unwrap_or_default();
