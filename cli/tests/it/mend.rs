@@ -115,6 +115,43 @@ fn a_resumed_conversion_takes_what_the_source_gained() {
 }
 
 #[test]
+fn a_resumed_conversion_mends_files_of_images() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "base", "--to", "ome-tiff", "--codec", "lzw"]);
+    let shorten = |file: &Path, by: u64| {
+        let n_bytes = fs::metadata(file).unwrap().len();
+        let opened = fs::File::options().write(true).open(file).unwrap();
+        opened.set_len(n_bytes.saturating_sub(by)).unwrap();
+    };
+    let lose = |file: &Path| fs::remove_file(file).unwrap();
+    let garble = |file: &Path| {
+        let mut bytes = fs::read(file).unwrap();
+        bytes[2000..4000].fill(0xff);
+        fs::write(file, bytes).unwrap();
+    };
+    let damages: [(&dyn Fn(&Path), &[&str]); 5] = [
+        (&lose, &[]),
+        (&|file| shorten(file, 20_000), &[]),
+        (&|file| shorten(file, u64::MAX), &["--verify"]),
+        (&|file| shorten(file, 20_000), &["--verify"]),
+        // Only who decodes the pixels sees this.
+        (&garble, &["--verify"]),
+    ];
+    for (number, (damage, options)) in damages.into_iter().enumerate() {
+        let store = place.path(&format!("store-{number}"));
+        place.run(args!["cp", "base", store]);
+        // The first file, too, whose settings are those of the plate.
+        damage(&store.join("E07/E07_a001_s001.ome.tif"));
+        assert_eq!(place.json(args!["check", store, "--depth", "pixels"])["complete"], false);
+        let mut resume = args!["convert", plate(), store, "--resume"].to_vec();
+        resume.extend(options.iter().map(Into::into));
+        let json = place.json(resume);
+        assert_eq!((&json["n_written"], &json["n_kept"]), (&7.into(), &33.into()), "{number}");
+        is_whole(&place, &store);
+    }
+}
+
+#[test]
 fn a_target_that_is_another_plate_is_refused_and_told() {
     let place = Place::new();
     place.run(args!["convert", plate(), "a.zarr"]);

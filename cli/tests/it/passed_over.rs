@@ -49,7 +49,10 @@ fn a_plate_with_unusable_image_files_is_not_complete() {
     assert_eq!(place.json(args!["info", copy])["passed_over"]["n"], 3);
     let pipeline =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nuclei.toml");
-    let text = place.run(args!["run", pipeline, copy, "-o", "results", "--wells", "E07"]);
+    let run = args!["run", pipeline, copy, "-o", "results", "--wells", "E07"];
+    let output = place.command().args(run).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{text}");
     assert!(text.contains("note: 3 image files of the plate were passed over"), "{text}");
     let output = place.command().args(args!["convert", copy, "out.zarr"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
