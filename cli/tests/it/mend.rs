@@ -24,6 +24,9 @@ fn for_each_file(folder: &Path, visit: &dyn Fn(&Path)) {
     }
 }
 
+/// What is done to a store.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 fn is_whole(place: &Place, store: &Path) {
     let json = place.json(args!["check", store, "--depth", "pixels"]);
     assert_eq!((&json["complete"], &json["counts"]["present"]), (&true.into(), &40.into()));
@@ -38,7 +41,7 @@ fn a_resumed_conversion_mends_wells_and_images() {
         let base = place.path("base.zarr");
         let convert = args!["convert", plate(), base, "--ngff", version, "--codec", "none"];
         place.run(convert);
-        let damages: [(&str, &dyn Fn(&Path), &[&str]); 5] = [
+        let damages: [(&str, Damage<'_>, &[&str]); 5] = [
             ("an image lost", &|store| fs::remove_dir_all(store.join("E/07/0")).unwrap(), &[]),
             ("metadata cut", &|at| fs::write(at.join("E/07/0").join(file), "{\"a").unwrap(), &[]),
             ("a level cut", &|at| fs::write(at.join("E/07/1/1").join(array), "{").unwrap(), &[]),
@@ -129,7 +132,7 @@ fn a_resumed_conversion_mends_files_of_images() {
         bytes[2000..4000].fill(0xff);
         fs::write(file, bytes).unwrap();
     };
-    let damages: [(&dyn Fn(&Path), &[&str]); 5] = [
+    let damages: [(Damage<'_>, &[&str]); 5] = [
         (&lose, &[]),
         (&|file| shorten(file, 20_000), &[]),
         (&|file| shorten(file, u64::MAX), &["--verify"]),

@@ -135,7 +135,7 @@ impl RunManifest {
             plan_hash: plan.hash.clone(),
             plate: plan.plate.clone(),
             inventory: inventory.counts(),
-            passed_over: inventory.passed_over.n as u64,
+            passed_over: inventory.passed_over.n,
             notes: plan.notes.clone(),
             cost: plan.cost,
             units: plan.units.iter().map(unit).collect(),
