@@ -24,6 +24,9 @@ fn for_each_file(folder: &Path, visit: &dyn Fn(&Path)) {
     }
 }
 
+/// What is done to a store.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 fn is_whole(place: &Place, store: &Path) {
     let json = place.json(args!["check", store, "--depth", "pixels"]);
     assert_eq!((&json["complete"], &json["counts"]["present"]), (&true.into(), &40.into()));
@@ -38,7 +41,7 @@ fn a_resumed_conversion_mends_wells_and_images() {
         let base = place.path("base.zarr");
         let convert = args!["convert", plate(), base, "--ngff", version, "--codec", "none"];
         place.run(convert);
-        let damages: [(&str, &dyn Fn(&Path), &[&str]); 5] = [
+        let damages: [(&str, Damage<'_>, &[&str]); 5] = [
             ("an image lost", &|store| fs::remove_dir_all(store.join("E/07/0")).unwrap(), &[]),
             ("metadata cut", &|at| fs::write(at.join("E/07/0").join(file), "{\"a").unwrap(), &[]),
             ("a level cut", &|at| fs::write(at.join("E/07/1/1").join(array), "{").unwrap(), &[]),
@@ -111,6 +114,43 @@ fn a_resumed_conversion_takes_what_the_source_gained() {
             let error = place.fail(4, args!["convert", fewer, out, "--to", to, "--resume"]);
             assert!(error.contains("which the source has not"), "{error}");
         }
+    }
+}
+
+#[test]
+fn a_resumed_conversion_mends_files_of_images() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "base", "--to", "ome-tiff", "--codec", "lzw"]);
+    let shorten = |file: &Path, by: u64| {
+        let n_bytes = fs::metadata(file).unwrap().len();
+        let opened = fs::File::options().write(true).open(file).unwrap();
+        opened.set_len(n_bytes.saturating_sub(by)).unwrap();
+    };
+    let lose = |file: &Path| fs::remove_file(file).unwrap();
+    let garble = |file: &Path| {
+        let mut bytes = fs::read(file).unwrap();
+        bytes[2000..4000].fill(0xff);
+        fs::write(file, bytes).unwrap();
+    };
+    let damages: [(Damage<'_>, &[&str]); 5] = [
+        (&lose, &[]),
+        (&|file| shorten(file, 20_000), &[]),
+        (&|file| shorten(file, u64::MAX), &["--verify"]),
+        (&|file| shorten(file, 20_000), &["--verify"]),
+        // Only who decodes the pixels sees this.
+        (&garble, &["--verify"]),
+    ];
+    for (number, (damage, options)) in damages.into_iter().enumerate() {
+        let store = place.path(&format!("store-{number}"));
+        place.run(args!["cp", "base", store]);
+        // The first file, too, whose settings are those of the plate.
+        damage(&store.join("E07/E07_a001_s001.ome.tif"));
+        assert_eq!(place.json(args!["check", store, "--depth", "pixels"])["complete"], false);
+        let mut resume = args!["convert", plate(), store, "--resume"].to_vec();
+        resume.extend(options.iter().map(Into::into));
+        let json = place.json(resume);
+        assert_eq!((&json["n_written"], &json["n_kept"]), (&7.into(), &33.into()), "{number}");
+        is_whole(&place, &store);
     }
 }
 

@@ -125,9 +125,12 @@ fn a_damaged_field_does_not_stop_the_others() {
         })
         .unwrap();
     std::fs::write(&name, b"II*\0").unwrap();
-    let errors = place.fail(1, args!["run", pipeline(), copy, "-o", "out"]);
+    let run = args!["run", pipeline(), copy, "-o", "out"];
+    let output = place.command().args(run).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
     let file = name.file_name().unwrap().to_string_lossy().into_owned();
-    assert!(errors.contains(&file), "{errors}");
+    assert!(text.contains("1 field FAILED:\n  well E08\n") && text.contains(&file), "{text}");
     let rows = std::fs::read_to_string(place.path("out/results/plate.csv")).unwrap();
     assert_eq!(rows.lines().count(), 5, "{rows}");
     let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
@@ -199,9 +202,9 @@ fn mistakes_in_a_pipeline_are_told_with_their_line() {
         (
             "gaussian",
             "gausian",
-            "bad.toml:19:18: there is no function `gausian` (did you mean `gaussian`?)",
+            "bad.toml:19:18: there is no function `gausian`\n  hint: did you mean `gaussian`?",
         ),
-        ("sigma", "sigm", "`gaussian` has no parameter `sigm` (did you mean `sigma`?)"),
+        ("sigma", "sigm", "`gaussian` has no parameter `sigm`\n  hint: did you mean `sigma`?"),
         ("low = 1", "low = \"x\"", "parameter `low` cannot be \"x\": it is a number from 0 to 100"),
         ("name = \"nuclei\"\ninput", "name = \"nuclei\"\nimput", "imput"),
         (

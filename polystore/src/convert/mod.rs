@@ -10,7 +10,13 @@ mod layout;
 mod run;
 mod target;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 pub use layout::{TargetLayout, retarget};
 use run::Run;
@@ -181,7 +187,9 @@ pub fn convert(
         passed_over: source.inventory()?.passed_over.clone(),
         ..Default::default()
     };
-    let (mut transfers, mut kept) = plan(source, target, target_path, &structure, &mut report)?;
+    let mends_files = options.resume && layout == TargetLayout::OmeTiff;
+    let (mut transfers, mut kept) =
+        plan(source, target, target_path, (&structure, mends_files), &mut report)?;
     if !options.resume && !kept.is_empty() {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
@@ -210,14 +218,27 @@ pub fn convert(
     }
     let run = Run::new(source, target, options.verify, cancel, events, report);
     if options.verify {
+        let damaged: Mutex<BTreeSet<VirtualPath>> = Mutex::default();
         run.batches(&kept, &|transfer, plane| match run.compare(transfer, &plane) {
             // What cannot be read any more is written again; other pixels are not overwritten.
-            // A file of several planes is left alone: some of them may still be read.
-            Err(error) if layout != TargetLayout::OmeTiff && run.is_damaged(transfer, &error) => {
-                run.repair(transfer, &plane)
-            }
+            Err(error) if run.is_damaged(transfer, &error) => match layout {
+                // One file with all planes of its image, which are written together.
+                TargetLayout::OmeTiff => {
+                    let mut damaged = damaged.lock().unwrap_or_else(PoisonError::into_inner);
+                    damaged.insert(transfer.to.path.clone());
+                    Ok(())
+                }
+                _ => run.repair(transfer, &plane),
+            },
             compared => compared,
         });
+        let damaged = damaged.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !cancel.load(Ordering::Relaxed) {
+            damaged.iter().try_for_each(|file| target.delete(file, false))?;
+            let is_in = |transfer: &mut Transfer| damaged.contains(&transfer.to.path);
+            transfers.extend(kept.extract_if(.., is_in));
+            transfers.sort_by(|a, b| a.to.path.cmp(&b.to.path));
+        }
     }
     run.groups(&transfers, layout);
     let (mut report, tally, is_full) = run.finish();
@@ -250,12 +271,13 @@ fn recognise(source: &Plate, transfers: &mut [Transfer]) {
     }
 }
 
-/// Splits the present planes of the source into those to write and those that are there.
+/// Splits the present planes of the source into those to write and those that are there. With
+/// `mends_files`, an image is one file, and one that is damaged makes room for a new one.
 fn plan(
     source: &Plate,
     target: &dyn VirtualBackend,
     target_path: &VirtualPath,
-    structure: &PlateStructure,
+    (structure, mends_files): (&PlateStructure, bool),
     report: &mut ConvertReport,
 ) -> Result<(Vec<Transfer>, Vec<Transfer>)> {
     let there = target.inventory(target_path)?;
@@ -267,6 +289,11 @@ fn plan(
         source.structure().images().zip(&source.inventory()?.images).zip(structure.images());
     let images = images.zip(stored.images());
     for (ordinal, ((((_, image), inventory), (_, declared)), (_, stored))) in images.enumerate() {
+        let is_damaged = mends_files
+            && there.images.get(ordinal).is_some_and(|states| states.counts().corrupt > 0);
+        if is_damaged {
+            target.delete(&target_path.append(&declared.path), false)?;
+        }
         for (index, state) in inventory.iter() {
             let from = source.request(image, index);
             match state {
@@ -282,7 +309,7 @@ fn plan(
                 }
             }
             let to = PlaneRequest::new(target_path.append(&declared.path), index);
-            let is_there = there.state(ordinal, index) == PlaneState::Present;
+            let is_there = !is_damaged && there.state(ordinal, index) == PlaneState::Present;
             if is_there { &mut kept } else { &mut to_write }.push(Transfer {
                 from,
                 to,

@@ -1,10 +1,7 @@
 //! Whether a plate of files that is there was made with the settings that its next writer
 //! asks for.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::Path};
 
 use super::{
     TiffCompression, declared,
@@ -16,13 +13,12 @@ use crate::{BackendSpec, Error, ErrorKind, Result, model::PlateStructure};
 ///
 /// # Errors
 /// `AlreadyExists` naming what is there, what was asked for, and what to do, when `spec` names
-/// another; as a damaged file is read.
+/// another; as a damaged declaration of the plate is read.
 pub(crate) fn settle(spec: BackendSpec) -> Result<BackendSpec> {
     let folder = Path::new(&spec.location);
     let Some(structure) = declared::read_plate(folder)? else { return Ok(spec) };
-    let Some(path) = first_file(folder, &structure)? else { return Ok(spec) };
-    let file = File::open(&path).map_err(|error| Error::io(error, "open", path.display()))?;
-    let there = compression_of(&Directory::read(&file, &path)?);
+    let Some(directory) = first_directory(folder, &structure)? else { return Ok(spec) };
+    let there = compression_of(&directory);
     let Some(asked) = spec.options.get("compression").map(|name| name.parse::<TiffCompression>())
     else {
         return Ok(match there {
@@ -43,8 +39,9 @@ pub(crate) fn settle(spec: BackendSpec) -> Result<BackendSpec> {
     .with_hint(format!("choose another place, or ask for the compression {there}")))
 }
 
-/// The first file of a plane that is there.
-fn first_file(folder: &Path, structure: &PlateStructure) -> Result<Option<PathBuf>> {
+/// The directory of the first file of a plane that can be read: damaged ones are written again
+/// by who goes on with the plate.
+fn first_directory(folder: &Path, structure: &PlateStructure) -> Result<Option<Directory>> {
     for (_, image) in structure.images() {
         let is_container = declared::is_container(&image.path);
         let indices = image.declared_indices().take(if is_container { 1 } else { usize::MAX });
@@ -53,9 +50,15 @@ fn first_file(folder: &Path, structure: &PlateStructure) -> Result<Option<PathBu
                 true => image.path.clone(),
                 false => declared::plane_file(&image.path, image, index)?,
             };
-            let file = folder.join(path.relative());
-            if file.is_file() {
-                return Ok(Some(file));
+            let path = folder.join(path.relative());
+            if !path.is_file() {
+                continue;
+            }
+            let file =
+                File::open(&path).map_err(|error| Error::io(error, "open", path.display()))?;
+            match Directory::read(&file, &path) {
+                Err(error) if error.kind() == ErrorKind::InvalidData => {}
+                directory => return directory.map(Some),
             }
         }
     }
