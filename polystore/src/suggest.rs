@@ -3,7 +3,11 @@
 /// Most names that a hint lists.
 const MAX_LISTED: usize = 24;
 
-/// The known names nearest to `wanted`, best first, at most three.
+/// How much less like the wanted name than the nearest another may be to be told too.
+const TOLERANCE: f64 = 0.08;
+
+/// The known names nearest to `wanted`, best first, at most three: none that is much further
+/// than the nearest.
 pub fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let mut scored: Vec<_> = known
@@ -12,7 +16,13 @@ pub fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Vec<&'a str> {
         .filter(|(score, _)| *score > 0.75)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.into_iter().take(3).map(|(_, name)| name).collect()
+    let least = scored.first().map_or(0.0, |(score, _)| score - TOLERANCE);
+    scored
+        .into_iter()
+        .take_while(|(score, _)| *score >= least)
+        .take(3)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// A hint for a name that is not known: the nearest ones, or else all there are.
@@ -40,6 +50,8 @@ mod tests {
     fn near_names_are_suggested_and_far_ones_listed() {
         let known = ["gaussian", "otsu", "label"];
         assert_eq!(hint("gausian", &known), "did you mean `gaussian`?");
+        let columns = ["nuclei_count", "nuclei_eccentricity_std", "nuclei_area"];
+        assert_eq!(hint("nuclei_cuont", &columns), "did you mean `nuclei_count`?");
         assert_eq!(hint("zzz", &known), "known: gaussian, otsu, label");
         assert!(hint("zzz", &["a"; 1536]).ends_with(", a and 1512 more"));
     }

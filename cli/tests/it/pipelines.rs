@@ -210,7 +210,7 @@ fn mistakes_in_a_pipeline_are_told_with_their_line() {
         (
             "description",
             "report = { heatmaps = [\"nuclei_cuont\"] }\ndescription",
-            "bad.toml:4:24: no step makes a column `nuclei_cuont` to draw a heatmap of (did you mean `nuclei_count`",
+            "bad.toml:4:24: no step makes a column `nuclei_cuont` to draw a heatmap of\n  hint: did you mean `nuclei_count`?",
         ),
     ] {
         std::fs::write(place.path("bad.toml"), text.replace(right, wrong)).unwrap();
