@@ -10,7 +10,6 @@ mod array;
 mod cache;
 mod chunks;
 mod codec;
-mod colors;
 mod create;
 mod entries;
 mod extend;

@@ -83,7 +83,7 @@ impl ZarrBackend {
         if self.is_synced() {
             directory.sync_all(touched)?;
         }
-        written.and_then(|_| self.color_labels(planes))
+        written.map(|_| ())
     }
 
     fn plan_writes(&self, planes: &[(PlaneRequest, Plane)]) -> Result<Jobs> {
