@@ -218,6 +218,6 @@ fn mistakes_in_a_pipeline_are_told_with_their_line() {
         assert!(errors.contains(part), "{part} is not in:\n{errors}");
         assert!(!place.path("out").exists());
     }
-    let errors = place.fail(2, args!["run", pipeline(), plate(), "-o", "out", "--wells", "A01"]);
+    let errors = place.fail(3, args!["run", pipeline(), plate(), "-o", "out", "--wells", "A01"]);
     assert!(errors.contains("has no well A01"), "{errors}");
 }
