@@ -154,6 +154,25 @@ fn a_resumed_conversion_mends_files_of_images() {
     }
 }
 
+/// A damaged file of an image may hold the last copy of a plane.
+#[test]
+fn a_file_with_planes_that_the_source_has_no_more_stays() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "source.zarr"]);
+    place.run(args!["convert", "source.zarr", "files", "--to", "ome-tiff", "--codec", "lzw"]);
+    let file = place.path("files/E07/E07_a001_s001.ome.tif");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[2000..4000].fill(0xff);
+    fs::write(&file, &bytes).unwrap();
+    fs::remove_dir_all(place.path("source.zarr/E/07/0/0/c/0/3")).unwrap();
+    let resume = args!["convert", "source.zarr", "files", "--resume", "--verify"];
+    let output = place.command().args(resume).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("1 plane FAILED") && text.contains("E/07/0"), "{text}");
+    assert!(fs::read(&file).unwrap() == bytes, "the file was touched");
+}
+
 #[test]
 fn a_target_that_is_another_plate_is_refused_and_told() {
     let place = Place::new();

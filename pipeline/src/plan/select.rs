@@ -131,20 +131,15 @@ fn check_found(
             return Err(refuse(selection, message).with_hint(hint));
         }
     }
-    let asked = structure.wells.iter().filter(|well| wants_well(selection, well.position));
-    if let Some(well) = images()
-        .next()
-        .is_none()
-        .then(|| asked.clone().find(|well| well.fields.is_empty()))
-        .flatten()
-    {
+    if images().next().is_none() {
+        let mut asked = structure.wells.iter().filter(|well| wants_well(selection, well.position));
+        let Some(well) = asked.find(|well| well.fields.is_empty()) else {
+            return Err(refuse(selection, "nothing of the plate is selected".to_owned()));
+        };
         let message =
             format!("no image of well {} is known, though the plate lists the well", well.position);
         let hint = "`polystore check` says what is wrong with it";
         return Err(refuse(selection, message).with_hint(hint));
-    }
-    if images().next().is_none() {
-        return Err(refuse(selection, "nothing of the plate is selected".to_owned()));
     }
     check_channels(&selection.channels, images(), &selection.origin)?;
     if let Some(timepoints) = &selection.timepoints {

@@ -11,7 +11,7 @@ mod run;
 mod target;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -188,7 +188,7 @@ pub fn convert(
         ..Default::default()
     };
     let mends_files = options.resume && layout == TargetLayout::OmeTiff;
-    let (mut transfers, mut kept) =
+    let Plan { to_write: mut transfers, mut kept, only_there } =
         plan(source, target, target_path, (&structure, mends_files), &mut report)?;
     if !options.resume && !kept.is_empty() {
         return Err(Error::new(
@@ -222,7 +222,9 @@ pub fn convert(
         run.batches(&kept, &|transfer, plane| match run.compare(transfer, &plane) {
             // What cannot be read any more is written again; other pixels are not overwritten.
             Err(error) if run.is_damaged(transfer, &error) => match layout {
-                // One file with all planes of its image, which are written together.
+                // One file with all planes of its image, which are written together: it stays
+                // where it holds what the source cannot give again.
+                TargetLayout::OmeTiff if only_there.contains(&transfer.to.path) => Err(error),
                 TargetLayout::OmeTiff => {
                     let mut damaged = damaged.lock().unwrap_or_else(PoisonError::into_inner);
                     damaged.insert(transfer.to.path.clone());
@@ -271,28 +273,46 @@ fn recognise(source: &Plate, transfers: &mut [Transfer]) {
     }
 }
 
+/// What there is to do.
+#[derive(Default)]
+struct Plan {
+    to_write: Vec<Transfer>,
+    /// Planes that the target has from an earlier conversion.
+    kept: Vec<Transfer>,
+    /// Images of the target with planes that the source has no more.
+    only_there: HashSet<VirtualPath>,
+}
+
 /// Splits the present planes of the source into those to write and those that are there. With
-/// `mends_files`, an image is one file, and one that is damaged makes room for a new one.
+/// `mends_files`, an image is one file, and one that is damaged makes room for a new one,
+/// unless planes of it can be read that the source has no more.
 fn plan(
     source: &Plate,
     target: &dyn VirtualBackend,
     target_path: &VirtualPath,
     (structure, mends_files): (&PlateStructure, bool),
     report: &mut ConvertReport,
-) -> Result<(Vec<Transfer>, Vec<Transfer>)> {
+) -> Result<Plan> {
     let there = target.inventory(target_path)?;
     // How many levels there are may have been the target's choice.
     let stored = target.plate(target_path)?;
-    let mut to_write = Vec::new();
-    let mut kept = Vec::new();
+    let mut plan = Plan::default();
     let images =
         source.structure().images().zip(&source.inventory()?.images).zip(structure.images());
     let images = images.zip(stored.images());
     for (ordinal, ((((_, image), inventory), (_, declared)), (_, stored))) in images.enumerate() {
+        let place = target_path.append(&declared.path);
+        let is_only_there = inventory.iter().any(|(index, state)| {
+            state != PlaneState::Present && there.state(ordinal, index) == PlaneState::Present
+        });
         let is_damaged = mends_files
+            && !is_only_there
             && there.images.get(ordinal).is_some_and(|states| states.counts().corrupt > 0);
         if is_damaged {
-            target.delete(&target_path.append(&declared.path), false)?;
+            target.delete(&place, false)?;
+        }
+        if is_only_there {
+            plan.only_there.insert(place.clone());
         }
         for (index, state) in inventory.iter() {
             let from = source.request(image, index);
@@ -308,9 +328,9 @@ fn plan(
                     continue;
                 }
             }
-            let to = PlaneRequest::new(target_path.append(&declared.path), index);
+            let to = PlaneRequest::new(place.clone(), index);
             let is_there = !is_damaged && there.state(ordinal, index) == PlaneState::Present;
-            if is_there { &mut kept } else { &mut to_write }.push(Transfer {
+            if is_there { &mut plan.kept } else { &mut plan.to_write }.push(Transfer {
                 from,
                 to,
                 n_levels: stored.n_levels,
@@ -321,5 +341,5 @@ fn plan(
             });
         }
     }
-    Ok((to_write, kept))
+    Ok(plan)
 }

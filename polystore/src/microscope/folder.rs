@@ -166,9 +166,9 @@ impl<'a> PlateFolder<'a> {
         })
     }
 
-    /// The first of `files` whose header can be read, and that header: what all of them are taken to be
-    /// like. After eight that cannot, each step is twice as long as the one before, so that
-    /// few are opened however many are damaged, and those of a whole well may be.
+    /// The first of `files` whose header can be read, and that header: what all of them are
+    /// taken to be like. After eight that cannot, each step is twice as long as the one before,
+    /// so that few are opened however many are damaged, and those of a whole well may be.
     ///
     /// # Errors
     /// The last error when none can be read; `NotFound` without files.

@@ -7,8 +7,8 @@ use crate::{Error, ErrorKind, Result, VirtualPath, words::count};
 
 /// Checks that the plate `there` is a part of `wanted`: the same plate, whose wells and images
 /// `wanted` has too, at the same paths. Which planes are absent by design, which values viewers
-/// show and where the stage stood may differ, and so may all that is said of images for which `is_readable` (by their
-/// place in `there`) says no.
+/// show and where the stage stood may differ, and so may all that is said of images for which
+/// `is_readable` (by their place in `there`) says no.
 ///
 /// # Errors
 /// `AlreadyExists` saying what differs.
