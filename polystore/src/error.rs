@@ -274,6 +274,14 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// Whether the path says where `backend` is, as paths in the file system do.
+    fn names(&self, backend: &str) -> bool {
+        let Some((_, root)) = backend.split_once(':') else { return false };
+        let root = root.trim_end_matches('/');
+        let below = self.0.path.as_ref().and_then(|path| path.strip_prefix(root));
+        !root.is_empty() && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+
     /// Whether repeating an idempotent call may succeed.
     pub fn is_retryable(&self) -> bool {
         self.kind().is_retryable()
@@ -340,7 +348,7 @@ fn classify_io(error: &io::Error) -> (ErrorKind, Option<&'static str>) {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(backend) = &self.0.backend {
+        if let Some(backend) = self.0.backend.as_ref().filter(|backend| !self.names(backend)) {
             write!(f, "{backend}: ")?;
         }
         // The root of a backend is where the backend is.
@@ -398,6 +406,16 @@ mod tests {
         let error = Error::not_found("gone").with_path("/").with_backend("zarr:/data/p.zarr");
         assert_eq!(error.to_string(), "zarr:/data/p.zarr: gone");
         assert_eq!(Error::not_found("gone").with_path("/").to_string(), "/: gone");
+    }
+
+    #[test]
+    fn a_place_is_told_once() {
+        let told = |path: &str| {
+            Error::not_found("gone").with_path(path).with_backend("disk:/data/p").to_string()
+        };
+        assert_eq!(told("/data/p/a.tif"), "/data/p/a.tif: gone");
+        assert_eq!(told("/data/plate/a.tif"), "disk:/data/p: /data/plate/a.tif: gone");
+        assert_eq!(told("/a.tif"), "disk:/data/p: /a.tif: gone");
     }
 
     #[test]

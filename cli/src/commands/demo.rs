@@ -12,7 +12,7 @@ use polystore_pipeline::Pipeline;
 
 use super::{
     info,
-    pipeline::{RunArgs, SelectionArgs},
+    pipeline::{Missing, RunArgs, SelectionArgs},
     run::{exit_code, print, print_places},
 };
 use crate::{args::Global, output};
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// A plate of your own instead of the one in the repository
     #[arg(long)]
     plate: Option<String>,
+    /// What to do about planes that are missing
+    #[arg(long, value_enum)]
+    missing: Option<Missing>,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -59,7 +62,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     if !global.json {
         info::plate_info(global, &plate)?;
     }
-    let selection = SelectionArgs { acquisition: stacks(&plate), ..SelectionArgs::default() };
+    let (acquisition, missing) = (stacks(&plate), args.missing);
+    let selection = SelectionArgs { acquisition, missing, ..SelectionArgs::default() };
     let plan =
         selection.compile(Pipeline::from_toml(PIPELINE, "pipelines/nuclei.toml")?, &plate)?;
     heading(global, "The pipeline, planned over it")?;

@@ -68,7 +68,7 @@ pub(crate) struct RunArgs {
     /// Memory for planes in flight in MB; 256 and 128 per thread when not given
     #[arg(long, value_name = "MB", value_parser = memory)]
     memory: Option<u64>,
-    /// Throw away what another pipeline left in the folder of results
+    /// Throw away what another run left in the folder of results; files that no run wrote stay
     #[arg(long)]
     replace: bool,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use polystore::ErrorKind;
+use polystore::{ErrorKind, words::verb};
 use polystore_pipeline::{Pipeline, RunReport};
 
 use super::{
@@ -23,8 +23,9 @@ Examples:
   polystore run nuclei.toml plate.zarr -o results --wells A01:B06 --missing skip
 
 Run it again to go on where it was stopped: fields whose results are whole, and of the same
-input and settings, are kept. The exit code is 1 when fields failed, and 5 when planes that
-were needed are missing or corrupt.")]
+input, are kept; more wells or fields may be asked for, and missing planes treated otherwise.
+The exit code is 1 when fields failed, and 5 when planes that were needed are missing or corrupt,
+also when that is found only when they are read.")]
 pub(crate) struct Args {
     /// The pipeline
     pipeline: PathBuf,
@@ -109,17 +110,19 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
         ))?;
     }
     if manifest.passed_over > 0 {
+        let what = verb(manifest.passed_over, "image file or well", "image files or wells");
         output::line(format_args!(
-            "{} image files or wells of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
+            "{} {what} of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
             manifest.passed_over
         ))?;
     }
     Ok(())
 }
 
-/// 0 when everything is done, 1 when parts failed, 5 when something was left out.
+/// 0 when everything is done, 1 when parts failed, 5 when something was left out, or failed
+/// because planes are damaged.
 pub(crate) fn exit_code(report: &RunReport) -> ExitCode {
-    match (report.manifest.has_failed(), report.manifest.is_complete()) {
+    match (report.manifest.has_faults(), report.manifest.is_complete()) {
         (true, _) => ExitCode::from(1),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),

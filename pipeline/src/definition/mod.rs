@@ -172,6 +172,23 @@ impl Source {
     }
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.from {
+            Origination::Plate => write!(f, "the plate")?,
+            Origination::Previous => write!(f, "the step before")?,
+            Origination::Step(name) => write!(f, "`{name}`")?,
+        }
+        if !self.channels.is_empty() {
+            write!(f, " channels {}", self.channels.join(" "))?;
+        }
+        match &self.over {
+            Some(over) => write!(f, " over {}", in_words(over)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Where in a document something stands, for messages; no part of what it means.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin(pub(crate) String);
@@ -317,6 +334,12 @@ impl Step {
     /// What it gives.
     pub fn output(&self) -> ValueKind {
         self.output
+    }
+
+    /// Where its inputs come from, in words.
+    pub(crate) fn inputs_in_words(&self) -> String {
+        let named = self.named_inputs.iter().map(|(name, source)| format!("{name} = {source}"));
+        std::iter::once(self.input.to_string()).chain(named).collect::<Vec<_>>().join(", ")
     }
 
     /// The name that its results are stored under, if they are.

@@ -2,6 +2,7 @@
 //! through.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -13,12 +14,12 @@ use std::{
 use crossbeam_channel::Receiver;
 use polystore::{Plane, PlaneIndex, WellPosition, backend::Roi};
 
-use super::{Shared, load::Ticket};
+use super::{Shared, damage::UnitWork, load::Ticket};
 use crate::{
     Error, Event, Result, Value,
     output::{
-        CONTENT, FieldState, OutputHash, PlateRow, RecordTable, ResultStore, RunManifest,
-        StoredImages, UnitRecord, UnitState, WellResults, plane_hash, rois, work_key,
+        CONTENT, FieldState, OutputHash, PlateRow, RecordDamage, RecordTable, ResultStore,
+        RunManifest, StoredImages, UnitRecord, UnitState, WellResults, plane_hash, rois, work_key,
     },
     plan::{Program, Unit, WriteTarget},
 };
@@ -33,12 +34,14 @@ pub(super) struct Finished<'a> {
 pub(super) enum Outcome<'a> {
     /// Its results are to be stored.
     Computed(Box<Computed<'a>>),
-    /// An earlier run did it; the hash of its record.
-    Kept(String),
-    /// It failed before anything of it was touched.
-    Failed(Error),
-    /// It failed; whether an earlier record must go.
-    FailedWithRecord(Error, bool),
+    /// An earlier run did it; the hash of its record, and what was done.
+    Kept(String, Box<UnitWork<'a>>),
+    /// Nothing can be done of it without planes that are not there; whether an earlier record
+    /// must go.
+    LeftOut(Box<UnitWork<'a>>, bool),
+    /// It failed, because of planes that turned out to be damaged if any are given; whether an
+    /// earlier record must go.
+    Failed(Error, Vec<RecordDamage>, bool),
 }
 
 /// Results of a unit.
@@ -78,6 +81,42 @@ struct State<'a> {
     rows: Vec<PlateRow>,
     /// Whether anything was written.
     has_changed: bool,
+    rewired: HashMap<usize, Program>,
+}
+
+/// What became of a unit, as it is noted.
+struct Ended {
+    state: UnitState,
+    /// Whether nothing of it was written or removed.
+    is_kept: bool,
+    sha256: String,
+    error: String,
+    damaged: Vec<RecordDamage>,
+    remark: String,
+    rewired: Option<Program>,
+}
+
+impl Ended {
+    fn new(state: UnitState, work: UnitWork<'_>) -> Self {
+        let UnitWork { program, damaged, remark } = work;
+        let state = match state {
+            // What is done is not whole when something was left out.
+            UnitState::Done | UnitState::Kept if program.lacks_planes() => UnitState::Partial,
+            other => other,
+        };
+        let rewired = match program {
+            Cow::Owned(program) => Some(program),
+            Cow::Borrowed(_) => None,
+        };
+        let (sha256, error) = (String::new(), String::new());
+        Self { state, is_kept: false, sha256, error, damaged, remark, rewired }
+    }
+
+    fn failed(error: &Error, damaged: Vec<RecordDamage>) -> Self {
+        let (error, state) = (error.chain(), UnitState::Failed);
+        let (sha256, remark) = (String::new(), String::new());
+        Self { state, is_kept: false, sha256, error, damaged, remark, rewired: None }
+    }
 }
 
 /// A well whose units are not all through.
@@ -91,6 +130,7 @@ pub(super) struct Committed {
     pub(super) manifest: RunManifest,
     pub(super) rows: Vec<PlateRow>,
     pub(super) has_changed: bool,
+    pub(super) rewired: HashMap<usize, Program>,
 }
 
 impl<'a> Committer<'a> {
@@ -106,7 +146,8 @@ impl<'a> Committer<'a> {
             let well = wells.entry(unit.well);
             well.or_insert_with(|| Well { n_left: 0, units: Vec::new() }).n_left += 1;
         }
-        let state = State { manifest, wells, rows: Vec::new(), has_changed: false };
+        let (rows, rewired) = (Vec::new(), HashMap::new());
+        let state = State { manifest, wells, rows, has_changed: false, rewired };
         let is_announced = AtomicBool::new(is_announced);
         Self { shared, store, images, state: Mutex::new(state), is_announced }
     }
@@ -125,26 +166,55 @@ impl<'a> Committer<'a> {
                     let elapsed = computed.elapsed;
                     (self.shared.events)(Event::Computed { unit: unit.name.clone(), elapsed });
                     match self.store_unit(*computed) {
-                        Ok(sha256) => Ok((UnitState::Done, sha256)),
+                        Ok((sha256, work)) => {
+                            Ended { sha256, ..Ended::new(UnitState::Done, work) }
+                        }
                         Err(error) => match self.shared.stop_if_refused(error) {
-                            Some(error) => Err(error),
+                            Some(error) => Ended::failed(&error, Vec::new()),
                             None => continue,
                         },
                     }
                 }
-                Outcome::Kept(sha256) => Ok((UnitState::Kept, sha256)),
-                Outcome::Failed(error) => Err(error),
+                Outcome::Kept(sha256, work) => {
+                    Ended { sha256, is_kept: true, ..Ended::new(UnitState::Kept, *work) }
+                }
+                Outcome::LeftOut(work, leftovers) => match self.forget(number, unit, leftovers, &work) {
+                    Ok(()) => {
+                        let is_kept = !leftovers;
+                        Ended { is_kept, ..Ended::new(UnitState::LeftOut, *work) }
+                    }
+                    Err(error) => Ended::failed(&error, Vec::new()),
+                },
                 // What was stopped halfway is as if it had not begun.
-                Outcome::FailedWithRecord(Error::Cancelled, _) => continue,
-                Outcome::FailedWithRecord(error, leftovers) => {
-                    Err(self.forget(unit, leftovers).err().unwrap_or(error))
+                Outcome::Failed(Error::Cancelled, ..) => continue,
+                Outcome::Failed(error, damaged, leftovers) => {
+                    let error = self.forget_record(unit, leftovers).err().unwrap_or(error);
+                    Ended::failed(&error, damaged)
                 }
             };
             self.ended(number, unit, ended);
         }
     }
 
-    fn forget(&self, unit: &Unit, leftovers: bool) -> Result<()> {
+    /// Removes the record of an earlier run, and results that the work does not replace.
+    fn forget(
+        &self,
+        number: usize,
+        unit: &Unit,
+        leftovers: bool,
+        work: &UnitWork<'_>,
+    ) -> Result<()> {
+        if !leftovers {
+            return Ok(());
+        }
+        let known = UnitRecord::load(unit, self.store)?;
+        self.forget_record(unit, leftovers)?;
+        let Some((known, _)) = known else { return Ok(()) };
+        self.images.remove_stale(number, &known.outputs, &work.program)?;
+        rois::remove_stale(self.shared.plan, self.store, unit, &work.program)
+    }
+
+    fn forget_record(&self, unit: &Unit, leftovers: bool) -> Result<()> {
         match leftovers {
             true => self.store.remove(&ResultStore::record_path(unit.well, &unit.name)),
             false => Ok(()),
@@ -152,14 +222,15 @@ impl<'a> Committer<'a> {
     }
 
     /// Stores all results of a unit, its record last.
-    fn store_unit(&self, computed: Computed<'a>) -> Result<String> {
+    fn store_unit(&self, computed: Computed<'a>) -> Result<(String, UnitWork<'a>)> {
         let Computed { ticket, inputs, values, hashes, .. } = computed;
-        let Ticket { number, unit, program, leftovers, permit, .. } = ticket;
+        let Ticket { number, unit, work, leftovers, permit, .. } = ticket;
+        let program = &work.program;
         if !self.is_announced.swap(true, Ordering::Relaxed) {
             let manifest = self.lock().manifest.clone();
             manifest.store(self.store)?;
         }
-        self.forget(unit, leftovers)?;
+        self.forget(number, unit, leftovers, &work)?;
         let plan = self.shared.plan;
         let mut planes: Vec<(u32, Vec<(PlaneIndex, Plane)>)> = Vec::new();
         let mut outlines: Vec<(&str, Vec<Roi>)> = Vec::new();
@@ -201,33 +272,20 @@ impl<'a> Committer<'a> {
         for (name, rois) in outlines {
             outputs.push(rois::write(self.store, name, unit, &rois)?);
         }
-        let work = work_key(plan, unit)?;
+        let key = work_key(plan, unit, program)?;
         let run = self.lock().manifest.run;
-        let record = UnitRecord::new(unit, run, work, inputs, outputs, tables);
+        let inputs = (inputs, work.damaged.clone());
+        let record = UnitRecord::new(unit, run, key, inputs, (outputs, tables));
         let sha256 = record.store(unit, self.store)?;
         drop((values, permit));
         (self.shared.events)(Event::Done { unit: unit.name.clone(), n_bytes });
-        Ok(sha256)
-    }
-
-    /// What a unit is whose results are there: `whole`, unless something was left out.
-    fn state_of(&self, unit: &Unit, whole: UnitState) -> UnitState {
-        let program = self.shared.plan.programs.get(unit.program as usize);
-        if program.is_some_and(Program::lacks_planes) { UnitState::Partial } else { whole }
+        Ok((sha256, work))
     }
 
     /// Notes what became of a unit; writes the tables of its well if it was the last.
-    fn ended(&self, number: usize, unit: &'a Unit, ended: Result<(UnitState, String)>) {
+    fn ended(&self, number: usize, unit: &'a Unit, ended: Ended) {
+        let Ended { state, is_kept, sha256, error, damaged, remark, rewired } = ended;
         let name = || unit.name.clone();
-        let (state, sha256, error) = match ended {
-            Ok((state, sha256)) => (state, sha256, String::new()),
-            Err(error) => (UnitState::Failed, String::new(), error.chain()),
-        };
-        let is_kept = state == UnitState::Kept;
-        let state = match state {
-            UnitState::Done | UnitState::Kept => self.state_of(unit, state),
-            other => other,
-        };
         match state {
             _ if is_kept => (self.shared.events)(Event::Kept { unit: name() }),
             UnitState::Failed => {
@@ -238,11 +296,21 @@ impl<'a> Committer<'a> {
         }
         let mut shared = self.lock();
         shared.has_changed |= !is_kept;
+        let damaged: Vec<_> = damaged.iter().filter_map(|damage| damage.told(unit)).collect();
+        damaged.iter().for_each(|plane| shared.manifest.count_damaged(plane));
+        if let Some(program) = rewired {
+            shared.rewired.insert(number, program);
+        }
         if let Some(entry) = shared.manifest.units.get_mut(number) {
             (entry.state, entry.sha256, entry.error) = (state, sha256, error);
+            entry.damaged = damaged;
+            if !remark.is_empty() {
+                entry.remark = remark;
+            }
         }
         let field = match state {
             UnitState::Failed => FieldState::Failed,
+            UnitState::LeftOut => FieldState::LeftOut,
             UnitState::Partial => FieldState::Partial,
             _ => FieldState::Done,
         };
@@ -284,18 +352,15 @@ impl<'a> Committer<'a> {
     }
 
     pub(super) fn into_committed(self) -> Committed {
-        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // A well of which nothing could be done is a row too, one without numbers.
-        let places = state.rows.iter().enumerate();
-        let places: HashMap<_, _> =
-            places.map(|(at, row)| ((row.well, row.acquisition), at)).collect();
-        for &(well, acquisition, n_fields) in &self.shared.plan.left_out {
-            match places.get(&(well, acquisition)).and_then(|&at| state.rows.get_mut(at)) {
-                Some(row) => row.n_fields += n_fields,
-                None => state.rows.push(PlateRow::new(well, acquisition, n_fields)),
-            }
-        }
-        Committed { manifest: state.manifest, rows: state.rows, has_changed: state.has_changed }
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let State { mut manifest, rows, has_changed, rewired, .. } = state;
+        // What was known before the run is noted already.
+        let found = manifest.units.iter().zip(&self.shared.plan.units);
+        let found = found.filter(|(entry, unit)| entry.remark != unit.remark);
+        let notes: Vec<_> =
+            found.map(|(entry, _)| format!("{}: {}", entry.name, entry.remark)).collect();
+        manifest.notes.extend(notes);
+        Committed { manifest, rows, has_changed, rewired }
     }
 }
 

@@ -18,12 +18,13 @@ use super::{
     Shared,
     budget::Permit,
     commit::{Finished, Outcome},
+    damage::{UnitWork, state_of},
     resume::{Earlier, Resume},
 };
 use crate::{
-    Error, Event, Result,
-    output::UnitRecord,
-    plan::{Program, Unit},
+    Error, Event, MissingPolicy, Result,
+    output::{RecordDamage, UnitRecord},
+    plan::{Program, Rewiring, Unit},
 };
 
 /// A unit with its planes, ready to be computed.
@@ -36,8 +37,8 @@ pub(super) struct Loaded<'a> {
 pub(super) struct Ticket<'a> {
     pub(super) number: usize,
     pub(super) unit: &'a Unit,
-    pub(super) program: &'a Program,
-    /// What each plane is recognised by, where the backend can tell.
+    pub(super) work: UnitWork<'a>,
+    /// What each plane that is read is recognised by, where the backend can tell.
     pub(super) fingerprints: Vec<Option<String>>,
     /// An earlier record, whose input may be the same.
     pub(super) earlier: Option<(Box<UnitRecord>, String)>,
@@ -61,6 +62,7 @@ pub(super) struct Loader<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) plate: &'a Plate,
     pub(super) resume: Resume<'a>,
+    pub(super) rewiring: &'a Rewiring<'a>,
     pub(super) next: AtomicUsize,
 }
 
@@ -79,7 +81,7 @@ impl<'a> Loader<'a> {
                 let Some(candidate) = waiting.take().or_else(|| self.candidate(finished)) else {
                     break;
                 };
-                let bytes = candidate.program.cost.peak_bytes;
+                let bytes = candidate.work.program.cost.peak_bytes;
                 let budget = &self.shared.budget;
                 // Only the first may wait: what is held while waiting could be what is waited for.
                 let permit = match batch.is_empty() {
@@ -90,7 +92,7 @@ impl<'a> Loader<'a> {
                     waiting = Some(candidate);
                     break;
                 };
-                n_planes += candidate.program.reads.len();
+                n_planes += candidate.work.program.reads.len();
                 batch.push(candidate.with(permit));
             }
             if batch.is_empty() || self.shared.is_stopped() {
@@ -107,8 +109,9 @@ impl<'a> Loader<'a> {
             let unit = self.shared.plan.units.get(number)?;
             let outcome = match self.look(number, unit) {
                 Ok(Look::ToDo(candidate)) => return Some(candidate),
-                Ok(Look::Done(sha256)) => Outcome::Kept(sha256),
-                Err(error) => Outcome::Failed(error),
+                Ok(Look::Nothing(work, leftovers)) => Outcome::LeftOut(work, leftovers),
+                Ok(Look::Done(sha256, work)) => Outcome::Kept(sha256, work),
+                Err(error) => Outcome::Failed(error, Vec::new(), false),
             };
             // The receivers live as long as the loaders.
             let _ = finished.send(Finished { number, unit, outcome });
@@ -119,14 +122,18 @@ impl<'a> Loader<'a> {
     fn look(&self, number: usize, unit: &'a Unit) -> Result<Look<'a>> {
         let plan = self.shared.plan;
         let program = plan.program(unit)?;
+        let work = UnitWork::planned(program);
+        if program.does_nothing() {
+            return Ok(Look::Nothing(Box::new(work), self.resume.has_record(unit)?));
+        }
         let requests = requests(self.shared, unit, program)?;
         let fingerprints = self.plate.backend().fingerprints(&requests);
-        let (earlier, leftovers) = match self.resume.look(number, unit, &fingerprints)? {
-            Earlier::Done { sha256 } => return Ok(Look::Done(sha256)),
+        let (earlier, leftovers) = match self.resume.look(number, unit, program, &fingerprints)? {
+            Earlier::Done { sha256, work } => return Ok(Look::Done(sha256, work)),
             Earlier::Perhaps(record, sha256) => (Some((record, sha256)), true),
             Earlier::No { leftovers } => (None, leftovers),
         };
-        Ok(Look::ToDo(Candidate { number, unit, program, fingerprints, earlier, leftovers }))
+        Ok(Look::ToDo(Candidate { number, unit, work, fingerprints, earlier, leftovers }))
     }
 
     /// Reads the planes of a batch; each unit goes on as soon as its own are there.
@@ -142,7 +149,7 @@ impl<'a> Loader<'a> {
         for (at, arrival) in arrivals.iter().enumerate() {
             let arrival = arrival.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(arrival) = arrival.as_ref() else { continue };
-            match requests(self.shared, arrival.ticket.unit, arrival.ticket.program) {
+            match requests(self.shared, arrival.ticket.unit, &arrival.ticket.work.program) {
                 Ok(requests) => asked.extend(
                     requests.into_iter().enumerate().map(|(plane, request)| (at, plane, request)),
                 ),
@@ -215,23 +222,72 @@ impl<'a> Loader<'a> {
         loaded: &Sender<Loaded<'a>>,
         finished: &Sender<Finished<'a>>,
     ) {
-        let Arrival { ticket, planes, .. } = arrival;
-        let (number, unit) = (ticket.number, ticket.unit);
-        let planes: Result<Vec<Plane>> = planes
-            .into_iter()
-            .map(|plane| plane.unwrap_or_else(|| Err(unanswered(unit))))
-            .collect();
-        match planes {
-            Ok(planes) => {
-                let n_bytes = planes.iter().map(|plane| plane.n_bytes() as u64).sum();
-                (self.shared.events)(Event::Read { unit: unit.name.clone(), n_bytes });
-                let _ = loaded.send(Loaded { ticket, planes });
+        let (number, unit) = (arrival.ticket.number, arrival.ticket.unit);
+        match self.ready(arrival) {
+            Ok(unit) => {
+                let n_bytes = unit.planes.iter().map(|plane| plane.n_bytes() as u64).sum();
+                (self.shared.events)(Event::Read { unit: unit.ticket.unit.name.clone(), n_bytes });
+                let _ = loaded.send(unit);
             }
-            Err(error) => {
-                let outcome = Outcome::FailedWithRecord(error, ticket.leftovers);
-                let _ = finished.send(Finished { number, unit, outcome });
+            Err(outcome) => {
+                let _ = finished.send(Finished { number, unit, outcome: *outcome });
             }
         }
+    }
+
+    /// The unit with its planes. Where some turn out to be damaged, what depends on them is
+    /// left out, or the unit fails, as the pipeline says of missing planes.
+    fn ready(&self, arrival: Arrival<'a>) -> Result<Loaded<'a>, Box<Outcome<'a>>> {
+        let Arrival { mut ticket, planes, .. } = arrival;
+        let unit = ticket.unit;
+        let mut whole = Vec::with_capacity(planes.len());
+        let mut damaged = Vec::new();
+        let mut first = None;
+        for (at, plane) in planes.into_iter().enumerate() {
+            let error = match plane.unwrap_or_else(|| Err(unanswered(unit))) {
+                Ok(plane) => {
+                    whole.push((at, plane));
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let (Some(state), Some(&read)) = (state_of(&error), ticket.work.program.reads.get(at))
+            else {
+                return Err(Box::new(Outcome::Failed(error, Vec::new(), ticket.leftovers)));
+            };
+            let fingerprint = ticket.fingerprints.get(at).cloned().flatten();
+            damaged.push(RecordDamage { read, state, reason: error.chain(), fingerprint });
+            first.get_or_insert(error);
+        }
+        let Some(first) = first else {
+            let planes = whole.into_iter().map(|(_, plane)| plane).collect();
+            return Ok(Loaded { ticket, planes });
+        };
+        if self.shared.plan.pipeline.input().missing == MissingPolicy::Error {
+            return Err(Box::new(Outcome::Failed(first, damaged, ticket.leftovers)));
+        }
+        let work = match self.rewiring.work(unit, damaged) {
+            Ok(work) => work,
+            Err(error) => return Err(Box::new(Outcome::Failed(error, Vec::new(), ticket.leftovers))),
+        };
+        if work.program.does_nothing() {
+            return Err(Box::new(Outcome::LeftOut(Box::new(work), ticket.leftovers)));
+        }
+        // What is read is a part of what was, in the same order or another.
+        let mut planes = Vec::with_capacity(work.program.reads.len());
+        let mut fingerprints = Vec::with_capacity(work.program.reads.len());
+        for read in &work.program.reads {
+            let at = ticket.work.program.reads.iter().position(|known| known == read);
+            let found = at.and_then(|at| whole.iter().find(|(number, _)| *number == at));
+            let Some((at, plane)) = found else {
+                let error = Error::pipeline("plan", "what is left of a unit reads another plane");
+                return Err(Box::new(Outcome::Failed(error, Vec::new(), ticket.leftovers)));
+            };
+            planes.push(plane.clone());
+            fingerprints.push(ticket.fingerprints.get(*at).cloned().flatten());
+        }
+        (ticket.work, ticket.fingerprints) = (work, fingerprints);
+        Ok(Loaded { ticket, planes })
     }
 }
 
@@ -254,7 +310,9 @@ fn requests(shared: &Shared<'_>, unit: &Unit, program: &Program) -> Result<Vec<P
 
 /// What a look at a unit gives.
 enum Look<'a> {
-    Done(String),
+    Done(String, Box<UnitWork<'a>>),
+    /// Nothing can be done; whether there is an earlier record.
+    Nothing(Box<UnitWork<'a>>, bool),
     ToDo(Candidate<'a>),
 }
 
@@ -262,7 +320,7 @@ enum Look<'a> {
 struct Candidate<'a> {
     number: usize,
     unit: &'a Unit,
-    program: &'a Program,
+    work: UnitWork<'a>,
     fingerprints: Vec<Option<String>>,
     earlier: Option<(Box<UnitRecord>, String)>,
     leftovers: bool,
@@ -270,8 +328,8 @@ struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     fn with(self, permit: Permit<'a>) -> Ticket<'a> {
-        let Self { number, unit, program, fingerprints, earlier, leftovers } = self;
-        Ticket { number, unit, program, fingerprints, earlier, leftovers, permit }
+        let Self { number, unit, work, fingerprints, earlier, leftovers } = self;
+        Ticket { number, unit, work, fingerprints, earlier, leftovers, permit }
     }
 }
 
@@ -284,7 +342,7 @@ struct Arrival<'a> {
 
 impl<'a> Arrival<'a> {
     fn new(ticket: Ticket<'a>) -> Self {
-        let n = ticket.program.reads.len();
+        let n = ticket.work.program.reads.len();
         Self { ticket, planes: (0..n).map(|_| None).collect(), n_left: n }
     }
 

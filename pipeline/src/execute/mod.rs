@@ -16,11 +16,14 @@ mod budget;
 mod commit;
 mod compute;
 mod event;
+mod damage;
 mod load;
+mod prepare;
 mod resume;
 
 use std::{
     num::NonZeroUsize,
+    collections::HashMap,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -37,12 +40,13 @@ use self::{
     commit::{Committed, Committer, Computed, Finished, Outcome, identities, plane_hashes},
     compute::{Functions, Work},
     load::{Loaded, Loader},
+    prepare::{Prepared, prepare},
     resume::Resume,
 };
 use crate::{
     Error, Result,
     output::{PlateTable, ResultStore, RunManifest, RunState, StoredImages, now},
-    plan::{ExecutionPlan, PlateReference},
+    plan::{ExecutionPlan, Program, Rewiring, Unit},
     report,
 };
 
@@ -62,8 +66,8 @@ pub struct ExecutorOptions {
     /// Memory for planes and results in flight, about; 256 MiB and 128 MiB per thread that
     /// computes by default. A unit that needs more runs alone.
     pub memory_bytes: Option<u64>,
-    /// Throws away what another pipeline left in the result store. Without it, such a store
-    /// is refused.
+    /// Throws away what another run left in the result store, and nothing that no run wrote.
+    /// Without it, such a store is refused.
     pub replace: bool,
 }
 
@@ -82,7 +86,7 @@ impl ExecutorOptions {
         self
     }
 
-    /// Throwing away what another pipeline left in the result store.
+    /// Throwing away what another run left in the result store.
     #[must_use]
     pub fn with_replace(mut self, replace: bool) -> Self {
         self.replace = replace;
@@ -117,6 +121,8 @@ pub struct RunReport {
     pub peak_bytes: u64,
     /// Whether anything had to be done.
     pub has_changed: bool,
+    /// Programs of units of which planes turned out to be damaged, by their numbers.
+    pub(crate) rewired: HashMap<usize, Program>,
 }
 
 impl RunReport {
@@ -125,6 +131,19 @@ impl RunReport {
         let rows = self.table.rows.iter();
         let not_done: u64 = rows.map(|row| row.n_fields.saturating_sub(row.n_done)).sum();
         not_done.saturating_sub(self.manifest.failed().count() as u64)
+    }
+
+    /// What was done for unit number `number` of `plan`.
+    ///
+    /// # Errors
+    /// As [`ExecutionPlan::program`].
+    pub(crate) fn program<'r>(
+        &'r self,
+        plan: &'r ExecutionPlan,
+        number: usize,
+        unit: &Unit,
+    ) -> Result<&'r Program> {
+        self.rewired.get(&number).map_or_else(|| plan.program(unit), Ok)
     }
 
     /// Columns of [`RunReport::table`] to look at first: those of the pipeline's heatmaps, or
@@ -180,7 +199,9 @@ impl Executor {
     }
 
     /// Executes `plan` on its `plate`, with results in `store`. What an earlier run of the
-    /// same pipeline left there is kept where it is whole and of the same input.
+    /// same pipeline left there is kept where it is whole and of the same input; that run may
+    /// have been of a part of the wells, fields and acquisitions, and may have treated missing
+    /// planes otherwise.
     ///
     /// A unit that fails does not stop the others; see [`RunManifest::failed`]. A store that
     /// is full, or may not be written, ends the run at once: nothing could be stored. `cancel`
@@ -189,7 +210,8 @@ impl Executor {
     ///
     /// # Errors
     /// `Pipeline` when the plan is not of this plate, or needs functions that are not here;
-    /// `Store` of kind `AlreadyExists` when the store has results of another pipeline, and of
+    /// `Store` of kind `AlreadyExists` when the store has results of another run, saying what
+    /// differs, or files of somebody else; of
     /// kind `PermissionDenied` when it lies inside the plate; as the backends answer to
     /// declarations; `Store` naming the file that could not be written, of kind
     /// `LimitExceeded` or `PermissionDenied`, when the store takes no more; `Cancelled`.
@@ -205,9 +227,17 @@ impl Executor {
         check_plate(plan, plate)?;
         plate.check_target(&store.files().spec(), store.root())?;
         let functions = Functions::of(plan)?;
-        let earlier = self.prepare(plan, store)?;
         let n_threads = self.options.cpu_threads();
-        let manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
+        let mut manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
+        let Prepared { earlier, notes } = prepare(plan, &manifest, store, self.options.replace)?;
+        manifest.notes.extend(notes);
+        let is_longer = earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.units.len() != manifest.units.len());
+        // What is there of it stays its own; what it is now is known when it is drawn.
+        if let Some(earlier) = &earlier {
+            manifest.plots.clone_from(&earlier.plots);
+        }
         let is_same = earlier
             .as_ref()
             .is_some_and(|earlier| earlier.is_through() && earlier.plan_hash == plan.hash);
@@ -215,7 +245,7 @@ impl Executor {
         if !is_same {
             manifest.store(store)?;
         }
-        let images = StoredImages::declare(plan, plate.structure(), store)?;
+        let images = StoredImages::declare(plan, plate.structure(), store, is_longer)?;
         let budget = Budget::new(self.options.memory_bytes());
         let shared = Shared { plan, budget, cancel, events, refused: OnceLock::new() };
         events(Event::Started {
@@ -224,10 +254,12 @@ impl Executor {
             read_bytes: plan.cost.read_bytes,
         });
         let committer = Committer::new(&shared, store, &images, manifest, !is_same);
-        let resume = Resume { plan, store, images: &images };
-        let loader = Loader { shared: &shared, plate, resume, next: AtomicUsize::new(0) };
+        let rewiring = Rewiring::new(plan, plate);
+        let resume = Resume { plan, store, images: &images, rewiring: &rewiring };
+        let next = AtomicUsize::new(0);
+        let loader = Loader { shared: &shared, plate, resume, rewiring: &rewiring, next };
         self.run_units(&shared, &loader, &committer, &functions)?;
-        let Committed { mut manifest, rows, has_changed } = committer.into_committed();
+        let Committed { mut manifest, rows, has_changed, rewired } = committer.into_committed();
         let table = PlateTable::new(rows);
         let is_refused = shared.refused.get().is_some();
         let is_cancelled = shared.is_stopped() && !is_refused;
@@ -258,49 +290,8 @@ impl Executor {
         if has_changed {
             images.finish()?;
         }
-        let report = RunReport { table, peak_bytes, has_changed, manifest };
+        let report = RunReport { table, peak_bytes, has_changed, manifest, rewired };
         finish(report, plan, plate, store, &images, is_same)
-    }
-
-    /// Refuses, or clears, what another pipeline left. Returns the earlier run's manifest.
-    fn prepare(&self, plan: &ExecutionPlan, store: &ResultStore) -> Result<Option<RunManifest>> {
-        let earlier = match RunManifest::load(store) {
-            Ok(earlier) => earlier,
-            Err(_) if self.options.replace => {
-                clear(store)?;
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        let Some(found) = &earlier else {
-            check_free(store)?;
-            return Ok(None);
-        };
-        let place = |plate: &PlateReference| {
-            let backend = &plate.backend;
-            (backend.scheme.clone(), backend.location.clone(), plate.path.clone())
-        };
-        let is_other =
-            found.pipeline_hash != plan.pipeline_hash || place(&found.plate) != place(&plan.plate);
-        match (is_other, self.options.replace) {
-            (false, _) => Ok(earlier),
-            (true, true) => {
-                clear(store)?;
-                Ok(None)
-            }
-            (true, false) => Err(polystore::Error::new(
-                polystore::ErrorKind::AlreadyExists,
-                format!(
-                    "results of the pipeline `{}` over the plate `{}` are here, made with other settings or from another plate",
-                    found.pipeline.name(),
-                    found.plate.name
-                ),
-            )
-            .with_path(store.root())
-            .with_backend(store.files().to_string())
-            .with_hint("choose another place, or replace them (`--replace`)")
-            .into()),
-        }
     }
 
     fn run_units<'a>(
@@ -355,13 +346,14 @@ fn compute<'a>(shared: &Shared<'a>, functions: &Functions, unit: Loaded<'a>) -> 
     let inputs = identities(&ticket.fingerprints, &planes);
     if let Some((record, sha256)) = ticket.earlier.take()
         && record.inputs == inputs
+        && record.damaged == ticket.work.damaged
     {
-        return done(Outcome::Kept(sha256));
+        return done(Outcome::Kept(sha256, Box::new(ticket.work)));
     }
     let stopped = || shared.is_stopped();
     let work = Work {
         plan: shared.plan,
-        program: ticket.program,
+        program: &ticket.work.program,
         functions,
         unit: &unit.name,
         stopped: &stopped,
@@ -372,7 +364,7 @@ fn compute<'a>(shared: &Shared<'a>, functions: &Functions, unit: Loaded<'a>) -> 
             let elapsed = start.elapsed();
             done(Outcome::Computed(Box::new(Computed { ticket, inputs, values, hashes, elapsed })))
         }
-        Err(error) => done(Outcome::FailedWithRecord(error, ticket.leftovers)),
+        Err(error) => done(Outcome::Failed(error, Vec::new(), ticket.leftovers)),
     }
 }
 
@@ -390,33 +382,6 @@ fn check_plate(plan: &ExecutionPlan, plate: &Plate) -> Result<()> {
     Err(Error::pipeline("plan", message).with_hint("compile the pipeline over this plate"))
 }
 
-/// What a run leaves in its place.
-const LEFT: [&str; 7] = ["units", "results", "images", "rois", "plots", "report.html", "run.json"];
-
-/// Checks that nothing of a name that is written here is there already, when no run is: it is
-/// somebody's own.
-fn check_free(store: &ResultStore) -> Result<()> {
-    for below in LEFT {
-        if store.exists(below)? {
-            let message = format!("`{below}` is here already, and is of no run of polystore's");
-            return Err(polystore::Error::new(polystore::ErrorKind::AlreadyExists, message)
-                .with_path(store.root())
-                .with_backend(store.files().to_string())
-                .with_hint("choose another place for the results, or move it away")
-                .into());
-        }
-    }
-    Ok(())
-}
-
-/// Deletes the results of an earlier run, and nothing else.
-fn clear(store: &ResultStore) -> Result<()> {
-    for below in LEFT {
-        store.remove(below)?;
-    }
-    Ok(())
-}
-
 /// Writes what is about the whole plate.
 fn finish(
     mut report: RunReport,
@@ -431,8 +396,13 @@ fn finish(
         return Ok(report);
     }
     report.has_changed = true;
-    report.manifest.store(store)?;
-    if let Err(error) = report::write(&report, plan, plate, store, images) {
+    let written = report::enter_plots(&mut report, store)
+        .and_then(|stale| {
+            report.manifest.store(store)?;
+            report::write(&report, plan, plate, store, images)?;
+            report::remove_plots(&mut report, stale, store)
+        });
+    if let Err(error) = written {
         if matches!(&error, Error::Store(error) if error.is_storage_full()) {
             return Err(error);
         }

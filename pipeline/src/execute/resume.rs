@@ -2,20 +2,23 @@
 
 use polystore::{PlaneIndex, PlaneRequest, VirtualBackendExt};
 
+use super::damage::UnitWork;
 use crate::{
-    Result,
+    MissingPolicy, Result,
     output::{
         CONTENT, OutputHash, ResultStore, StoredImages, UnitRecord, plane_hash, rois, work_key,
     },
-    plan::{ExecutionPlan, Unit, WriteTarget},
+    plan::{ExecutionPlan, Program, Read, Rewiring, Unit, WriteTarget},
 };
 
 /// What is known of a unit before its planes are read.
-pub(super) enum Earlier {
+pub(super) enum Earlier<'a> {
     /// It is done, and its results are as they were left.
     Done {
         /// Hash of its record.
         sha256: String,
+        /// What was done.
+        work: Box<UnitWork<'a>>,
     },
     /// Its results are there and whole; whether they are of the same input only its pixels
     /// can tell.
@@ -32,39 +35,76 @@ pub(super) struct Resume<'a> {
     pub(super) plan: &'a ExecutionPlan,
     pub(super) store: &'a ResultStore,
     pub(super) images: &'a StoredImages,
+    pub(super) rewiring: &'a Rewiring<'a>,
 }
 
-impl Resume<'_> {
+impl<'a> Resume<'a> {
+    /// Whether there is a record of `unit`, of whatever work.
+    pub(super) fn has_record(&self, unit: &Unit) -> Result<bool> {
+        self.store.exists(&ResultStore::record_path(unit.well, &unit.name))
+    }
+
     /// What an earlier run did for unit number `number`. `fingerprints` are those of its
     /// planes, where the backend can tell.
+    ///
+    /// A record of work without some planes, which turned out to be damaged, counts as long as
+    /// those are as they were.
     pub(super) fn look(
         &self,
         number: usize,
         unit: &Unit,
+        program: &'a Program,
         fingerprints: &[Option<String>],
-    ) -> Result<Earlier> {
+    ) -> Result<Earlier<'a>> {
         let Some((record, sha256)) = UnitRecord::load(unit, self.store)? else {
-            let path = ResultStore::record_path(unit.well, &unit.name);
-            return Ok(Earlier::No { leftovers: self.store.exists(&path)? });
+            return Ok(Earlier::No { leftovers: self.has_record(unit)? });
         };
-        let is_same_work = record.work == work_key(self.plan, unit)?;
-        let may_be_same_input = record.inputs.len() == fingerprints.len()
-            && record.inputs.iter().zip(fingerprints).all(|(known, now)| match now {
+        // The pipeline says now that such planes are not to be left out.
+        let is_refused =
+            !record.damaged.is_empty() && self.plan.pipeline.input().missing == MissingPolicy::Error;
+        let work = match record.damaged.as_slice() {
+            [] => UnitWork::planned(program),
+            damaged => self.rewiring.work(unit, damaged.to_vec())?,
+        };
+        let fingerprint = |read: &Read| {
+            let at = program.reads.iter().position(|known| known == read)?;
+            fingerprints.get(at)
+        };
+        let now: Option<Vec<_>> = work.program.reads.iter().map(fingerprint).collect();
+        let damaged_now: Option<Vec<_>> =
+            record.damaged.iter().map(|damage| fingerprint(&damage.read)).collect();
+        let (Some(now), Some(damaged_now)) = (now, damaged_now) else {
+            return Ok(Earlier::No { leftovers: true });
+        };
+        let may_be_same_input = record.inputs.len() == now.len()
+            && record.inputs.iter().zip(&now).all(|(known, now)| match now {
                 Some(now) => known == now,
                 None => known.starts_with(CONTENT),
             });
-        if !is_same_work || !may_be_same_input || !self.are_whole(number, unit, &record.outputs) {
+        let may_be_damaged_still = (record.damaged.iter().zip(&damaged_now))
+            .all(|(damage, now)| damage.fingerprint == **now);
+        if is_refused
+            || record.work != work_key(self.plan, unit, &work.program)?
+            || !may_be_same_input
+            || !may_be_damaged_still
+            || !self.are_whole(number, unit, &work.program, &record.outputs)
+        {
             return Ok(Earlier::No { leftovers: true });
         }
-        Ok(match fingerprints.iter().all(Option::is_some) {
-            true => Earlier::Done { sha256 },
+        Ok(match now.iter().chain(&damaged_now).all(|now| now.is_some()) {
+            true => Earlier::Done { sha256, work: Box::new(work) },
             false => Earlier::Perhaps(Box::new(record), sha256),
         })
     }
 
     /// Whether every stored result reads back as it was written.
-    fn are_whole(&self, number: usize, unit: &Unit, known: &[OutputHash]) -> bool {
-        let Ok(program) = self.plan.program(unit) else { return false };
+    fn are_whole(
+        &self,
+        number: usize,
+        unit: &Unit,
+        program: &Program,
+        known: &[OutputHash],
+    ) -> bool {
         let planes = program.writes.iter().filter_map(|write| match write.target {
             WriteTarget::Plane { set, index } => Some((set, index)),
             _ => None,

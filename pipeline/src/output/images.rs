@@ -1,19 +1,22 @@
 //! Images and labels that steps save: declared once per plate, written unit by unit.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use polystore::{
-    Plane, PlaneIndex, PlaneRequest, VirtualBackend, VirtualPath,
-    convert::retarget,
+    ErrorKind, Plane, PlaneIndex, PlaneRequest, VirtualBackend, VirtualBackendExt, VirtualPath,
+    convert::{TargetLayout, retarget},
     model::{ImageStructure, PlateStructure},
 };
 use sha2::{Digest, Sha256};
 
-use super::{ImagePlace, ResultStore};
+use super::{ImagePlace, OutputHash, ResultStore};
 use crate::{
     Error, Result,
     definition::hex,
-    plan::{ExecutionPlan, ImageSet, Unit},
+    plan::{ExecutionPlan, ImageSet, Program, Unit, WriteTarget},
 };
 
 /// The places of a plan's images, open for writing and reading.
@@ -32,17 +35,22 @@ struct OpenSet {
 }
 
 impl StoredImages {
-    /// Opens the places and declares the plates. Labels are declared with their unit.
+    /// Opens the places and declares the plates. Labels are declared with their unit. With
+    /// `is_longer`, units come to those of an earlier run.
     pub(crate) fn declare(
         plan: &ExecutionPlan,
         source: &PlateStructure,
         store: &ResultStore,
+        is_longer: bool,
     ) -> Result<Self> {
         let mut sets: Vec<OpenSet> = Vec::with_capacity(plan.image_sets.len());
         for (number, set) in (0u32..).zip(&plan.image_sets) {
             let open = match set.beside.and_then(|beside| sets.get(beside as usize)) {
                 Some(image) => beside(plan, number, set, image),
-                None => plate_of(plan, number, set, source, &store.image_place(&set.name)?)?,
+                None => {
+                    let place = store.image_place(&set.name)?;
+                    plate_of(plan, number, set, source, &place, is_longer)?
+                }
             };
             sets.push(open);
         }
@@ -81,6 +89,51 @@ impl StoredImages {
         Ok((&set.backend, image))
     }
 
+    /// Deletes planes of one unit that an earlier run stored and that `program` does not store
+    /// again: they were made of what is not there any more.
+    pub(crate) fn remove_stale(
+        &self,
+        unit: usize,
+        stored: &[OutputHash],
+        program: &Program,
+    ) -> Result<()> {
+        let replaced: HashSet<(&VirtualPath, String)> = (program.writes.iter())
+            .filter_map(|write| match write.target {
+                WriteTarget::Plane { set, index } => Some((self.image(set, unit).ok()?.1, index)),
+                _ => None,
+            })
+            .map(|(path, index)| (path, index.to_string()))
+            .collect();
+        for open in &self.sets {
+            let Some(image) = open.images.get(&unit) else { continue };
+            let stale = |output: &&OutputHash| {
+                output.path == *image && !replaced.contains(&(image, output.part.clone()))
+            };
+            let stale: Vec<&OutputHash> = stored.iter().filter(stale).collect();
+            if stale.is_empty() {
+                continue;
+            }
+            if open.labels.contains_key(&unit) {
+                gone(open.backend.delete(image, true))?;
+                continue;
+            }
+            let folder = image.parent().unwrap_or_else(VirtualPath::root);
+            let known = open.backend.describe(image)?;
+            for index in known.sizes.indices() {
+                if stale.iter().any(|output| output.part == index.to_string()) {
+                    let name = open.backend.generate_filename(
+                        &open.plate,
+                        &image.strip_prefix(&open.plate).unwrap_or_else(|| image.clone()),
+                        index,
+                        "tif",
+                    )?;
+                    gone(open.backend.delete(&folder.join(&name)?, false))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes planes of one unit's image.
     pub(crate) fn write(
         &self,
@@ -108,6 +161,7 @@ fn plate_of(
     set: &ImageSet,
     source: &PlateStructure,
     place: &ImagePlace,
+    is_longer: bool,
 ) -> Result<OpenSet> {
     let mut structure = PlateStructure::new(source.name.clone(), source.n_rows, source.n_columns);
     structure.acquisitions = source.acquisitions.clone();
@@ -122,8 +176,15 @@ fn plate_of(
         structure.add_image(unit.well, ImageStructure { path, ..image })?;
         units.push(unit_number);
     }
-    let structure = retarget(&structure, place.layout)?;
-    place.backend.create_plate(&place.path, &structure).map_err(|error| {
+    let mut structure = retarget(&structure, place.layout)?;
+    if place.layout == TargetLayout::Zarr {
+        number_as_in(source, &mut structure)?;
+    }
+    let declared = match is_longer {
+        true => place.backend.extend_plate(&place.path, &structure),
+        false => place.backend.create_plate(&place.path, &structure),
+    };
+    declared.map_err(|error| {
         match error.kind() == polystore::ErrorKind::AlreadyExists {
             true => error.with_hint(format!(
                 "images `{}` of another plate or selection are here; replace them, or choose another place",
@@ -140,6 +201,27 @@ fn plate_of(
         images: units.into_iter().zip(images).collect(),
         labels: HashMap::new(),
     })
+}
+
+/// Names images by their places among those of the well in the source, so that they keep
+/// their names when a later run takes more fields.
+fn number_as_in(source: &PlateStructure, structure: &mut PlateStructure) -> Result<()> {
+    for well in &mut structure.wells {
+        let known = source.well(well.position).map_or(&[][..], |well| well.fields.as_slice());
+        for image in &mut well.fields {
+            let of_run = |other: &&ImageStructure| other.acquisition == image.acquisition;
+            let first = known.iter().filter(of_run).map(|other| other.field).min();
+            // A well whose fields are taken together is field 0.
+            let field = if image.field == 0 { first } else { Some(image.field) };
+            let number = known.iter().position(|other| {
+                other.acquisition == image.acquisition && Some(other.field) == field
+            });
+            if let (Some(number), Some(folder)) = (number, image.path.parent()) {
+                image.path = folder.join(&number.to_string())?;
+            }
+        }
+    }
+    Ok(structure.check()?)
 }
 
 /// Labels beside the images of another set.
@@ -164,6 +246,14 @@ fn beside(plan: &ExecutionPlan, number: u32, set: &ImageSet, image: &OpenSet) ->
         open.images.insert(unit_number, path);
     }
     open
+}
+
+/// What is not there needs no deleting.
+fn gone(deleted: polystore::Result<()>) -> polystore::Result<()> {
+    match deleted {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// What one unit's image is.

@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use polystore::{
-    WellPosition,
-    model::{Inventory, InventoryCounts},
+    PlaneIndex, VirtualPath, WellPosition,
+    model::{Inventory, InventoryCounts, PlaneState},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::ResultStore;
 use crate::{
     Error, Pipeline, Result,
-    plan::{Cost, ExecutionPlan, PlateReference},
+    plan::{Cost, ExecutionPlan, PlateReference, passed_over},
 };
 
 /// Where the manifest is.
@@ -48,9 +48,11 @@ pub struct RunManifest {
     pub plan_hash: String,
     /// The plate.
     pub plate: PlateReference,
-    /// What of the plate was there.
+    /// What of the plate was there; planes that turned out to be damaged when they were read
+    /// are counted as what they are.
     pub inventory: InventoryCounts,
-    /// Image files and wells of the plate that could not be used at all.
+    /// Image files and wells of the plate that could not be used at all, but for wells that
+    /// were not asked for.
     #[serde(default)]
     pub passed_over: u64,
     /// What was left out, and why.
@@ -61,6 +63,10 @@ pub struct RunManifest {
     pub units: Vec<UnitEntry>,
     /// Failures that concern no single unit.
     pub failures: Vec<String>,
+    /// Plots that this run wrote, or an earlier one that it went on with, below the place of the
+    /// results; entered before they are written. Runs of old versions do not say.
+    #[serde(default)]
+    pub plots: Option<Vec<String>>,
 }
 
 /// How a run ended.
@@ -95,6 +101,33 @@ pub struct UnitEntry {
     /// Why it failed, with all causes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error: String,
+    /// What is not done of it and why, when planes are missing or corrupt.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remark: String,
+    /// Planes of it that turned out to be damaged when they were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedPlane>,
+}
+
+impl UnitEntry {
+    /// Whether it failed because planes are damaged, and not for another reason.
+    pub fn failed_for_damage(&self) -> bool {
+        self.state == UnitState::Failed && !self.damaged.is_empty()
+    }
+}
+
+/// A plane that turned out to be damaged when it was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DamagedPlane {
+    /// The image, below the plate's path.
+    pub image: VirtualPath,
+    /// The plane.
+    pub index: PlaneIndex,
+    /// Missing or corrupt.
+    pub state: PlaneState,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// What became of a unit.
@@ -111,6 +144,9 @@ pub enum UnitState {
     /// It is done in part, by this run or an earlier one: what depends on planes that are
     /// missing or corrupt was left out.
     Partial,
+    /// Nothing of it is done, because planes that it needs are missing or corrupt.
+    #[serde(rename = "left_out")]
+    LeftOut,
     /// It failed.
     Failed,
 }
@@ -123,6 +159,8 @@ impl RunManifest {
             state: UnitState::Pending,
             sha256: String::new(),
             error: String::new(),
+            remark: unit.remark.clone(),
+            damaged: Vec::new(),
         };
         Self {
             run: Uuid::now_v7(),
@@ -139,11 +177,12 @@ impl RunManifest {
             plan_hash: plan.hash.clone(),
             plate: plan.plate.clone(),
             inventory: inventory.counts(),
-            passed_over: inventory.passed_over.n,
+            passed_over: passed_over(plan.pipeline.input(), inventory).0.n,
             notes: plan.notes.clone(),
             cost: plan.cost,
             units: plan.units.iter().map(unit).collect(),
             failures: Vec::new(),
+            plots: Some(Vec::new()),
         }
     }
 
@@ -159,7 +198,10 @@ impl RunManifest {
             polystore::Error::invalid_data("is no manifest of a run")
                 .with_backend(store.files().to_string())
                 .with_path(place)
-                .with_hint("replace the results (`--replace`), or choose another place for them")
+                .with_hint(
+                    "what here is of the run cannot be told without it: choose another place for \
+                     the results, or move what is here away",
+                )
                 .with_source(error)
                 .into()
         })
@@ -179,6 +221,20 @@ impl RunManifest {
     /// Units that failed.
     pub fn failed(&self) -> impl Iterator<Item = &UnitEntry> {
         self.units.iter().filter(|unit| unit.state == UnitState::Failed)
+    }
+
+    /// Whether something failed for another reason than damaged planes.
+    pub fn has_faults(&self) -> bool {
+        self.failed().any(|unit| !unit.failed_for_damage()) || !self.failures.is_empty()
+    }
+
+    /// Counts a plane, present as far as was known, as what it turned out to be.
+    pub(crate) fn count_damaged(&mut self, plane: &DamagedPlane) {
+        self.inventory.present = self.inventory.present.saturating_sub(1);
+        match plane.state {
+            PlaneState::Corrupt => self.inventory.corrupt += 1,
+            _ => self.inventory.missing += 1,
+        }
     }
 
     /// Whether a unit, or something that concerns no single unit, failed.

@@ -2,6 +2,7 @@
 
 mod images;
 mod manifest;
+mod owned;
 mod plate_table;
 mod record;
 pub(crate) mod rois;
@@ -13,8 +14,9 @@ mod well_table;
 
 pub(crate) use images::{StoredImages, plane_hash};
 pub(crate) use manifest::now;
-pub use manifest::{RunManifest, RunState, UnitEntry, UnitState};
+pub use manifest::{DamagedPlane, RunManifest, RunState, UnitEntry, UnitState};
+pub(crate) use owned::{Found, Owned, names_taken, some_of};
 pub use plate_table::{PlateRow, PlateTable, Spread};
-pub(crate) use record::{CONTENT, OutputHash, RecordTable, UnitRecord, work_key};
+pub(crate) use record::{CONTENT, OutputHash, RecordDamage, RecordTable, UnitRecord, work_key};
 pub use store::{ImagePlace, ResultStore};
 pub(crate) use well_table::{FieldState, WellResults, beside_place};

@@ -3,19 +3,19 @@
 //! It is written last, in one step, so a unit is done when its record is there and says
 //! what the plan says. It holds the unit's tables, from which those of the well are made.
 
-use polystore::{VirtualPath, backend::Table};
+use polystore::{VirtualPath, backend::Table, model::PlaneState};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    ResultStore,
+    DamagedPlane, ResultStore,
     table_json::{self, ExactColumn},
 };
 use crate::{
     Error, Result,
     definition::hex,
-    plan::{ExecutionPlan, Key, Unit},
+    plan::{ExecutionPlan, Key, Program, Read, Unit},
 };
 
 /// Changes when records of another version mean something else.
@@ -36,9 +36,32 @@ pub(crate) struct UnitRecord {
     pub(crate) work: String,
     /// What each plane that was read is recognised by, in the program's order.
     pub(crate) inputs: Vec<String>,
+    /// Planes that were to be read and turned out to be damaged; the work is that without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) damaged: Vec<RecordDamage>,
     /// Hashes of planes and outlines that were stored, in the program's order.
     pub(crate) outputs: Vec<OutputHash>,
     pub(crate) tables: Vec<RecordTable>,
+}
+
+/// A plane that turned out to be damaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordDamage {
+    pub(crate) read: Read,
+    pub(crate) state: PlaneState,
+    pub(crate) reason: String,
+    /// What the plane is recognised by, where the backend can tell.
+    pub(crate) fingerprint: Option<String>,
+}
+
+impl RecordDamage {
+    /// As it is told of `unit`.
+    pub(crate) fn told(&self, unit: &Unit) -> Option<DamagedPlane> {
+        let image = unit.images.get(self.read.image as usize)?.clone();
+        let Self { read, state, reason, .. } = self;
+        Some(DamagedPlane { image, index: read.index, state: *state, reason: reason.clone() })
+    }
 }
 
 /// One stored result.
@@ -89,12 +112,11 @@ impl UnitRecord {
         unit: &Unit,
         run: Uuid,
         work: String,
-        inputs: Vec<String>,
-        outputs: Vec<OutputHash>,
-        tables: Vec<RecordTable>,
+        (inputs, damaged): (Vec<String>, Vec<RecordDamage>),
+        (outputs, tables): (Vec<OutputHash>, Vec<RecordTable>),
     ) -> Self {
         let unit = unit.name.clone();
-        Self { format: RECORD_FORMAT, unit, run, work, inputs, outputs, tables }
+        Self { format: RECORD_FORMAT, unit, run, work, inputs, damaged, outputs, tables }
     }
 
     /// Stores it; returns its hash.
@@ -136,9 +158,9 @@ fn unwritable(error: serde_json::Error) -> Error {
 }
 
 /// Identifies what a unit does to its input: its program, the steps with all settings, and
-/// the versions of the functions.
-pub(crate) fn work_key(plan: &ExecutionPlan, unit: &Unit) -> Result<String> {
-    let program = plan.program(unit)?;
+/// the versions of the functions. What the pipeline says of missing planes and of other wells
+/// is no part of it.
+pub(crate) fn work_key(plan: &ExecutionPlan, unit: &Unit, program: &Program) -> Result<String> {
     let work = serde_json::json!({
         "format": RECORD_FORMAT,
         "steps": plan.pipeline.steps(),

@@ -36,6 +36,21 @@ pub(crate) fn write(
     Ok(OutputHash { path: store.path(&file)?, part: String::new(), sha256 })
 }
 
+/// Deletes outlines of `unit` that `program` does not store again.
+pub(crate) fn remove_stale(
+    plan: &ExecutionPlan,
+    store: &ResultStore,
+    unit: &Unit,
+    program: &Program,
+) -> Result<()> {
+    let replaced = saved(plan, program);
+    let steps = plan.pipeline.steps().iter().filter(|step| step.output() == ValueKind::Rois);
+    for name in steps.filter_map(|step| step.save()).filter(|name| !replaced.contains(name)) {
+        store.remove(&file(name, unit))?;
+    }
+    Ok(())
+}
+
 /// What is stored of one unit under `name`.
 pub(crate) fn hash(store: &ResultStore, name: &str, unit: &Unit) -> Result<OutputHash> {
     let path = store.path(&file(name, unit))?;

@@ -65,6 +65,7 @@ impl ResultStore {
     pub fn on_disk(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         polystore::disk::refuse_source(path, Writing::Results)?;
+        check_folder(path)?;
         std::fs::create_dir_all(path).map_err(|error| {
             polystore::Error::io(error, "create the folder for results", path.display())
         })?;
@@ -151,6 +152,27 @@ impl ResultStore {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Checks that `path` is a folder, or can be made one.
+fn check_folder(path: &Path) -> polystore::Result<()> {
+    for above in path.ancestors().filter(|above| !above.as_os_str().is_empty()) {
+        let message = match (std::fs::symlink_metadata(above), std::fs::metadata(above)) {
+            (_, Ok(metadata)) if metadata.is_dir() => return Ok(()),
+            (_, Ok(_)) => "is a file, and results go into a folder".to_owned(),
+            (Ok(link), Err(_)) if link.is_symlink() => {
+                let target = std::fs::read_link(above).unwrap_or_default();
+                format!("is a link to {}, which is not there", target.display())
+            }
+            // What else is wrong is told when the folder is made.
+            (Ok(_), Err(_)) => return Ok(()),
+            (Err(_), Err(_)) => continue,
+        };
+        return Err(polystore::Error::new(ErrorKind::AlreadyExists, message)
+            .with_path(above.display())
+            .with_hint("name a folder for the results that is empty or not there yet (`-o`)"));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for ResultStore {

@@ -23,6 +23,8 @@ pub(crate) enum FieldState {
     Done,
     /// Its record is there, with what could be done.
     Partial,
+    /// Nothing can be done of it.
+    LeftOut,
     /// It failed.
     Failed,
 }
@@ -47,7 +49,7 @@ impl WellResults<'_> {
         let mut tables: Vec<(&str, Vec<(u32, Table)>)> =
             self.saved().map(|name| (name, Vec::new())).collect();
         for (unit, state) in &self.units {
-            if *state == FieldState::Failed {
+            if matches!(state, FieldState::Failed | FieldState::LeftOut) {
                 continue;
             }
             let Some((record, _)) = UnitRecord::load(unit, self.store)? else {
@@ -151,6 +153,7 @@ impl WellResults<'_> {
         let fields = self.units.iter().map(|(unit, state)| {
             let state = match state {
                 FieldState::Failed => "failed",
+                FieldState::LeftOut => "left_out",
                 FieldState::Partial => "partial",
                 FieldState::Done => "done",
             };

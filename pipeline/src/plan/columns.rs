@@ -12,7 +12,8 @@ use crate::{
     output::{PlateRow, beside_place},
 };
 
-/// Refuses heatmaps of columns that no step of any program makes.
+/// Refuses heatmaps of columns that no step of any program makes. The programs are those of a
+/// plate without missing planes: what only they would have made is no mistake.
 ///
 /// # Errors
 /// `Pipeline` naming the column, with the nearest that there are.
@@ -58,12 +59,6 @@ impl Known {
                     Some(table) => known.add(save, table),
                     None => known.open(save),
                 }
-            }
-            // What is left out here may be what only this program would make.
-            for skipped in program.skipped.iter().filter(|skipped| !skipped.missing.is_empty()) {
-                let step = pipeline.steps().get(skipped.step as usize);
-                let step = step.filter(|step| step.output() == ValueKind::Table);
-                step.and_then(|step| step.save()).into_iter().for_each(|save| known.open(save));
             }
         }
         Ok(known)

@@ -1,21 +1,20 @@
 //! Compiles a pipeline over a plate.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use polystore::{
     ErrorKind, Plate, WellPosition,
-    model::{ImageStructure, PlaneState, PlateStructure},
-    words::{count, verb},
+    model::{ImageStructure, PlateStructure},
+    words::count,
 };
 
 use super::{
-    Cost, ExecutionPlan, PLAN_FORMAT, PlateReference, Program, Read, Unit,
+    Cost, ExecutionPlan, PLAN_FORMAT, PlateReference, Program, Unit,
     columns::check_heatmaps,
     images::Images,
-    select::{Group, SelectedImage, check_channels, select},
+    lacking::{Lacking, lacking_reads, remark},
+    rewire::as_if_whole,
+    select::{Group, SelectedImage, check_channels, passed_over, select},
     wire,
 };
 use crate::{Axis, Error, MissingPolicy, Pipeline, Result, Source, Step, Work, function::function};
@@ -59,11 +58,11 @@ pub fn compile(
         pipeline: &pipeline,
         structure: plate.structure(),
         programs: Vec::new(),
+        whole: Vec::new(),
         by_shape: HashMap::new(),
         units: Vec::new(),
         lacking: Vec::new(),
         n_lacking: Lacking::default(),
-        left_out: BTreeMap::new(),
         notes: Vec::new(),
     };
     let takes_fields = takes_fields(&pipeline);
@@ -77,15 +76,19 @@ pub fn compile(
         }
     }
     compiling.check_missing(plate)?;
-    check_heatmaps(&pipeline, &compiling.programs)?;
-    let Compiling { programs, units, mut notes, left_out, .. } = compiling;
-    if units.is_empty() {
+    check_heatmaps(&pipeline, &compiling.whole)?;
+    let Compiling { programs, units, mut notes, .. } = compiling;
+    if units.iter().all(|unit| programs[unit.program as usize].does_nothing()) {
         return Err(Error::pipeline(&pipeline.input().origin, "there is nothing to do").with_hint(
             notes.pop().unwrap_or_else(|| "nothing of the plate is selected".to_owned()),
         ));
     }
-    if let Some(passed_over) = plate.inventory()?.passed_over.summary() {
-        notes.insert(0, format!("{passed_over}; `polystore check` lists them"));
+    let (asked, beside) = passed_over(pipeline.input(), plate.inventory()?);
+    if let Some(beside) = beside.summary() {
+        notes.insert(0, format!("{beside}; nothing that was asked for depends on it"));
+    }
+    if let Some(asked) = asked.summary() {
+        notes.insert(0, format!("{asked}; `polystore check` lists them"));
     }
     let mut cost = Cost::default();
     for unit in &units {
@@ -99,7 +102,6 @@ pub fn compile(
         image_sets: Images::of(&pipeline).into_sets(),
         programs,
         units,
-        left_out: left_out.into_iter().map(|((well, run), n)| (well, run, n)).collect(),
         notes,
         cost,
         hash: String::new(),
@@ -171,38 +173,6 @@ fn shape(images: &[SelectedImage<'_>]) -> Result<String> {
     Ok(images.map_err(|error| Error::function(error.to_string()))?.join("\n"))
 }
 
-/// How many planes are needed and cannot be read. In words: `is missing`, `are corrupt`,
-/// `are missing (3) or corrupt (4)`.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lacking {
-    missing: u64,
-    corrupt: u64,
-}
-
-impl Lacking {
-    fn add(&mut self, state: PlaneState) {
-        match state {
-            PlaneState::Corrupt => self.corrupt += 1,
-            _ => self.missing += 1,
-        }
-    }
-
-    fn n(self) -> u64 {
-        self.missing + self.corrupt
-    }
-}
-
-impl fmt::Display for Lacking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let are = verb(self.n(), "is", "are");
-        match (self.missing, self.corrupt) {
-            (_, 0) => write!(f, "{are} missing"),
-            (0, _) => write!(f, "{are} corrupt"),
-            (missing, corrupt) => write!(f, "{are} missing ({missing}) or corrupt ({corrupt})"),
-        }
-    }
-}
-
 /// Planes that cannot be read and that an error lists by name.
 const MAX_LISTED: usize = 12;
 
@@ -210,13 +180,13 @@ struct Compiling<'a> {
     pipeline: &'a Pipeline,
     structure: &'a PlateStructure,
     programs: Vec<Program>,
+    /// The same if no plane were missing or corrupt: what could be made of the plate.
+    whole: Vec<Program>,
     by_shape: HashMap<String, u32>,
     units: Vec<Unit>,
     /// The first of the planes that are needed and cannot be read.
     lacking: Vec<String>,
     n_lacking: Lacking,
-    /// Units that nothing is done of, because planes are missing, by well and acquisition.
-    left_out: BTreeMap<(WellPosition, u32), u64>,
     notes: Vec<String>,
 }
 
@@ -229,26 +199,31 @@ impl Compiling<'_> {
             None => {
                 let program =
                     wire::program(self.pipeline, images).map_err(|error| error.on(&name))?;
+                self.whole.push(match program.lacks_planes() {
+                    // Of images that cannot be read at all, not even that may be known.
+                    true => as_if_whole(self.pipeline, images).unwrap_or_else(|_| program.clone()),
+                    false => program.clone(),
+                });
                 self.programs.push(program);
                 let number = self.programs.len() as u32 - 1;
                 self.by_shape.insert(shape, number);
                 number
             }
         };
-        let unit = Unit {
+        let mut unit = Unit {
             name,
             well: group.well,
             acquisition: group.acquisition,
             images: images.iter().map(|chosen| chosen.image.path.clone()).collect(),
             fields: images.iter().map(|chosen| chosen.image.field).collect(),
             program,
+            remark: String::new(),
         };
-        self.note_skipped(&unit, images);
+        self.note_skipped(&mut unit, images);
         let program = &self.programs[program as usize];
-        if !program.writes.is_empty() {
+        // What was never meant to be done is no unit.
+        if !program.does_nothing() || program.lacks_planes() {
             self.units.push(unit);
-        } else if program.lacks_planes() {
-            *self.left_out.entry((unit.well, unit.acquisition)).or_default() += 1;
         }
         Ok(())
     }
@@ -266,42 +241,18 @@ impl Compiling<'_> {
     }
 
     /// Says which results a unit will not have.
-    fn note_skipped(&mut self, unit: &Unit, images: &[SelectedImage<'_>]) {
+    fn note_skipped(&mut self, unit: &mut Unit, images: &[SelectedImage<'_>]) {
         let program = &self.programs[unit.program as usize];
-        let mut missing: Vec<Read> =
-            program.skipped.iter().flat_map(|skipped| &skipped.missing).copied().collect();
-        missing.sort_unstable();
-        missing.dedup();
-        let named = |read: &Read| format!("{} ({})", unit.images[read.image as usize], read.index);
-        let mut lacking = Lacking::default();
-        for read in &missing {
-            lacking.add(images[read.image as usize].inventory.state(read.index));
-        }
-        self.n_lacking.missing += lacking.missing;
-        self.n_lacking.corrupt += lacking.corrupt;
+        let missing = lacking_reads(program);
+        self.n_lacking.add_all(&Lacking::of(&missing, images));
         let room = MAX_LISTED.saturating_sub(self.lacking.len());
-        self.lacking.extend(missing.iter().take(room).map(named));
-        let mut steps: Vec<&str> = program
-            .skipped
-            .iter()
-            .filter_map(|skipped| Some(self.pipeline.steps().get(skipped.step as usize)?.name()))
-            .collect();
-        steps.dedup();
-        if steps.is_empty() && !program.writes.is_empty() {
-            return;
+        let named =
+            missing.iter().map(|read| format!("{} ({})", unit.images[read.image as usize], read.index));
+        self.lacking.extend(named.take(room));
+        if let Some(remark) = remark(self.pipeline, program, images) {
+            self.notes.push(format!("{}: {remark}", unit.name));
+            unit.remark = remark;
         }
-        let why = match missing.as_slice() {
-            [] => "a channel or section that it needs was never acquired there".to_owned(),
-            [only] => format!("{} {lacking}", named(only)),
-            [first, ..] => {
-                format!("{} planes {lacking}, the first {}", missing.len(), named(first))
-            }
-        };
-        let what = match program.writes.is_empty() {
-            true => "nothing is done".to_owned(),
-            false => format!("not all is done in step {}", steps.join(", ")),
-        };
-        self.notes.push(format!("{}: {what}, because {why}", unit.name));
     }
 
     fn check_missing(&self, plate: &Plate) -> Result<()> {

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// The image sets of a pipeline.
-pub(super) struct Images {
+pub(crate) struct Images {
     sets: Vec<ImageSet>,
 }
 
 impl Images {
-    pub(super) fn of(pipeline: &Pipeline) -> Self {
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
         let mut sets: Vec<ImageSet> = Vec::new();
         for (number, step) in (0u32..).zip(pipeline.steps()) {
             let kind = match step.output() {
@@ -36,7 +36,7 @@ impl Images {
         Self { sets }
     }
 
-    pub(super) fn into_sets(self) -> Vec<ImageSet> {
+    pub(crate) fn into_sets(self) -> Vec<ImageSet> {
         self.sets
     }
 

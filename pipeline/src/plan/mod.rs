@@ -10,6 +10,8 @@ mod compile;
 mod cost;
 mod images;
 mod key;
+mod lacking;
+mod rewire;
 mod select;
 mod summary;
 mod wire;
@@ -25,13 +27,16 @@ use polystore::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+pub(crate) use images::Images;
+pub(crate) use rewire::Rewiring;
+pub(crate) use select::passed_over;
 pub(crate) use summary::Bytes;
 pub use summary::{PlanSummary, StepSummary};
 
 use crate::{Error, Pipeline, Result, definition::hex, function::PlaneKind};
 
 /// Changes when plans of another version mean something else.
-pub const PLAN_FORMAT: u32 = 2;
+pub const PLAN_FORMAT: u32 = 3;
 
 /// A pipeline compiled over a plate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,10 +55,9 @@ pub struct ExecutionPlan {
     pub functions: BTreeMap<String, u32>,
     /// What units do.
     pub programs: Vec<Program>,
-    /// Units in plate order.
+    /// Units in plate order, with those that nothing is done of because planes are missing or
+    /// corrupt.
     pub units: Vec<Unit>,
-    /// How many units of a well and acquisition nothing is done of, because planes are missing.
-    pub left_out: Vec<(WellPosition, u32, u64)>,
     /// Images that are stored, one set per step that stores some.
     pub image_sets: Vec<ImageSet>,
     /// What was left out and why, in words.
@@ -102,6 +106,9 @@ pub struct Unit {
     pub fields: Vec<u32>,
     /// Index into the plan's programs.
     pub program: u32,
+    /// What is not done of it and why, in words; empty when all is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remark: String,
 }
 
 /// What a unit does. Values are numbered: first what is read, then what the calls give.
@@ -287,6 +294,11 @@ impl ExecutionPlan {
 }
 
 impl Program {
+    /// Whether nothing of the unit can be done.
+    pub fn does_nothing(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     /// Whether something is left out because planes are missing or corrupt. What depends on
     /// planes that were never meant to be is left out by design.
     pub fn lacks_planes(&self) -> bool {

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use polystore::{
     Plate, WellPosition,
-    model::{ImageInventory, ImageStructure, PlateStructure, WellStructure},
+    model::{
+        ImageInventory, ImageStructure, Inventory, PassedOver, PassedOverReason, PlateStructure,
+        WellStructure,
+    },
     suggest,
     words::count,
 };
@@ -68,6 +71,36 @@ fn wants_well(selection: &Selection, well: WellPosition) -> bool {
     let is_in = selection.wells.as_ref().is_none_or(|wells| wells.contains(well));
     let is_out = selection.exclude_wells.as_ref().is_some_and(|wells| wells.contains(well));
     is_in && !is_out
+}
+
+/// What of the plate could not be used at all: what may belong to that which is asked for, and
+/// wells that are not asked for.
+pub(crate) fn passed_over(
+    selection: &Selection,
+    inventory: &Inventory,
+) -> (PassedOver, PassedOver) {
+    let (mut asked, mut beside) = (PassedOver::default(), PassedOver::default());
+    for file in &inventory.passed_over.files {
+        let well = match file.reason {
+            PassedOverReason::WellUnreadable => well_of_folder(&file.path),
+            _ => None,
+        };
+        let list = match well.is_none_or(|well| wants_well(selection, well)) {
+            true => &mut asked,
+            false => &mut beside,
+        };
+        list.push(file.path.clone(), file.reason);
+    }
+    // Of those that are not listed nothing is known.
+    asked.n += inventory.passed_over.n.saturating_sub(asked.n + beside.n);
+    (asked, beside)
+}
+
+/// The well of the folder `E/08/`.
+fn well_of_folder(path: &str) -> Option<WellPosition> {
+    let (above, column) = path.trim_end_matches('/').rsplit_once('/')?;
+    let row = above.rsplit(['/', ' ']).next()?;
+    format!("{row}{column}").parse().ok()
 }
 
 fn refuse(selection: &Selection, message: String) -> Error {

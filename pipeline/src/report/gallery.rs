@@ -38,12 +38,12 @@ pub(super) fn gallery(
     images: &StoredImages,
 ) -> Vec<Shown> {
     let read = |(number, unit)| {
-        Field::read(plan, images, number, unit)
+        Field::read(report, plan, images, number, unit)
             .map_err(|error| tracing::debug!(error = %error.chain(), "field is not shown"))
             .ok()
     };
     let fields: Vec<_> = choose(report, plan).into_iter().filter_map(read).collect();
-    let incomplete = incomplete(plate, fields.iter().map(|field| field.unit));
+    let incomplete = incomplete(report, plate, fields.iter().map(|field| field.unit));
     let contrasts = contrasts(fields.iter().filter_map(|field| field.base.as_ref()));
     let shown = fields.into_iter().map(|field| {
         let mut picture = match &field.base {
@@ -84,14 +84,22 @@ fn choose<'p>(report: &RunReport, plan: &'p ExecutionPlan) -> Vec<(usize, &'p Un
 
 /// Names of the units that planes of the plate are missing or corrupt in, whether or not the
 /// pipeline needs them.
-fn incomplete<'p>(plate: &Plate, units: impl Iterator<Item = &'p Unit>) -> BTreeSet<String> {
+fn incomplete<'p>(
+    report: &RunReport,
+    plate: &Plate,
+    units: impl Iterator<Item = &'p Unit>,
+) -> BTreeSet<String> {
     let Ok(inventory) = plate.inventory() else { return BTreeSet::new() };
     let ordinals = plate.structure().image_ordinals();
     let is_whole = |path: &VirtualPath| {
         let states = ordinals.get(path).and_then(|&ordinal| inventory.images.get(ordinal));
         states.is_some_and(|states| states.counts().is_complete())
     };
-    let incomplete = units.filter(|unit| !unit.images.iter().all(is_whole));
+    let entries = report.manifest.units.iter().filter(|entry| !entry.damaged.is_empty());
+    let damaged: BTreeSet<&str> = entries.map(|entry| entry.name.as_str()).collect();
+    let incomplete = units.filter(|unit| {
+        damaged.contains(unit.name.as_str()) || !unit.images.iter().all(is_whole)
+    });
     incomplete.map(|unit| unit.name.clone()).collect()
 }
 
@@ -104,12 +112,13 @@ struct Field<'p> {
 
 impl<'p> Field<'p> {
     fn read(
+        report: &RunReport,
         plan: &ExecutionPlan,
         images: &StoredImages,
         number: usize,
         unit: &'p Unit,
     ) -> Result<Self> {
-        let program = plan.program(unit)?;
+        let program = report.program(plan, number, unit)?;
         let labels = labels(program, plan, images, number)?;
         Ok(Self { unit, base: base(program, plan, images, number)?, labels })
     }

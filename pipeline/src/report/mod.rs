@@ -92,6 +92,60 @@ pub(crate) fn is_there(report: &RunReport, store: &ResultStore) -> Result<bool> 
     store.exists(PAGE)
 }
 
+/// Says in the manifest which plots are about to be written beside those that are the run's
+/// already. Returns those that are not drawn any more.
+///
+/// # Errors
+/// `AlreadyExists` when somebody else's file has the name of a plot.
+pub(crate) fn enter_plots(report: &mut RunReport, store: &ResultStore) -> Result<Vec<String>> {
+    let runs = runs(&report.manifest.plate, &report.table);
+    let columns = main_columns(report);
+    let places = columns.iter().flat_map(|column| runs.iter().map(move |run| (column, run)));
+    let drawn: Vec<String> = places
+        .flat_map(|(column, run)| ["svg", "png"].map(|end| plot_path(column, run, end)))
+        .collect();
+    let is_recorded = report.manifest.plots.is_some();
+    let known = report.manifest.plots.take().unwrap_or_default();
+    let mut all = known.clone();
+    for plot in &drawn {
+        if known.contains(plot) {
+            continue;
+        }
+        // Runs of old versions drew them without a record.
+        if is_recorded && store.exists(plot)? {
+            report.manifest.plots = Some(known);
+            let message = format!("`{plot}` is here already, and no run wrote it");
+            return Err(polystore::Error::new(polystore::ErrorKind::AlreadyExists, message)
+                .with_path(store.root())
+                .with_backend(store.files().to_string())
+                .with_hint("move it away and run again")
+                .into());
+        }
+        all.push(plot.clone());
+    }
+    let stale = all.iter().filter(|plot| !drawn.contains(plot)).cloned().collect();
+    report.manifest.plots = Some(all);
+    Ok(stale)
+}
+
+/// Removes plots of the run that are not drawn any more.
+///
+/// # Errors
+/// As the store answers.
+pub(crate) fn remove_plots(
+    report: &mut RunReport,
+    stale: Vec<String>,
+    store: &ResultStore,
+) -> Result<()> {
+    for plot in &stale {
+        store.remove(plot)?;
+    }
+    if let Some(plots) = &mut report.manifest.plots {
+        plots.retain(|plot| !stale.contains(plot));
+    }
+    Ok(())
+}
+
 /// Writes plots and page.
 ///
 /// # Errors

@@ -116,14 +116,25 @@ impl Page<'_> {
         let inventory = manifest.inventory;
         let n_gone = inventory.missing + inventory.corrupt;
         if n_gone > 0 {
-            let what = match self.plan.pipeline.input().missing {
-                MissingPolicy::Skip => "What depends on them was left out.",
-                MissingPolicy::Error => "This pipeline does not need them.",
+            let has_failed = manifest.failed().any(|unit| unit.failed_for_damage());
+            let what = match (self.plan.pipeline.input().missing, has_failed) {
+                (MissingPolicy::Skip, _) => "What depends on them was left out.",
+                (MissingPolicy::Error, true) => "Fields that need them failed.",
+                (MissingPolicy::Error, false) => "This pipeline does not need them.",
             };
             alarms.push(format!(
                 "{n_gone} of {} of the plate {} missing or corrupt. {what}",
                 count(inventory.declared(), "plane"),
                 verb(n_gone, "is", "are")
+            ));
+        }
+        if manifest.passed_over > 0 {
+            alarms.push(format!(
+                "{} of the plate could not be used.",
+                match manifest.passed_over {
+                    1 => "1 image file or well".to_owned(),
+                    n => format!("{n} image files or wells"),
+                }
             ));
         }
         alarms.extend(manifest.failures.iter().cloned());
@@ -241,12 +252,13 @@ impl Page<'_> {
         };
         let kept = also(UnitState::Kept, "of an earlier run");
         let partial = also(UnitState::Partial, "done in part");
+        let left_out = also(UnitState::LeftOut, "left out");
         vec![
             ("run", manifest.run.to_string()),
             ("started", manifest.started.clone()),
             ("finished", manifest.finished.clone()),
             ("plate", format!("{} {}", plate.backend, plate.path)),
-            ("fields", format!("{} done{kept}{partial}", manifest.count(UnitState::Done))),
+            ("fields", format!("{} done{kept}{partial}{left_out}", manifest.count(UnitState::Done))),
             ("computer", format!("{}, {}", manifest.host, count(manifest.cpu_threads, "thread"))),
             ("polystore", manifest.polystore.clone()),
             ("pipeline hash", start(&manifest.pipeline_hash)),
