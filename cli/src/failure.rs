@@ -15,7 +15,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     for (depth, cause) in error.chain().enumerate() {
         let lead = if depth == 0 { "error: " } else { "  because: " };
         let text = match (cause.downcast_ref(), cause.downcast_ref()) {
-            (Some(error), _) => plain(error, &mut hints),
+            (Some(error), _) | (_, Some(polystore_pipeline::Error::Store(error))) => {
+                plain(error, &mut hints)
+            }
             (_, Some(polystore_pipeline::Error::Pipeline { origin, message, hint, .. })) => {
                 hints.extend((!hint.is_empty()).then(|| hint.clone()));
                 format!("{origin}: {message}")

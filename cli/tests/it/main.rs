@@ -12,6 +12,7 @@ mod mend;
 mod passed_over;
 mod pipelines;
 mod plates;
+mod runs;
 
 use std::path::{Path, PathBuf};
 

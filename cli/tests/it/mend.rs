@@ -17,7 +17,7 @@ fn without(place: &Place, name: &str, part: &str) -> std::path::PathBuf {
     copy
 }
 
-fn for_each_file(folder: &Path, visit: &dyn Fn(&Path)) {
+pub(super) fn for_each_file(folder: &Path, visit: &dyn Fn(&Path)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { for_each_file(&path, visit) } else { visit(&path) }

@@ -47,6 +47,7 @@ pub(super) struct DraftSelection {
     pub(super) timepoints: Vec<(String, Origin)>,
     pub(super) missing: MissingPolicy,
     pub(super) origin: Origin,
+    pub(super) channels_origin: Origin,
 }
 
 impl PipelineBuilder {
@@ -139,6 +140,7 @@ impl PipelineBuilder {
 #[must_use]
 pub struct Chain {
     pub(super) calls: Vec<DraftCall>,
+    pub(super) origin: Origin,
 }
 
 /// A function before it is looked up.
@@ -179,6 +181,9 @@ pub struct StepBuilder {
     pub(super) named_inputs: Vec<(String, Source)>,
     pub(super) save: Option<String>,
     pub(super) origin: Origin,
+    pub(super) name_origin: Origin,
+    pub(super) over_origin: Origin,
+    pub(super) save_origin: Origin,
 }
 
 impl StepBuilder {
@@ -192,6 +197,9 @@ impl StepBuilder {
             named_inputs: Vec::new(),
             save: None,
             origin: Origin::default(),
+            name_origin: Origin::default(),
+            over_origin: Origin::default(),
+            save_origin: Origin::default(),
         }
     }
 

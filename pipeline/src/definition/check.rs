@@ -38,6 +38,8 @@ pub(super) fn check(draft: PipelineBuilder) -> Result<Pipeline> {
 }
 
 fn selection(draft: DraftSelection) -> Result<Selection> {
+    let timepoints_origin =
+        draft.timepoints.first().map(|(_, origin)| origin.clone()).unwrap_or_default();
     Ok(Selection {
         wells: wells(draft.wells)?,
         exclude_wells: wells(draft.exclude_wells)?,
@@ -46,6 +48,8 @@ fn selection(draft: DraftSelection) -> Result<Selection> {
         acquisitions: draft.acquisitions,
         timepoints: numbers(draft.timepoints, 0)?,
         missing: draft.missing,
+        channels_origin: draft.channels_origin.or(&draft.origin).clone(),
+        timepoints_origin: timepoints_origin.or(&draft.origin).clone(),
         origin: draft.origin,
     })
 }
@@ -113,18 +117,19 @@ impl StepCheck<'_> {
             "" => Origin(format!("step `{}`", draft.name)),
             _ => draft.origin.clone(),
         };
-        self.check_name(&draft.name, &origin)?;
+        self.check_name(&draft.name, draft.name_origin.or(&origin))?;
+        let over_origin = draft.over_origin.or(&origin);
         let chains = self.chains(&draft, &origin)?;
         let (input, named_inputs) = self.sources(&draft, &chains, &origin)?;
         let primary = self.kind_of(&input)?;
         let over = input.over.clone().unwrap_or_else(|| draft.over.clone());
-        check_over(&over, &primary, &input, &origin)?;
+        check_over(&over, &primary, &input, over_origin)?;
         let axes: Vec<Axis> =
             primary.axes.iter().copied().filter(|axis| !over.contains(axis)).collect();
         let named = self.named(&named_inputs, &chains, &over, &axes, &origin)?;
         let outputs: Vec<_> = chains
             .iter()
-            .map(|(_, chain)| Flow { named: &named, origin: &origin }.of(chain, &primary, &over))
+            .map(|(_, chain)| Flow { named: &named, over: over_origin }.of(chain, &primary, &over))
             .collect::<Result<_>>()?;
         let output = outputs[0];
         if outputs.iter().any(|other| *other != output) {
@@ -137,7 +142,7 @@ impl StepCheck<'_> {
             let message = "chains by channel need planes that are separate by channel";
             return Err(Error::pipeline(&origin, message));
         }
-        self.check_save(draft.save.as_deref(), output, &origin)?;
+        self.check_save(draft.save.as_deref(), output, draft.save_origin.or(&origin))?;
         let calls = |chain: Vec<Resolved>| chain.into_iter().map(|(_, call, _)| call).collect();
         let work = match draft.per_channel.is_empty() {
             true => Work::Chain(
@@ -208,8 +213,10 @@ impl StepCheck<'_> {
                 return Err(Error::pipeline(origin, message));
             }
         }
-        if chains.values().all(Vec::is_empty) || chains.values().any(Vec::is_empty) {
-            return Err(Error::pipeline(origin, "the step calls no function")
+        if chains.is_empty() || chains.values().any(Vec::is_empty) {
+            let mut empty = draft.per_channel.iter().map(|(_, chain)| chain);
+            let empty = empty.find(|chain| chain.calls.is_empty()).unwrap_or(&draft.chain);
+            return Err(Error::pipeline(empty.origin.or(origin), "the step calls no function")
                 .with_hint("add `function = \"...\"`"));
         }
         Ok(chains.into_iter().collect())
@@ -263,7 +270,8 @@ impl StepCheck<'_> {
         if let Some(step) = self.before.iter().find(|step| step.name == *name) {
             if !source.channels.is_empty() && !step.axes.contains(&Axis::Channel) {
                 let message = format!("step `{name}` has taken its channels together already");
-                return Err(Error::pipeline(&source.origin, message));
+                let place = source.channels_origin.or(&source.origin);
+                return Err(Error::pipeline(place, message));
             }
             return Ok(InputKind { kind: step.output, axes: step.axes.clone() });
         }
@@ -295,9 +303,8 @@ impl StepCheck<'_> {
             if !takes.contains(name.as_str()) {
                 let message = format!("no function of this step has an input `{name}`");
                 let takes: Vec<_> = takes.iter().copied().collect();
-                return Err(
-                    Error::pipeline(&source.origin, message).with_hint(suggest::hint(name, &takes))
-                );
+                let place = source.name_origin.or(&source.origin);
+                return Err(Error::pipeline(place, message).with_hint(suggest::hint(name, &takes)));
             }
             let kind = self.kind_of(source)?;
             let own: Vec<Axis> = match &source.over {
@@ -323,7 +330,8 @@ impl StepCheck<'_> {
 }
 
 fn check_over(over: &[Axis], input: &InputKind, source: &Source, origin: &Origin) -> Result<()> {
-    let origin = if source.over.is_some() { &source.origin } else { origin };
+    let origin =
+        if source.over.is_some() { source.over_origin.or(&source.origin) } else { origin };
     if let Some(axis) = over.iter().find(|axis| !input.axes.contains(axis)) {
         let message = format!("there is no axis {axis} to work along any more");
         let left = format!("what the input is separate along: {}", in_words(&input.axes));
@@ -363,7 +371,8 @@ fn resolve_call(call: &DraftCall, step: &Origin) -> Result<Resolved> {
 /// Follows the kinds of values through a chain of functions.
 struct Flow<'a> {
     named: &'a BTreeMap<String, ValueKind>,
-    origin: &'a Origin,
+    /// Where the axes of the step stand.
+    over: &'a Origin,
 }
 
 impl Flow<'_> {
@@ -393,7 +402,7 @@ impl Flow<'_> {
         }
         if is_stack {
             let message = format!("no function of this step works along {}", in_words(over));
-            return Err(Error::pipeline(self.origin, message)
+            return Err(Error::pipeline(self.over, message)
                 .with_hint("add a projection, or leave `over` out"));
         }
         Ok(kind)

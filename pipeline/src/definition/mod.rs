@@ -54,6 +54,11 @@ pub struct Selection {
     pub missing: MissingPolicy,
     #[serde(skip)]
     pub(crate) origin: Origin,
+    /// Where its channels and timepoints stand; nothing but the document says those.
+    #[serde(skip)]
+    pub(crate) channels_origin: Origin,
+    #[serde(skip)]
+    pub(crate) timepoints_origin: Origin,
 }
 
 /// What to do about planes that are declared but missing or corrupt.
@@ -126,8 +131,15 @@ pub struct Source {
     pub(crate) channels: Vec<String>,
     /// Axes to take as a stack; `None` for those of the step that the input has.
     pub(crate) over: Option<Vec<Axis>>,
+    /// Where it stands, and parts of it: the name of the input, its channels and axes.
     #[serde(skip)]
     pub(crate) origin: Origin,
+    #[serde(skip)]
+    pub(crate) name_origin: Origin,
+    #[serde(skip)]
+    pub(crate) channels_origin: Origin,
+    #[serde(skip)]
+    pub(crate) over_origin: Origin,
 }
 
 /// What an input is taken from.
@@ -154,7 +166,9 @@ impl Source {
     }
 
     pub(crate) fn from(from: Origination) -> Self {
-        Self { from, channels: Vec::new(), over: None, origin: Origin::default() }
+        let [origin, name_origin, channels_origin, over_origin] = Default::default();
+        let (channels, over) = (Vec::new(), None);
+        Self { from, channels, over, origin, name_origin, channels_origin, over_origin }
     }
 
     /// Only this channel (and others that are named), by name or by number from 1.
@@ -192,6 +206,13 @@ impl fmt::Display for Source {
 /// Where in a document something stands, for messages; no part of what it means.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin(pub(crate) String);
+
+impl Origin {
+    /// This place, or `other` where it is not known.
+    pub(crate) fn or<'o>(&'o self, other: &'o Self) -> &'o Self {
+        if self.0.is_empty() { other } else { self }
+    }
+}
 
 impl PartialEq for Origin {
     /// Two pipelines are the same wherever they were read from.

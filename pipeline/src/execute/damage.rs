@@ -29,7 +29,11 @@ impl Rewiring<'_> {
     /// What is left to do for `unit` without planes that are damaged.
     pub(super) fn work<'a>(&self, unit: &Unit, damaged: Vec<RecordDamage>) -> Result<UnitWork<'a>> {
         let lost = damaged.iter().map(|damage| (damage.read, damage.state));
-        let (program, remark) = self.without(unit, lost)?;
+        let (program, mut remark) = self.without(unit, lost)?;
+        // Which file it is, and what is wrong with it, only the error says.
+        if let Some(damage) = damaged.first().filter(|_| !remark.is_empty()) {
+            remark.push_str(&format!(": {}", damage.reason));
+        }
         Ok(UnitWork { program: Cow::Owned(program), damaged, remark })
     }
 }

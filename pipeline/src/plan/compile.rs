@@ -153,7 +153,8 @@ fn check_sources(pipeline: &Pipeline, groups: &[Group<'_>]) -> Result<()> {
     let images = groups.iter().flat_map(|group| &group.images).map(|chosen| chosen.image);
     for step in pipeline.steps() {
         for source in sources(step) {
-            check_channels(&source.channels, images.clone(), &source.origin)?;
+            let place = source.channels_origin.or(&source.origin);
+            check_channels(&source.channels, images.clone(), place)?;
         }
         if let Work::PerChannel(chains) = &step.work {
             let named: Vec<_> = chains.keys().filter(|name| *name != "*").cloned().collect();

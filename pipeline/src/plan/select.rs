@@ -174,13 +174,13 @@ fn check_found(
         let hint = "`polystore check` says what is wrong with it";
         return Err(refuse(selection, message).with_hint(hint));
     }
-    check_channels(&selection.channels, images(), &selection.origin)?;
+    check_channels(&selection.channels, images(), &selection.channels_origin)?;
     if let Some(timepoints) = &selection.timepoints {
         let n_t = images().map(|image| image.sizes.t).max().unwrap_or(0);
         if !(0..n_t).any(|t| timepoints.contains(t)) {
             let message = format!("there is no timepoint {timepoints}");
             let hint = format!("the plate has {n_t}, numbered from 0");
-            return Err(refuse(selection, message).with_hint(hint));
+            return Err(Error::not_on_plate(&selection.timepoints_origin, message).with_hint(hint));
         }
     }
     Ok(())

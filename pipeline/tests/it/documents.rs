@@ -108,7 +108,7 @@ fn faults_name_line_column_and_the_nearest_name() {
 fn faults_of_steps_name_line_column_and_the_nearest_name() {
     for (lines, place, what) in [
         ("function = \"otsu\"", "p.toml:2:1", "`name` is missing"),
-        ("name = \"a b\"\nfunction = \"otsu\"", "p.toml:2:1", "cannot be `a b`"),
+        ("name = \"a b\"\nfunction = \"otsu\"", "p.toml:3:8", "cannot be `a b`"),
         ("name = \"a\"\nfunction = \"gausian\"", "p.toml:4:12", "did you mean `gaussian`?"),
         ("name = \"a\"\nfunction = \"gaussian\"\nsigam = 1", "p.toml:5:1", "did you mean `sigma`?"),
         (
@@ -138,7 +138,7 @@ fn faults_of_steps_name_line_column_and_the_nearest_name() {
         ),
         (
             "name = \"a\"\nfunction = \"otsu\"\nover = [\"z\"]\nsave = true",
-            "p.toml:2:1",
+            "p.toml:5:8",
             "no function of this step works along z",
         ),
         (
@@ -160,7 +160,8 @@ fn faults_of_steps_name_line_column_and_the_nearest_name() {
             "works on one plane, not on a stack",
         ),
         ("name = \"a\"\nfunction = \"otsu\"\ngroup_by = \"z\"", "p.toml:5:12", "one of channel"),
-        ("name = \"a\"\nfunction = \"otsu\"\nsave = \"../x\"", "p.toml:2:1", "cannot be `../x`"),
+        ("name = \"a\"\nfunction = \"otsu\"\nsave = \"../x\"", "p.toml:5:8", "cannot be `../x`"),
+        ("name = \"a\"\nchain = []\nsave = true", "p.toml:4:9", "calls no function"),
     ] {
         let fault = step_fault(lines);
         assert!(fault.starts_with(place) && fault.contains(what), "{lines:?}: {fault}");
@@ -177,13 +178,13 @@ fn faults_between_steps_are_found() {
     for (second, place, what) in [
         (
             "name = \"b\"\nfunction = \"max_projection\"\nover = \"z\"\nsave = true",
-            "p.toml:7:1",
+            "p.toml:10:8",
             "there is no axis z to work along any more",
         ),
-        ("name = \"project\"\nfunction = \"otsu\"", "p.toml:7:1", "two steps are called `project`"),
+        ("name = \"project\"\nfunction = \"otsu\"", "p.toml:8:8", "two steps are called `project`"),
         (
             "name = \"b\"\nfunction = \"otsu\"\nsave = \"Project\"",
-            "p.toml:7:1",
+            "p.toml:10:8",
             "saves under `Project` already",
         ),
         (
@@ -198,8 +199,13 @@ fn faults_between_steps_are_found() {
         ),
         (
             "name = \"b\"\nchain = [\"otsu\", \"measure\"]\ninput = { intensty = \"plate\" }\nsave = true",
-            "p.toml:10:22",
+            "p.toml:10:11",
             "did you mean `intensity`?",
+        ),
+        (
+            "name = \"b\"\nfunction = \"otsu\"\n[steps.input]\nchannels = [1]\nfrom = \"projct\"",
+            "p.toml:12:8",
+            "did you mean `project`?",
         ),
         (
             "name = \"b\"\nfunction = \"watershed_split\"\ninput = \"c\"\n[[steps]]\nname=\"c\"\nfunction=\"otsu\"",

@@ -50,6 +50,7 @@ fn selection(input: &Node<'_>) -> Result<DraftSelection> {
     let fields = texts("fields", number_range)?;
     let timepoints = texts("timepoints", number_range)?;
     let channels = texts("channels", name_or_number)?;
+    let channels_origin = first_place(&channels);
     let acquisitions = texts("acquisition", name_or_number)?;
     let missing = match table.take("missing") {
         Some(node) => {
@@ -68,7 +69,12 @@ fn selection(input: &Node<'_>) -> Result<DraftSelection> {
         acquisitions: names(acquisitions),
         missing,
         origin: input.origin(),
+        channels_origin,
     })
+}
+
+fn first_place(texts: &[(String, Origin)]) -> Origin {
+    texts.first().map(|(_, origin)| origin.clone()).unwrap_or_default()
 }
 
 fn text(node: &Node<'_>) -> Result<String> {
@@ -98,15 +104,18 @@ const STEP_KEYS: [&str; 8] =
 
 fn read_step(node: &Node<'_>) -> Result<StepBuilder> {
     let mut table = node.table()?;
-    let mut step = StepBuilder::new(table.required("name")?.text()?);
-    step.origin = node.origin();
+    let name = table.required("name")?;
+    let mut step = StepBuilder::new(name.text()?);
+    (step.origin, step.name_origin) = (node.origin(), name.origin());
     if let Some(over) = table.take("over") {
         step.over = axes(&over)?;
+        step.over_origin = over.origin();
     }
     if let Some(input) = table.take("input") {
         read_input(&input, &mut step)?;
     }
     if let Some(save) = table.take("save") {
+        step.save_origin = save.origin();
         step.save = match save.bool() {
             Some(true) => Some(step.name.clone()),
             Some(false) => None,
@@ -147,7 +156,7 @@ fn read_step(node: &Node<'_>) -> Result<StepBuilder> {
 }
 
 fn read_chain(node: &Node<'_>) -> Result<Chain> {
-    let mut chain = Chain::default();
+    let mut chain = Chain { origin: node.origin(), ..Chain::default() };
     for item in node.one_or_many() {
         let call = match item.table() {
             Ok(mut table) => {
@@ -219,8 +228,9 @@ fn read_input(node: &Node<'_>, step: &mut StepBuilder) -> Result<()> {
         step.input = Some(source(node)?);
         return Ok(());
     }
-    for (name, value) in node.table()?.entries() {
-        step.named_inputs.push((name, source(&value)?));
+    for (name, place, value) in node.table()?.rest() {
+        let source = Source { name_origin: place, ..source(&value)? };
+        step.named_inputs.push((name, source));
     }
     Ok(())
 }
@@ -234,11 +244,16 @@ fn source(node: &Node<'_>) -> Result<Source> {
     let mut table = node.table_or("a step's name, \"plate\", or { from = \"...\", ... }")?;
     if let Some(from) = table.take("from") {
         source.from = origination(from.text()?);
+        source.origin = from.origin();
     }
     for channel in table.take("channels").map(|list| list.one_or_many()).unwrap_or_default() {
         source.channels.push(name_or_number(&channel)?);
+        source.channels_origin = source.channels_origin.or(&channel.origin()).clone();
     }
-    source.over = table.take("over").map(|over| axes(&over)).transpose()?;
+    if let Some(over) = table.take("over") {
+        source.over = Some(axes(&over)?);
+        source.over_origin = over.origin();
+    }
     table.end("an input")?;
     Ok(source)
 }
