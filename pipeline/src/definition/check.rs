@@ -330,8 +330,7 @@ impl StepCheck<'_> {
 }
 
 fn check_over(over: &[Axis], input: &InputKind, source: &Source, origin: &Origin) -> Result<()> {
-    let origin =
-        if source.over.is_some() { source.over_origin.or(&source.origin) } else { origin };
+    let origin = if source.over.is_some() { source.over_origin.or(&source.origin) } else { origin };
     if let Some(axis) = over.iter().find(|axis| !input.axes.contains(axis)) {
         let message = format!("there is no axis {axis} to work along any more");
         let left = format!("what the input is separate along: {}", in_words(&input.axes));

@@ -166,9 +166,7 @@ impl<'a> Committer<'a> {
                     let elapsed = computed.elapsed;
                     (self.shared.events)(Event::Computed { unit: unit.name.clone(), elapsed });
                     match self.store_unit(*computed) {
-                        Ok((sha256, work)) => {
-                            Ended { sha256, ..Ended::new(UnitState::Done, work) }
-                        }
+                        Ok((sha256, work)) => Ended { sha256, ..Ended::new(UnitState::Done, work) },
                         Err(error) => match self.shared.stop_if_refused(error) {
                             Some(error) => Ended::failed(&error, Vec::new()),
                             None => continue,
@@ -178,13 +176,15 @@ impl<'a> Committer<'a> {
                 Outcome::Kept(sha256, work) => {
                     Ended { sha256, is_kept: true, ..Ended::new(UnitState::Kept, *work) }
                 }
-                Outcome::LeftOut(work, leftovers) => match self.forget(number, unit, leftovers, &work) {
-                    Ok(()) => {
-                        let is_kept = !leftovers;
-                        Ended { is_kept, ..Ended::new(UnitState::LeftOut, *work) }
+                Outcome::LeftOut(work, leftovers) => {
+                    match self.forget(number, unit, leftovers, &work) {
+                        Ok(()) => {
+                            let is_kept = !leftovers;
+                            Ended { is_kept, ..Ended::new(UnitState::LeftOut, *work) }
+                        }
+                        Err(error) => Ended::failed(&error, Vec::new()),
                     }
-                    Err(error) => Ended::failed(&error, Vec::new()),
-                },
+                }
                 // What was stopped halfway is as if it had not begun.
                 Outcome::Failed(Error::Cancelled, ..) => continue,
                 Outcome::Failed(error, damaged, leftovers) => {

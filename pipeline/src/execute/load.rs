@@ -268,7 +268,9 @@ impl<'a> Loader<'a> {
         }
         let work = match self.rewiring.work(unit, damaged) {
             Ok(work) => work,
-            Err(error) => return Err(Box::new(Outcome::Failed(error, Vec::new(), ticket.leftovers))),
+            Err(error) => {
+                return Err(Box::new(Outcome::Failed(error, Vec::new(), ticket.leftovers)));
+            }
         };
         if work.program.does_nothing() {
             return Err(Box::new(Outcome::LeftOut(Box::new(work), ticket.leftovers)));

@@ -15,15 +15,15 @@
 mod budget;
 mod commit;
 mod compute;
-mod event;
 mod damage;
+mod event;
 mod load;
 mod prepare;
 mod resume;
 
 use std::{
-    num::NonZeroUsize,
     collections::HashMap,
+    num::NonZeroUsize,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -231,9 +231,8 @@ impl Executor {
         let mut manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
         let Prepared { earlier, notes } = prepare(plan, &manifest, store, self.options.replace)?;
         manifest.notes.extend(notes);
-        let is_longer = earlier
-            .as_ref()
-            .is_some_and(|earlier| earlier.units.len() != manifest.units.len());
+        let is_longer =
+            earlier.as_ref().is_some_and(|earlier| earlier.units.len() != manifest.units.len());
         // What is there of it stays its own; what it is now is known when it is drawn.
         if let Some(earlier) = &earlier {
             manifest.plots.clone_from(&earlier.plots);
@@ -396,12 +395,11 @@ fn finish(
         return Ok(report);
     }
     report.has_changed = true;
-    let written = report::enter_plots(&mut report, store)
-        .and_then(|stale| {
-            report.manifest.store(store)?;
-            report::write(&report, plan, plate, store, images)?;
-            report::remove_plots(&mut report, stale, store)
-        });
+    let written = report::enter_plots(&mut report, store).and_then(|stale| {
+        report.manifest.store(store)?;
+        report::write(&report, plan, plate, store, images)?;
+        report::remove_plots(&mut report, stale, store)
+    });
     if let Err(error) = written {
         if matches!(&error, Error::Store(error) if error.is_storage_full()) {
             return Err(error);

@@ -99,10 +99,8 @@ fn check_empty(store: &ResultStore) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let message = format!(
-        "the folder has other things in it, and no results of a run: {}",
-        some_of(&names)
-    );
+    let message =
+        format!("the folder has other things in it, and no results of a run: {}", some_of(&names));
     let hint = "results get a folder of their own: name one that is empty or not there yet, such as `-o results`";
     Err(refusal(store, message, hint))
 }
@@ -126,7 +124,8 @@ fn clear(store: &ResultStore, found: &Found) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     };
-    let (last, rest) = found.own.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
+    let (last, rest) =
+        found.own.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
     for path in rest {
         gone(files.delete(path, false))?;
     }

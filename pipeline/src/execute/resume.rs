@@ -60,8 +60,8 @@ impl<'a> Resume<'a> {
             return Ok(Earlier::No { leftovers: self.has_record(unit)? });
         };
         // The pipeline says now that such planes are not to be left out.
-        let is_refused =
-            !record.damaged.is_empty() && self.plan.pipeline.input().missing == MissingPolicy::Error;
+        let is_refused = !record.damaged.is_empty()
+            && self.plan.pipeline.input().missing == MissingPolicy::Error;
         let work = match record.damaged.as_slice() {
             [] => UnitWork::planned(program),
             damaged => self.rewiring.work(unit, damaged.to_vec())?,

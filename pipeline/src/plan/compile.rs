@@ -247,8 +247,9 @@ impl Compiling<'_> {
         let missing = lacking_reads(program);
         self.n_lacking.add_all(&Lacking::of(&missing, images));
         let room = MAX_LISTED.saturating_sub(self.lacking.len());
-        let named =
-            missing.iter().map(|read| format!("{} ({})", unit.images[read.image as usize], read.index));
+        let named = missing
+            .iter()
+            .map(|read| format!("{} ({})", unit.images[read.image as usize], read.index));
         self.lacking.extend(named.take(room));
         if let Some(remark) = remark(self.pipeline, program, images) {
             self.notes.push(format!("{}: {remark}", unit.name));

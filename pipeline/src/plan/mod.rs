@@ -20,16 +20,16 @@ use std::collections::BTreeMap;
 
 pub use compile::{CompileOptions, compile};
 pub use cost::Cost;
+pub(crate) use images::Images;
 pub use key::Key;
 use polystore::{
     BackendSpec, PlaneIndex, VirtualPath, WellPosition,
     model::{ImageKind, ImageStructure, PhysicalSize},
 };
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-pub(crate) use images::Images;
 pub(crate) use rewire::Rewiring;
 pub(crate) use select::passed_over;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 pub(crate) use summary::Bytes;
 pub use summary::{PlanSummary, StepSummary};
 

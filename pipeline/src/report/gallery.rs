@@ -97,9 +97,8 @@ fn incomplete<'p>(
     };
     let entries = report.manifest.units.iter().filter(|entry| !entry.damaged.is_empty());
     let damaged: BTreeSet<&str> = entries.map(|entry| entry.name.as_str()).collect();
-    let incomplete = units.filter(|unit| {
-        damaged.contains(unit.name.as_str()) || !unit.images.iter().all(is_whole)
-    });
+    let incomplete = units
+        .filter(|unit| damaged.contains(unit.name.as_str()) || !unit.images.iter().all(is_whole));
     incomplete.map(|unit| unit.name.clone()).collect()
 }
 

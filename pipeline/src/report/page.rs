@@ -258,7 +258,10 @@ impl Page<'_> {
             ("started", manifest.started.clone()),
             ("finished", manifest.finished.clone()),
             ("plate", format!("{} {}", plate.backend, plate.path)),
-            ("fields", format!("{} done{kept}{partial}{left_out}", manifest.count(UnitState::Done))),
+            (
+                "fields",
+                format!("{} done{kept}{partial}{left_out}", manifest.count(UnitState::Done)),
+            ),
             ("computer", format!("{}, {}", manifest.host, count(manifest.cpu_threads, "thread"))),
             ("polystore", manifest.polystore.clone()),
             ("pipeline hash", start(&manifest.pipeline_hash)),

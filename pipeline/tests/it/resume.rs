@@ -130,7 +130,12 @@ fn results_of_another_pipeline_are_refused_or_replaced() {
     let other = plan(&other, &plate);
     let error = results.try_run(&other, &plate, options(1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-    assert!(error.to_string().contains("replace them"), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("step `objects`, functions: otsu, label → otsu, fill_holes, label"),
+        "{text}"
+    );
+    assert!(text.contains("replace the results"), "{text}");
     let report = results.try_run(&other, &plate, options(1).with_replace(true)).unwrap();
     assert_eq!(states(&report), (1, 0));
     assert!(results.exists("results/spots/A01.csv") && !results.exists("results/cells/A01.csv"));

@@ -1,7 +1,7 @@
 //! Which values viewers show of images that were declared before their pixels were known.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ops::ControlFlow,
     sync::{Mutex, PoisonError, atomic::AtomicBool},
 };
@@ -84,7 +84,8 @@ impl ZarrBackend {
             let file = join(&open.name, attributes_file(open.layout.version));
             let group = self.store.read(&file, MAX_JSON_BYTES).ok().flatten();
             let group: Option<Value> = group.and_then(|text| serde_json::from_slice(&text).ok());
-            let channels = group.as_ref().and_then(|group| group.pointer(place(open.layout.version)));
+            let channels =
+                group.as_ref().and_then(|group| group.pointer(place(open.layout.version)));
             let channels = channels.and_then(Value::as_array).into_iter().flatten();
             let measured: Vec<bool> =
                 channels.map(|channel| is_measured(&channel["window"])).collect();
@@ -92,15 +93,26 @@ impl ZarrBackend {
             ControlFlow::Continue(())
         });
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Images that came later got the windows of those that were there.
+        let id = |image: &ImageStructure, number: usize| {
+            let (start, end) = image.channels.get(number)?.window?;
+            Some((image.acquisition, image.pixel_type, number, start.to_bits(), end.to_bits()))
+        };
+        let mut measured = HashSet::new();
+        for (ordinal, (_, image)) in structure.images().enumerate() {
+            let numbers = found.get(&ordinal).into_iter().flatten().enumerate();
+            let numbers = numbers.filter(|(_, is_measured)| **is_measured);
+            measured.extend(numbers.filter_map(|(number, _)| id(image, number)));
+        }
         let mut unmeasured = (**structure).clone();
-        let images = unmeasured.wells.iter_mut().flat_map(|well| &mut well.fields);
-        for (ordinal, image) in images.enumerate() {
-            let Some(measured) = found.get(&ordinal).filter(|all| all.contains(&true)) else {
+        for image in unmeasured.wells.iter_mut().flat_map(|well| &mut well.fields) {
+            let is_measured =
+                |number: usize| id(image, number).is_some_and(|id| measured.contains(&id));
+            if !(0..image.channels.len()).any(is_measured) {
                 continue;
-            };
+            }
             let channels = image.channels.iter().enumerate().map(|(number, channel)| {
-                let is_measured = measured.get(number).copied().unwrap_or(false);
-                let window = channel.window.filter(|_| !is_measured);
+                let window = channel.window.filter(|_| !is_measured(number));
                 Channel { window, ..channel.clone() }
             });
             image.channels = channels.collect();
@@ -170,10 +182,8 @@ fn place(version: NgffVersion) -> &'static str {
 mod tests {
     use super::*;
     use crate::{
-        PixelType, Plane, PlaneIndex, PlaneRequest, VirtualBackendExt, WellPosition,
-        model::Sizes,
-        ndarray::Array2,
-        zarr::ZarrOptions,
+        PixelType, Plane, PlaneIndex, PlaneRequest, VirtualBackendExt, WellPosition, model::Sizes,
+        ndarray::Array2, zarr::ZarrOptions,
     };
 
     #[test]
