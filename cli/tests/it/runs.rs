@@ -295,14 +295,14 @@ fn everything_that_a_run_leaves_tells_the_same_of_a_bad_plate() {
     let place = Place::new();
     let (copy, file) = copy(&place);
     fs::write(&file, b"II*\0").unwrap();
-    // All of field 1 of the projections in E07.
-    for channel in ["_E07_s1_w1", "_E07_s1_w2", "_E07_s1_w3"] {
-        for entry in fs::read_dir(&copy).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_file() && name.contains(channel) && !name.contains("thumb") {
-                fs::remove_file(path).unwrap();
-            }
+    // All of field 1 of the projections in E07 is damaged; E08 lacks a plane.
+    for entry in fs::read_dir(&copy).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.contains("_E07_s1_w") && !name.contains("thumb") {
+            fs::write(&path, b"II*\0").unwrap();
+        } else if name.contains("_E08_s1_w3") {
+            fs::remove_file(&path).unwrap();
         }
     }
     std::os::unix::fs::symlink("nowhere.tif", copy.join("dangling_E07_s9_w3.tif")).unwrap();
@@ -311,11 +311,11 @@ fn everything_that_a_run_leaves_tells_the_same_of_a_bad_plate() {
     assert_eq!(code, 5, "{text}");
     let words: Vec<&str> = text.split_whitespace().collect();
     let words = words.join(" ");
-    assert!(words.contains("E07 2 1/2 ") && words.contains("E08 2 1/2 (1 in"), "{text}");
+    assert!(words.contains("E07 2 1/2 ") && words.contains("E08 2 0/2 (2 in"), "{text}");
     for part in [
-        "2 fields NOT DONE, or IN PART",
+        "3 fields NOT DONE, or IN PART",
         "1 image file or well of the plate COULD NOT BE USED",
-        "note: E07_a002_s001: nothing is done, because 3 planes are missing",
+        "note: E07_a002_s001: nothing is done, because 3 planes are corrupt",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -323,14 +323,14 @@ fn everything_that_a_run_leaves_tells_the_same_of_a_bad_plate() {
     assert_eq!((&manifest["state"], &manifest["passed_over"]), (&"incomplete".into(), &1.into()));
     let inventory = &manifest["inventory"];
     let counts = ["present", "missing", "corrupt"].map(|state| inventory[state].as_u64().unwrap());
-    assert_eq!(counts, [36, 3, 1]);
-    assert_eq!(states(&out), [6, 0, 1, 1, 0]);
+    assert_eq!(counts, [35, 1, 4]);
+    assert_eq!(states(&out), [5, 0, 2, 1, 0]);
     let units = manifest["units"].as_array().unwrap();
     let left_out = units.iter().find(|unit| unit["state"] == "left_out").unwrap();
     assert_eq!(left_out["name"], "E07_a002_s001");
-    assert!(left_out["remark"].as_str().unwrap().contains("3 planes are missing"), "{left_out}");
+    assert!(left_out["remark"].as_str().unwrap().contains("3 planes are corrupt"), "{left_out}");
     let rows = fs::read_to_string(out.join("results/plate.csv")).unwrap();
-    for row in ["E07,5,7,1,2,2,0,true,", "E07,5,7,2,2,1,0,false,", "E08,5,8,2,2,1,1,false,"] {
+    for row in ["E07,5,7,1,2,2,0,true,", "E07,5,7,2,2,1,0,false,", "E08,5,8,2,2,0,2,false,"] {
         assert!(rows.lines().any(|line| line.starts_with(row)), "{row}: {rows}");
     }
     for (well, unit, state) in
@@ -344,11 +344,11 @@ fn everything_that_a_run_leaves_tells_the_same_of_a_bad_plate() {
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for part in [
-        "2 fields are not done, or in part",
-        "4 of 40 planes of the plate are missing or corrupt",
+        "3 fields are not done, or in part",
+        "5 of 40 planes of the plate are missing or corrupt",
         "1 image file or well of the plate could not be used",
-        "6 done, 1 done in part, 1 left out",
-        "1 of 2, 1 in part",
+        "5 done, 2 done in part, 1 left out",
+        "0 of 2, 2 in part",
     ] {
         assert!(page.contains(part), "{part}");
     }
