@@ -108,7 +108,7 @@ impl<'a> Loader<'a> {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let unit = self.shared.plan.units.get(number)?;
             let outcome = match self.look(number, unit) {
-                Ok(Look::ToDo(candidate)) => return Some(candidate),
+                Ok(Look::ToDo(candidate)) => return Some(*candidate),
                 Ok(Look::Nothing(work, leftovers)) => Outcome::LeftOut(work, leftovers),
                 Ok(Look::Done(sha256, work)) => Outcome::Kept(sha256, work),
                 Err(error) => Outcome::Failed(error, Vec::new(), false),
@@ -133,7 +133,8 @@ impl<'a> Loader<'a> {
             Earlier::Perhaps(record, sha256) => (Some((record, sha256)), true),
             Earlier::No { leftovers } => (None, leftovers),
         };
-        Ok(Look::ToDo(Candidate { number, unit, work, fingerprints, earlier, leftovers }))
+        let candidate = Candidate { number, unit, work, fingerprints, earlier, leftovers };
+        Ok(Look::ToDo(Box::new(candidate)))
     }
 
     /// Reads the planes of a batch; each unit goes on as soon as its own are there.
@@ -315,7 +316,7 @@ enum Look<'a> {
     Done(String, Box<UnitWork<'a>>),
     /// Nothing can be done; whether there is an earlier record.
     Nothing(Box<UnitWork<'a>>, bool),
-    ToDo(Candidate<'a>),
+    ToDo(Box<Candidate<'a>>),
 }
 
 /// A unit to do, before memory is set aside for it.
