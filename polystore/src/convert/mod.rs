@@ -158,6 +158,7 @@ pub fn convert(
 ) -> Result<ConvertReport> {
     source.check_target(&target.spec(), target_path)?;
     let mut structure = retarget(source.structure(), layout)?;
+    structure.passed_over = source.inventory()?.passed_over.of_source();
     if layout == TargetLayout::OmeTiff
         && let Some(n_levels) = target::levels(target, target_path, options)?
     {

@@ -221,12 +221,17 @@ pub(super) fn well_name(position: crate::WellPosition) -> String {
     format!("{}/{}", position.row_name(), metadata::column_name(position.column))
 }
 
+/// The wells that NGFF can list: a well's list of images is not empty.
+pub(super) fn with_images(structure: &PlateStructure) -> impl Iterator<Item = &WellStructure> {
+    structure.wells.iter().filter(|well| !well.fields.is_empty())
+}
+
 /// All metadata of a plate.
 fn plate_tree(structure: &PlateStructure, options: &ZarrOptions) -> Result<Tree> {
     let version = options.version;
     let mut tree = Tree::default();
     let mut row = None;
-    for well in &structure.wells {
+    for well in with_images(structure) {
         if row != Some(well.position.row) {
             add_group(&mut tree, &well.position.row_name(), version, Map::new(), &Extra::default());
             row = Some(well.position.row);
@@ -249,6 +254,13 @@ pub(super) fn plate_group(
         microscope: structure.microscope.clone(),
         naming: structure.naming.clone(),
         id: structure.id.clone(),
+        wells_without_images: structure
+            .wells
+            .iter()
+            .filter(|well| well.fields.is_empty())
+            .map(|well| well.position)
+            .collect(),
+        passed_over: structure.passed_over.clone(),
     };
     (ome, Extra { plate: Some(extra), image: None })
 }

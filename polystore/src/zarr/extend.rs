@@ -14,7 +14,7 @@ use super::{
     array::Array,
     create::{
         add_image, check_paths, expected_of_reader, image_extra, keep_windows, plate_group,
-        well_group, well_name,
+        well_group, well_name, with_images,
     },
     image::OpenImage,
     metadata::{Axes, EXTRA, Extra, Node, group_files, open_node, to_json},
@@ -202,7 +202,7 @@ impl ZarrBackend {
             Ok::<(), Error>(())
         };
         let mut row = None;
-        for well in &wanted.wells {
+        for well in with_images(wanted) {
             for (image, expected) in well.fields.iter().zip(expected_of_reader(&well.fields)) {
                 if let Some(State::Whole(_)) = states.get(&image.path) {
                     put(image.path.relative(), Map::new(), &image_extra(image, expected))?;
