@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use polystore::{
-    Plane, PlaneIndex, PlaneRequest, VirtualBackend, VirtualPath,
+    Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackend, VirtualPath,
     convert::retarget,
     model::{ImageStructure, PlateStructure},
 };
@@ -35,7 +35,7 @@ impl StoredImages {
     /// Opens the places and declares the plates. Labels are declared with their unit.
     pub(crate) fn declare(
         plan: &ExecutionPlan,
-        source: &PlateStructure,
+        source: &Plate,
         store: &ResultStore,
     ) -> Result<Self> {
         let mut sets: Vec<OpenSet> = Vec::with_capacity(plan.image_sets.len());
@@ -106,9 +106,10 @@ fn plate_of(
     plan: &ExecutionPlan,
     number: u32,
     set: &ImageSet,
-    source: &PlateStructure,
+    plate: &Plate,
     place: &ImagePlace,
 ) -> Result<OpenSet> {
+    let source = plate.structure();
     let mut structure = PlateStructure::new(source.name.clone(), source.n_rows, source.n_columns);
     structure.acquisitions = source.acquisitions.clone();
     let several = source.acquisitions.len() > 1;
@@ -121,6 +122,17 @@ fn plate_of(
         let path = PlateStructure::canonical_image_path(unit.well, acquisition, image.field);
         structure.add_image(unit.well, ImageStructure { path, ..image })?;
         units.push(unit_number);
+    }
+    // What nobody could read is not in the results, and they say so.
+    structure.passed_over = plate.inventory()?.passed_over.of_source();
+    let selection = plan.pipeline.input();
+    for well in source.wells.iter().filter(|well| well.fields.is_empty()) {
+        let is_in = selection.wells.as_ref().is_none_or(|wells| wells.contains(well.position));
+        let is_out =
+            selection.exclude_wells.as_ref().is_some_and(|wells| wells.contains(well.position));
+        if is_in && !is_out {
+            structure.well_mut(well.position);
+        }
     }
     let structure = retarget(&structure, place.layout)?;
     place.backend.create_plate(&place.path, &structure).map_err(|error| {

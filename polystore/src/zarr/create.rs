@@ -1,6 +1,6 @@
 //! Declares plates and images: all their metadata at once, before any plane is written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -238,15 +238,16 @@ fn plate_tree(structure: &PlateStructure, options: &ZarrOptions) -> Result<Tree>
         }
         add_well(&mut tree, structure, well, options)?;
     }
-    let (ome, extra) = plate_group(structure, version);
+    let (ome, extra) = plate_group(structure, version, options.settings());
     add_group(&mut tree, "", version, ome, &extra);
     Ok(tree)
 }
 
-/// The attributes of a plate's own group.
+/// The attributes of a plate's own group; `settings` are those that its images are made with.
 pub(super) fn plate_group(
     structure: &PlateStructure,
     version: NgffVersion,
+    settings: BTreeMap<String, String>,
 ) -> (Map<String, Value>, Extra) {
     let mut ome = Map::new();
     ome.insert("plate".to_owned(), metadata::plate(version, structure));
@@ -261,6 +262,7 @@ pub(super) fn plate_group(
             .map(|well| well.position)
             .collect(),
         passed_over: structure.passed_over.clone(),
+        settings,
     };
     (ome, Extra { plate: Some(extra), image: None })
 }

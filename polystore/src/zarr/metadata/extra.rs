@@ -2,6 +2,8 @@
 //!
 //! Other readers pass over it; without it a store reads with what NGFF says alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,6 +35,10 @@ pub(in super::super) struct PlateExtra {
     /// What nobody could read in the plate that this one was made of.
     #[serde(skip_serializing_if = "PassedOver::is_empty")]
     pub(in super::super) passed_over: PassedOver,
+    /// The options of the store that its images are made with, so that one whose images are
+    /// all lost can be gone on with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in super::super) settings: BTreeMap<String, String>,
 }
 
 /// Of an image.

@@ -53,7 +53,7 @@ impl<'a> Building<'a> {
         grid: Grid,
         extra: Option<PlateExtra>,
     ) -> Self {
-        let PlateExtra { microscope, naming, id, wells_without_images, passed_over } =
+        let PlateExtra { microscope, naming, id, wells_without_images, passed_over, .. } =
             extra.unwrap_or_default();
         let or = |text: String, default: String| if text.is_empty() { default } else { text };
         let title = grid.name.unwrap_or_else(|| {
