@@ -136,12 +136,9 @@ fn a_damaged_declaration_is_made_again() {
         let json = place.json(args!["check", out, "--depth", "pixels"]);
         assert_eq!((&json["complete"], &json["counts"]["present"]), (&true.into(), &40.into()));
         let read = |root: &str| fs::read(place.path(root).join(file)).unwrap();
-        assert_eq!(
-            String::from_utf8(read(out)).unwrap(),
-            String::from_utf8(read(&base)).unwrap(),
-            "{out}"
-        );
-        let there = lost.strip_prefix(place.path(out)).unwrap().join(probe);
+        assert!(read(out) == read(&base), "{out}: the declaration is another");
+        let there = lost.strip_prefix(place.path(out)).unwrap();
+        let there = if probe.is_empty() { there.to_owned() } else { there.join(probe) };
         let is_same = fs::read(place.path(out).join(&there)).unwrap()
             == fs::read(place.path(&base).join(&there)).unwrap();
         assert!(is_same || to == "ome-tiff", "{out}");
@@ -251,5 +248,27 @@ fn differences_that_verify_finds_have_an_exit_code_and_names() {
         assert!(!text.contains("every plane was read back and is the same"), "{text}");
         let json = place.json(resume);
         assert_eq!(json["failed"][0]["differs"], true, "{json}");
+    }
+}
+
+#[test]
+fn what_a_run_leaves_tells_of_wells_that_nobody_could_read() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "source.zarr"]);
+    fs::write(place.path("source.zarr/E/08/zarr.json"), "{").unwrap();
+    let pipeline = super::pipelines::pipeline();
+    let run = args!["run", pipeline, "source.zarr", "-o", "results"];
+    assert_eq!(code_and_text(&place, &run).0, Some(5));
+    let stores = fs::read_dir(place.path("results/images")).unwrap();
+    let stores: Vec<_> = stores.map(|entry| entry.unwrap().path()).collect();
+    assert!(!stores.is_empty());
+    for store in stores {
+        let (code, text) = code_and_text(&place, &args!["check", store]);
+        assert_eq!(code, Some(5), "{text}");
+        assert!(text.contains("E/08/  in the plate that this one was made of"), "{text}");
+        assert!(text.contains("        0 missing"), "{text}");
+        assert_eq!(place.json(args!["validate", store])["valid"], true);
+        let json = place.json(args!["show", store, "-o", "x.png", "--force"]);
+        assert_eq!(json["wells_without_images"], serde_json::json!(["E08"]), "{json}");
     }
 }

@@ -117,6 +117,7 @@ impl DiskBackend {
             }
         }
         let mut wanted = structure.clone();
+        let mut n_levels = None;
         for image in wanted.wells.iter_mut().flat_map(|well| &mut well.fields) {
             let Some(path) = first_file(&folder, image)? else { continue };
             let Some(directory) = read(&path)? else { continue };
@@ -133,6 +134,12 @@ impl DiskBackend {
             if image.n_levels == 1 {
                 image.n_levels = page.n_levels();
             }
+            n_levels = n_levels.or(Some(image.n_levels));
+        }
+        // Files that are lost had as many levels as the others.
+        let asked = structure.images().map(|(_, image)| image.n_levels).max();
+        if let (Some(n_levels), Some(1)) = (n_levels, asked) {
+            wanted.set_levels(n_levels);
         }
         Ok(wanted)
     }
