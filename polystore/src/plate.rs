@@ -48,7 +48,8 @@ impl Plate {
         &self.structure
     }
 
-    /// What is there; asked of the backend at the first call, then kept.
+    /// What is there, and what could not be used, also of the plate that this one was made of;
+    /// asked of the backend at the first call, then kept.
     ///
     /// # Errors
     /// As [`VirtualBackend::inventory`].
@@ -56,7 +57,11 @@ impl Plate {
         if let Some(inventory) = self.inventory.get() {
             return Ok(inventory);
         }
-        let inventory = self.backend.inventory(&self.path)?;
+        let mut inventory = self.backend.inventory(&self.path)?;
+        let of_source = &self.structure.passed_over;
+        if !of_source.is_empty() {
+            Arc::make_mut(&mut inventory).passed_over.extend_below("", of_source);
+        }
         Ok(self.inventory.get_or_init(|| inventory))
     }
 

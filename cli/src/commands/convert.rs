@@ -20,7 +20,10 @@ Examples:
   polystore convert /data/plate plate.zarr
   polystore convert /data/plate plate.zarr --codec blosc:zstd:1 --levels 4 --verify
   polystore convert plate.zarr fields --to ome-tiff
-  polystore convert /data/plate plate.zarr --resume      goes on where it was stopped")]
+  polystore convert /data/plate plate.zarr --resume      goes on where it was stopped
+
+The exit code is 5 when the source lacks planes or cannot be read in full, or --verify finds
+other pixels in the target than in the source.")]
 pub(crate) struct Args {
     /// The plate
     plate: String,
@@ -103,7 +106,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
-        (false, _) if report.failed.iter().all(|failure| failure.in_source) => {
+        (false, _) if report.failed.iter().all(|failure| failure.in_source || failure.differs) => {
             ExitCode::from(ErrorKind::InvalidData.exit_code())
         }
         (false, _) => ExitCode::from(1),
@@ -191,7 +194,15 @@ fn print(args: &Args, report: &ConvertReport) -> Result<()> {
             .filter(|(n, _)| *n > 0)
             .map(|(n, what)| output::count(n, what))
             .collect();
-        output::line(format_args!("{} FAILED:", failed.join(" and ")))?;
+        let n_differ = report.failed.iter().filter(|failure| failure.differs).count();
+        let differ = match n_differ {
+            0 => String::new(),
+            n if n == report.failed.len() => {
+                ", in the target with other pixels than in the source".to_owned()
+            }
+            n => format!(", {n} of them in the target with other pixels than in the source"),
+        };
+        output::line(format_args!("{} FAILED{differ}:", failed.join(" and ")))?;
         let failures = report.failed.iter().map(|failure| {
             let error = match &failure.plane {
                 Some(plane) => format!("{plane} {}", failure.error),

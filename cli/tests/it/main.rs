@@ -5,6 +5,7 @@
 mod convert;
 mod copy;
 mod damaged;
+mod derived;
 mod errors;
 mod full_disk;
 mod interrupt;

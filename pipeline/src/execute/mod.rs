@@ -244,7 +244,7 @@ impl Executor {
         if !is_same {
             manifest.store(store)?;
         }
-        let images = StoredImages::declare(plan, plate.structure(), store, is_longer)?;
+        let images = StoredImages::declare(plan, plate, store, is_longer)?;
         let budget = Budget::new(self.options.memory_bytes());
         let shared = Shared { plan, budget, cancel, events, refused: OnceLock::new() };
         events(Event::Started {

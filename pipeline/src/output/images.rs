@@ -6,7 +6,8 @@ use std::{
 };
 
 use polystore::{
-    ErrorKind, Plane, PlaneIndex, PlaneRequest, VirtualBackend, VirtualBackendExt, VirtualPath,
+    ErrorKind, Plane, PlaneIndex, PlaneRequest, Plate, VirtualBackend, VirtualBackendExt,
+    VirtualPath,
     convert::{TargetLayout, retarget},
     model::{ImageStructure, PlateStructure},
 };
@@ -16,7 +17,7 @@ use super::{ImagePlace, OutputHash, ResultStore};
 use crate::{
     Error, Result,
     definition::hex,
-    plan::{ExecutionPlan, ImageSet, Program, Unit, WriteTarget},
+    plan::{ExecutionPlan, ImageSet, Program, Unit, WriteTarget, passed_over, wants_well},
 };
 
 /// The places of a plan's images, open for writing and reading.
@@ -39,7 +40,7 @@ impl StoredImages {
     /// `is_longer`, units come to those of an earlier run.
     pub(crate) fn declare(
         plan: &ExecutionPlan,
-        source: &PlateStructure,
+        source: &Plate,
         store: &ResultStore,
         is_longer: bool,
     ) -> Result<Self> {
@@ -159,10 +160,11 @@ fn plate_of(
     plan: &ExecutionPlan,
     number: u32,
     set: &ImageSet,
-    source: &PlateStructure,
+    plate: &Plate,
     place: &ImagePlace,
     is_longer: bool,
 ) -> Result<OpenSet> {
+    let source = plate.structure();
     let mut structure = PlateStructure::new(source.name.clone(), source.n_rows, source.n_columns);
     structure.acquisitions = source.acquisitions.clone();
     let several = source.acquisitions.len() > 1;
@@ -175,6 +177,13 @@ fn plate_of(
         let path = PlateStructure::canonical_image_path(unit.well, acquisition, image.field);
         structure.add_image(unit.well, ImageStructure { path, ..image })?;
         units.push(unit_number);
+    }
+    // What nobody could read is not in the results, and they say so.
+    let selection = plan.pipeline.input();
+    structure.passed_over = passed_over(selection, plate.inventory()?).0.of_source();
+    let unread = source.wells.iter().filter(|well| well.fields.is_empty());
+    for well in unread.filter(|well| wants_well(selection, well.position)) {
+        structure.well_mut(well.position);
     }
     let mut structure = retarget(&structure, place.layout)?;
     if place.layout == TargetLayout::Zarr {

@@ -1,10 +1,10 @@
 //! Which images a unit declares for the planes that it stores.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use polystore::{
     PlaneIndex, VirtualPath,
-    model::{Channel, ImageKind, ImageStructure, Sizes},
+    model::{Channel, ImageKind, ImageStructure, PlaneSet, Sizes},
 };
 
 use super::{ImageSet, Key, ProgramImage, WriteTarget, select::SelectedImage};
@@ -79,7 +79,14 @@ impl Images {
             physical_size.z_um = None;
         }
         let kind = self.sets[set].kind;
+        let at = |key: &Key| (key.t, key.c, key.z);
+        let meant: HashSet<_> = results.iter().map(|(key, _)| at(key)).collect();
+        let absent = PlaneSet::from_fn(sizes, |index| {
+            let at = (t[index.t as usize], c[index.c as usize], z[index.z as usize]);
+            !meant.contains(&at)
+        });
         let image = ImageStructure {
+            absent,
             channels,
             physical_size,
             kind,

@@ -27,7 +27,7 @@ use polystore::{
     model::{ImageKind, ImageStructure, PhysicalSize},
 };
 pub(crate) use rewire::Rewiring;
-pub(crate) use select::passed_over;
+pub(crate) use select::{passed_over, wants_well};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 pub(crate) use summary::Bytes;

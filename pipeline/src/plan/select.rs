@@ -67,7 +67,8 @@ pub(super) fn select<'p>(selection: &Selection, plate: &'p Plate) -> Result<Vec<
     Ok(groups)
 }
 
-fn wants_well(selection: &Selection, well: WellPosition) -> bool {
+/// Whether the wells asked for have this one.
+pub(crate) fn wants_well(selection: &Selection, well: WellPosition) -> bool {
     let is_in = selection.wells.as_ref().is_none_or(|wells| wells.contains(well));
     let is_out = selection.exclude_wells.as_ref().is_some_and(|wells| wells.contains(well));
     is_in && !is_out

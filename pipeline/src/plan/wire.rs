@@ -205,7 +205,10 @@ impl<'a> Wiring<'a> {
                 continue;
             }
             let items = self.streams.remove(step.name()).unwrap_or_default();
-            let kinds = items.iter().map(|item| (item.key, item.planes));
+            // What no plane was ever meant to be for is no part of the image.
+            let is_meant =
+                |item: &&Item| !matches!(&item.slot, Slot::Missing(reads) if reads.is_empty());
+            let kinds = items.iter().filter(is_meant).map(|item| (item.key, item.planes));
             let declared = images.declare(number, step, self.images, kinds)?;
             for item in &items {
                 let Slot::Value(value) = item.slot else { continue };

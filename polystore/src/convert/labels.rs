@@ -42,7 +42,8 @@ pub(super) fn plan(
     for ((_, image), (_, declared)) in pairs {
         let mut fail = |label: &VirtualPath, error: &crate::Error, in_source| {
             let (image, error) = (label.to_string(), error.chain());
-            report.failed.push(ConvertFailure { image, plane: None, error, in_source });
+            let differs = false;
+            report.failed.push(ConvertFailure { image, plane: None, error, in_source, differs });
         };
         let at = source.path().append(&image.path);
         let labels = match source.backend().labels(&at) {

@@ -78,6 +78,8 @@ pub struct ConvertFailure {
     pub error: String,
     /// Whether the source could not give it; otherwise the target did not take it.
     pub in_source: bool,
+    /// Whether the target has it, with other pixels than the source.
+    pub differs: bool,
 }
 
 /// What a conversion did.
@@ -158,6 +160,7 @@ pub fn convert(
 ) -> Result<ConvertReport> {
     source.check_target(&target.spec(), target_path)?;
     let mut structure = retarget(source.structure(), layout)?;
+    structure.passed_over = source.inventory()?.passed_over.of_source();
     if layout == TargetLayout::OmeTiff
         && let Some(n_levels) = target::levels(target, target_path, options)?
     {
@@ -236,7 +239,6 @@ pub fn convert(
         });
         let damaged = damaged.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !cancel.load(Ordering::Relaxed) {
-            damaged.iter().try_for_each(|file| target.delete(file, false))?;
             let is_in = |transfer: &mut Transfer| damaged.contains(&transfer.to.path);
             transfers.extend(kept.extract_if(.., is_in));
             transfers.sort_by(|a, b| a.to.path.cmp(&b.to.path));
@@ -284,7 +286,7 @@ struct Plan {
 }
 
 /// Splits the present planes of the source into those to write and those that are there. With
-/// `mends_files`, an image is one file, and one that is damaged makes room for a new one,
+/// `mends_files`, an image is one file, and one that is damaged is written again, in one step,
 /// unless planes of it can be read that the source has no more.
 fn plan(
     source: &Plate,
@@ -308,9 +310,6 @@ fn plan(
         let is_damaged = mends_files
             && !is_only_there
             && there.images.get(ordinal).is_some_and(|states| states.counts().corrupt > 0);
-        if is_damaged {
-            target.delete(&place, false)?;
-        }
         if is_only_there {
             plan.only_there.insert(place.clone());
         }

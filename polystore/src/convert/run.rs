@@ -295,6 +295,7 @@ impl<'a> Run<'a> {
             plane: Some(*index),
             error: error.chain(),
             in_source,
+            differs: error.message() == DIFFERS,
         };
         tracing::warn!(plane = %transfer.from, error = %failure.error, "plane was not converted");
         self.report.lock().unwrap_or_else(PoisonError::into_inner).failed.push(failure.clone());

@@ -26,6 +26,10 @@ const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct Declaration<T> {
     polystore_version: u32,
+    /// Of a plate: what its files are compressed by, so that one whose files are all lost can
+    /// be gone on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compression: Option<String>,
     #[serde(flatten)]
     content: T,
 }
@@ -35,11 +39,22 @@ struct Declaration<T> {
 /// # Errors
 /// `InvalidData` naming the file when it is damaged.
 pub(super) fn read_plate(folder: &Path) -> Result<Option<PlateStructure>> {
-    let declared: Option<PlateStructure> = read(&folder.join(PLATE_FILE))?;
-    if let Some(structure) = &declared {
-        structure.check().map_err(|error| error.with_path(folder.join(PLATE_FILE).display()))?;
+    Ok(read_plate_and_compression(folder)?.map(|(structure, _)| structure))
+}
+
+/// The plate that `folder` declares, and what it says its files are compressed by.
+///
+/// # Errors
+/// As [`read_plate`].
+pub(super) fn read_plate_and_compression(
+    folder: &Path,
+) -> Result<Option<(PlateStructure, Option<String>)>> {
+    let declared: Option<Declaration<PlateStructure>> = read(&folder.join(PLATE_FILE))?;
+    if let Some(declared) = &declared {
+        let checked = declared.content.check();
+        checked.map_err(|error| error.with_path(folder.join(PLATE_FILE).display()))?;
     }
-    Ok(declared)
+    Ok(declared.map(|declared| (declared.content, declared.compression)))
 }
 
 /// The image that the file at `path` declares, if it is there.
@@ -47,14 +62,14 @@ pub(super) fn read_plate(folder: &Path) -> Result<Option<PlateStructure>> {
 /// # Errors
 /// `InvalidData` naming the file when it is damaged.
 pub(super) fn read_image(path: &Path) -> Result<Option<ImageStructure>> {
-    let declared: Option<ImageStructure> = read(path)?;
+    let declared = read(path)?.map(|declared: Declaration<ImageStructure>| declared.content);
     if let Some(image) = &declared {
         image.check().map_err(|error| error.with_outer_path(path.display()))?;
     }
     Ok(declared)
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<Declaration<T>>> {
     let fail = |error| Error::io(error, "read", path.display());
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > MAX_BYTES => {
@@ -78,7 +93,10 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
             error.column()
         ))
         .with_path(path.display())
-        .with_hint("restore it from a copy; the planes beside it are not affected")
+        .with_hint(
+            "restore it from a copy, or go on with the conversion that made it (`--resume`); \
+             the planes beside it are not affected",
+        )
         .with_source(error)
     };
     let declared: Declaration<T> = serde_json::from_slice(&text).map_err(damaged)?;
@@ -89,7 +107,7 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
         ))
         .with_path(path.display()));
     }
-    Ok(Some(declared.content))
+    Ok(Some(declared))
 }
 
 /// Whether an error says that there is no such file, a file in place of a folder included.
@@ -97,9 +115,18 @@ pub(super) fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
-/// The text that declares `content`.
-pub(super) fn to_text<T: Serialize>(content: &T) -> Result<Bytes> {
-    let declaration = Declaration { polystore_version: VERSION, content };
+/// The text that declares an image.
+pub(super) fn image_text(image: &ImageStructure) -> Result<Bytes> {
+    to_text(image, None)
+}
+
+/// The text that declares a plate whose files are compressed by `compression`.
+pub(super) fn plate_text(structure: &PlateStructure, compression: &str) -> Result<Bytes> {
+    to_text(structure, Some(compression.to_owned()))
+}
+
+fn to_text<T: Serialize>(content: &T, compression: Option<String>) -> Result<Bytes> {
+    let declaration = Declaration { polystore_version: VERSION, compression, content };
     serde_json::to_vec_pretty(&declaration)
         .map(Bytes::from)
         .map_err(|error| Error::internal("declaration cannot be written").with_source(error))

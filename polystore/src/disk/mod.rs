@@ -48,7 +48,7 @@ use self::{
     sources::Sources,
 };
 use crate::{
-    BackendSpec, Capabilities, Entry, Error, Plane, PlaneRequest, PlaneSink, Result,
+    BackendSpec, Capabilities, Entry, Error, ErrorKind, Plane, PlaneRequest, PlaneSink, Result,
     VirtualBackend, VirtualPath, WriteMode,
     backend::RoiStore,
     microscope::Generic,
@@ -284,7 +284,8 @@ impl VirtualBackend for DiskBackend {
             }
             let folder = self.root.join(path);
             let same = || Ok(declared::read_plate(&folder)?.as_ref() == Some(structure));
-            write::declare(&target, &declared::to_text(structure)?, same)
+            let text = declared::plate_text(structure, self.options.compression.as_str())?;
+            write::declare(&target, &text, same)
         });
         self.forget(path);
         self.named(result)
@@ -292,14 +293,19 @@ impl VirtualBackend for DiskBackend {
 
     fn extend_plate(&self, path: &VirtualPath, structure: &PlateStructure) -> Result<()> {
         structure.check()?;
-        let there = match self.named(declared::read_plate(&self.root.join(path)))? {
-            None => return self.create_plate(path, structure),
-            Some(there) if there == *structure => return Ok(()),
-            Some(there) => there,
+        let wanted = match declared::read_plate(&self.root.join(path)) {
+            Ok(None) => return self.create_plate(path, structure),
+            Ok(Some(there)) if there == *structure => return Ok(()),
+            Ok(Some(there)) => check_part(&there, structure, |_| true).map(|()| structure.clone()),
+            // The files that are there say what they are themselves.
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                self.as_files_are(path, structure)
+            }
+            Err(error) => Err(error),
         };
-        let result = check_part(&there, structure, |_| true).and_then(|()| {
+        let result = wanted.and_then(|wanted| {
             let target = self.target(&path.join(declared::PLATE_FILE)?)?;
-            let text = declared::to_text(structure)?;
+            let text = declared::plate_text(&wanted, self.options.compression.as_str())?;
             crate::atomic::write_bytes(&target, &text, WriteMode::Overwrite)
         });
         self.forget(path);
@@ -314,7 +320,7 @@ impl VirtualBackend for DiskBackend {
             self.check_free(path)?;
             let same =
                 || Ok(declared::read_image(&self.root.join(&file))?.as_ref() == Some(&image));
-            write::declare(&target, &declared::to_text(&image)?, same)
+            write::declare(&target, &declared::image_text(&image)?, same)
         });
         self.named(result)
     }

@@ -1,7 +1,7 @@
 //! Writes planes, each file in one step, and keeps out of source plates.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::File,
     io::{BufWriter, Write},
     ops::ControlFlow,
@@ -112,7 +112,8 @@ impl DiskBackend {
         atomic::write_file(&target, WriteMode::Overwrite, |file| format.write(file, plane, beside))
     }
 
-    /// Writes a file with the planes it has already and the new ones. One writer at a time;
+    /// Writes a file with the planes it has already and the new ones; one that is damaged, so
+    /// that no plane of it can be read, is replaced in the same step. One writer at a time;
     /// other processes are kept out by a lock file beside it.
     fn write_container(
         &self,
@@ -123,7 +124,7 @@ impl DiskBackend {
         let target = self.target(path)?;
         let _guard = self.containers.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = FileLock::take(&target)?;
-        let mut all = self.stored_planes(&target, image)?;
+        let mut all = self.stored_planes(&target, image, planes)?;
         all.extend(planes.iter().map(|(index, plane)| (*index, (*plane).clone())));
         let indices: Vec<_> = all.keys().copied().collect();
         let pages: Vec<_> = all.values().collect();
@@ -146,13 +147,18 @@ impl DiskBackend {
         &self,
         target: &Path,
         image: &ImageStructure,
+        replaced: &[(PlaneIndex, &Plane)],
     ) -> Result<BTreeMap<PlaneIndex, Plane>> {
         if !target.exists() {
             return Ok(BTreeMap::new());
         }
-        let (file, header) = self.headers.open(target)?;
+        let (file, header) = match self.headers.open(target) {
+            Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(BTreeMap::new()),
+            opened => opened?,
+        };
+        let replaced: HashSet<PlaneIndex> = replaced.iter().map(|(index, _)| *index).collect();
         let mut planes = BTreeMap::new();
-        for index in image.sizes.indices() {
+        for index in image.sizes.indices().filter(|index| !replaced.contains(index)) {
             let Some((page, sample)) = header.locate(index) else { continue };
             let wanted = format::ReadRequest {
                 page,

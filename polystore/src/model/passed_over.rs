@@ -54,6 +54,19 @@ pub struct PassedOverFile {
     pub path: String,
     /// Why.
     pub reason: PassedOverReason,
+    /// Whether it was so in the plate that this one was made of; the path is that plate's.
+    #[serde(default)]
+    pub in_source: bool,
+}
+
+impl PassedOverFile {
+    /// What is wrong, where, and what to do, as words.
+    pub fn why(&self) -> String {
+        match self.in_source {
+            true => format!("in the plate that this one was made of: {}", self.reason.as_str()),
+            false => self.reason.as_str().to_owned(),
+        }
+    }
 }
 
 /// Image files of a plate, and folders that may hold some, that no plane was made of. A
@@ -76,15 +89,27 @@ impl PassedOver {
     pub fn push(&mut self, path: impl Into<String>, reason: PassedOverReason) {
         self.n += 1;
         if self.files.len() < MAX_LISTED {
-            self.files.push(PassedOverFile { path: path.into(), reason });
+            self.files.push(PassedOverFile { path: path.into(), reason, in_source: false });
         }
+    }
+
+    /// The same as a plate made of this one has it: what nobody could read is not in it.
+    #[must_use]
+    pub fn of_source(&self) -> Self {
+        let files = self.files.iter().cloned();
+        let files = files.map(|file| PassedOverFile { in_source: true, ..file }).collect();
+        Self { n: self.n, files }
     }
 
     /// Adds those of another folder, their paths below `prefix`.
     pub fn extend_below(&mut self, prefix: &str, other: &Self) {
         let n_unlisted = other.n - (other.files.len() as u64).min(other.n);
         for file in &other.files {
-            self.push(format!("{prefix}{}", file.path), file.reason);
+            self.n += 1;
+            if self.files.len() < MAX_LISTED {
+                let path = format!("{prefix}{}", file.path);
+                self.files.push(PassedOverFile { path, ..file.clone() });
+            }
         }
         self.n += n_unlisted;
     }
@@ -115,7 +140,7 @@ impl PassedOver {
             self.counted(),
             verb(self.n, "was", "were"),
             first.path,
-            first.reason.as_str()
+            first.why()
         ))
     }
 }

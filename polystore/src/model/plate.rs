@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result, VirtualPath, WellPosition,
-    model::{ImageStructure, NamingScheme, PlaneName, naming_scheme},
+    model::{ImageStructure, NamingScheme, PassedOver, PlaneName, naming_scheme},
 };
 
 /// One run over the plate.
@@ -80,6 +80,10 @@ pub struct PlateStructure {
     pub microscope: String,
     /// Name of the scheme that the plate's own plane names follow.
     pub naming: String,
+    /// Image files and wells that nobody could read in the plate that this one was made of. How
+    /// many planes they have is not known, so none are declared for them.
+    #[serde(default)]
+    pub passed_over: PassedOver,
 }
 
 impl PlateStructure {
@@ -94,6 +98,7 @@ impl PlateStructure {
             wells: Vec::new(),
             microscope: "polystore".to_owned(),
             naming: "polystore".to_owned(),
+            passed_over: PassedOver::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     NgffVersion, ZarrBackend,
+    create::well_name,
     metadata::attributes_file,
     plate::OpenPlate,
     store::{Found, Store, join, split},
@@ -165,8 +166,10 @@ fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Dependen
     let mut row = String::new();
     for well in &plate.structure().wells {
         let Some(first) = well.fields.first() else {
-            // A well without images may get some: its row and the plate are looked at.
-            names.push(name.to_owned());
+            // A well without images may get some: its list, and all above it, are looked at.
+            let folder = join(name, &well_name(well.position));
+            names.extend([name.to_owned(), split(&folder).0.to_owned(), join(&folder, file)]);
+            names.push(folder);
             continue;
         };
         let folder = join(name, split(first.path.relative()).0);
@@ -181,6 +184,10 @@ fn dependencies(store: &Store, name: &str, plate: &OpenPlate) -> Result<Dependen
         if !plate.notes.is_empty() {
             names.push(folder);
         }
+    }
+    for well in &plate.passed_over.files {
+        let folder = join(name, well.path.trim_end_matches('/'));
+        names.extend([split(&folder).0.to_owned(), join(&folder, file), folder]);
     }
     let is_there =
         |name: &String| store.look(name).is_ok_and(|found: Option<Found>| found.is_some());

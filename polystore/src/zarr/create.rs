@@ -1,6 +1,6 @@
 //! Declares plates and images: all their metadata at once, before any plane is written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -221,27 +221,33 @@ pub(super) fn well_name(position: crate::WellPosition) -> String {
     format!("{}/{}", position.row_name(), metadata::column_name(position.column))
 }
 
+/// The wells that NGFF can list: a well's list of images is not empty.
+pub(super) fn with_images(structure: &PlateStructure) -> impl Iterator<Item = &WellStructure> {
+    structure.wells.iter().filter(|well| !well.fields.is_empty())
+}
+
 /// All metadata of a plate.
 fn plate_tree(structure: &PlateStructure, options: &ZarrOptions) -> Result<Tree> {
     let version = options.version;
     let mut tree = Tree::default();
     let mut row = None;
-    for well in &structure.wells {
+    for well in with_images(structure) {
         if row != Some(well.position.row) {
             add_group(&mut tree, &well.position.row_name(), version, Map::new(), &Extra::default());
             row = Some(well.position.row);
         }
         add_well(&mut tree, structure, well, options)?;
     }
-    let (ome, extra) = plate_group(structure, version);
+    let (ome, extra) = plate_group(structure, version, options.settings());
     add_group(&mut tree, "", version, ome, &extra);
     Ok(tree)
 }
 
-/// The attributes of a plate's own group.
+/// The attributes of a plate's own group; `settings` are those that its images are made with.
 pub(super) fn plate_group(
     structure: &PlateStructure,
     version: NgffVersion,
+    settings: BTreeMap<String, String>,
 ) -> (Map<String, Value>, Extra) {
     let mut ome = Map::new();
     ome.insert("plate".to_owned(), metadata::plate(version, structure));
@@ -249,6 +255,14 @@ pub(super) fn plate_group(
         microscope: structure.microscope.clone(),
         naming: structure.naming.clone(),
         id: structure.id.clone(),
+        wells_without_images: structure
+            .wells
+            .iter()
+            .filter(|well| well.fields.is_empty())
+            .map(|well| well.position)
+            .collect(),
+        passed_over: structure.passed_over.clone(),
+        settings,
     };
     (ome, Extra { plate: Some(extra), image: None })
 }

@@ -14,16 +14,18 @@ use super::{
     array::Array,
     create::{
         add_image, check_paths, expected_of_reader, image_extra, keep_windows, plate_group,
-        well_group, well_name,
+        well_group, well_name, with_images,
     },
     image::OpenImage,
     metadata::{Axes, EXTRA, Extra, Node, group_files, open_node, to_json},
     plate::OpenPlate,
+    resume::declared_settings,
     store::{Directory, Found, Store, Tree, join},
 };
 use crate::{
     Error, ErrorKind, PlaneShape, Result, VirtualPath, WriteMode, fan_out,
-    model::{ImageStructure, PlateStructure, check_part},
+    model::{ImageStructure, PassedOver, PlateStructure, check_part},
+    parse_row_name,
 };
 
 /// Most bytes of the attributes of a group that are changed.
@@ -48,16 +50,42 @@ impl ZarrBackend {
         structure.check()?;
         check_paths(structure)?;
         let name = path.relative();
-        match open_node(&self.store, name, self.options.version)? {
-            Some(Node::Group(_, group)) if group.plate.is_some() => {}
-            _ => return self.declare_plate(path, structure),
-        }
+        let is_listed = match open_node(&self.store, name, self.options.version) {
+            Ok(Some(Node::Group(_, group))) if group.plate.is_some() => true,
+            Ok(Some(Node::Group(_, group))) if !group.is_plain() => {
+                return self.declare_plate(path, structure);
+            }
+            Ok(Some(Node::Array(_))) => return self.declare_plate(path, structure),
+            Ok(_) if !self.has_images(name, structure)? => {
+                return self.declare_plate(path, structure);
+            }
+            Err(error) if error.kind() != ErrorKind::InvalidData => return Err(error),
+            // What lists the wells is lost or damaged; it is made again.
+            Ok(_) | Err(_) => false,
+        };
         let directory = self.writer()?;
         let _lock = directory.lock(name)?;
         // What is there now, not what the cache says.
         self.uncache_plate(path);
         self.forget(path);
-        let there = OpenPlate::open(&self.store, name, self.options.io_concurrency)?;
+        let threads = self.options.io_concurrency;
+        let there = match is_listed.then(|| OpenPlate::open(&self.store, name, threads)) {
+            Some(Err(error)) if error.kind() != ErrorKind::InvalidData => return Err(error),
+            Some(Ok(there)) => there,
+            Some(Err(_)) | None => {
+                self.check_no_more_wells(name, structure)?;
+                let outline = PlateStructure { wells: Vec::new(), ..structure.clone() };
+                let version = self.options.version;
+                let (notes, passed_over) = (Vec::new(), PassedOver::default());
+                OpenPlate::of_structure(
+                    name.to_owned(),
+                    version,
+                    outline.into(),
+                    notes,
+                    passed_over,
+                )
+            }
+        };
         let states = self.states(name, there.version, structure)?;
         let wanted = as_it_is(structure, &there, &states);
         let is_whole: Vec<bool> = (there.structure().images().enumerate())
@@ -72,16 +100,58 @@ impl ZarrBackend {
             State::Whole(image) => Some(image),
             _ => None,
         });
-        let options = match like {
-            Some(image) => self.options_like(image),
-            None => ZarrOptions { version: there.version, ..self.options.clone() },
+        let settings = declared_settings(&self.store, name, there.version);
+        let options = match (like, settings.is_empty()) {
+            (_, false) => self.options.with_settings(there.version, &settings)?,
+            (Some(image), true) => self.options_like(image),
+            (None, true) => ZarrOptions { version: there.version, ..self.options.clone() },
         };
         let mut touched = Vec::new();
         self.add_images(directory, name, &wanted, &states, &options)?;
-        self.add_groups(directory, name, (&wanted, &states), there.version, &mut touched)?;
+        self.add_groups(directory, name, (&wanted, &states), &options, &mut touched)?;
         self.uncache_plate(path);
         self.forget(path);
         if self.is_synced() { directory.sync_all(touched) } else { Ok(()) }
+    }
+
+    /// Whether any well of `structure` is in the directory `plate`.
+    fn has_images(&self, plate: &str, structure: &PlateStructure) -> Result<bool> {
+        for well in with_images(structure) {
+            if self.store.look(&join(plate, &well_name(well.position)))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Refuses a plate without a list of its wells that has a well which `structure` has not:
+    /// a new list would lose it.
+    fn check_no_more_wells(&self, plate: &str, structure: &PlateStructure) -> Result<()> {
+        let folders = |name: &str| -> Result<Vec<String>> {
+            let listed = self.store.list(name)?.unwrap_or_default();
+            let folders = listed.into_iter().filter(|entry| entry.is_directory);
+            Ok(folders.map(|entry| entry.name).collect())
+        };
+        let is_wanted = |name: &str| {
+            name.parse().is_ok_and(|position| {
+                structure.well(position).is_some_and(|well| !well.fields.is_empty())
+            })
+        };
+        for row in folders(plate)?.iter().filter(|row| parse_row_name(row).is_some()) {
+            for column in folders(&join(plate, row))? {
+                let is_column = column.bytes().all(|byte| byte.is_ascii_digit());
+                if is_column && !is_wanted(&format!("{row}{column}")) {
+                    let message = format!(
+                        "the list of the plate's wells is damaged, and cannot be made again: \
+                         well {row}{column} is there, which the source has not"
+                    );
+                    return Err(Error::new(ErrorKind::AlreadyExists, message)
+                        .with_path(join(plate, row))
+                        .with_hint("restore the list from a copy, or convert into another place"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Looks at all images that are to be there, by their path below the plate.
@@ -117,7 +187,10 @@ impl ZarrBackend {
     fn options_like(&self, image: &OpenImage) -> ZarrOptions {
         let layout = &image.layout;
         let mut options = ZarrOptions { version: layout.version, ..self.options.clone() };
-        options.n_levels = layout.n_levels;
+        // What is the number that sizes ask for was not asked for, and others get theirs.
+        let automatic = ZarrOptions { n_levels: 0, ..options.clone() };
+        let is_automatic = automatic.levels_of(image.structure.sizes, 1) == layout.n_levels;
+        options.n_levels = if is_automatic { 0 } else { layout.n_levels };
         options.codec = layout.array.chain.codec;
         if layout.axes != Axes::ALL {
             return options;
@@ -188,9 +261,10 @@ impl ZarrBackend {
         directory: &Directory,
         plate: &str,
         (wanted, states): (&PlateStructure, &HashMap<&VirtualPath, State>),
-        version: NgffVersion,
+        options: &ZarrOptions,
         touched: &mut Vec<String>,
     ) -> Result<()> {
+        let version = options.version;
         let mut put = |name: &str, ome: Map<String, Value>, extra: &Extra| {
             for (file, content) in group_files(version, ome, extra) {
                 let place = join(&join(plate, name), file);
@@ -202,7 +276,7 @@ impl ZarrBackend {
             Ok::<(), Error>(())
         };
         let mut row = None;
-        for well in &wanted.wells {
+        for well in with_images(wanted) {
             for (image, expected) in well.fields.iter().zip(expected_of_reader(&well.fields)) {
                 if let Some(State::Whole(_)) = states.get(&image.path) {
                     put(image.path.relative(), Map::new(), &image_extra(image, expected))?;
@@ -214,7 +288,7 @@ impl ZarrBackend {
             }
             put(&well_name(well.position), well_group(wanted, well, version), &Extra::default())?;
         }
-        let (ome, extra) = plate_group(wanted, version);
+        let (ome, extra) = plate_group(wanted, version, options.settings());
         put("", ome, &extra)
     }
 }
@@ -294,6 +368,17 @@ fn check_others(
     for (well, image) in wanted.images().filter(|(_, image)| !listed.contains_key(&image.path)) {
         let Some(State::Whole(found)) = states.get(&image.path) else { continue };
         let found = &found.structure;
+        let field = u64::from(image.field) + 1;
+        if found.name != image.name {
+            let message = format!(
+                "the list that says which field this image is of is damaged; it is called `{}`, \
+                 and field {field} of well {well} `{}`",
+                found.name, image.name
+            );
+            return Err(Error::new(ErrorKind::AlreadyExists, message)
+                .with_path(&image.path)
+                .with_hint("restore the list from a copy, or choose another place"));
+        }
         if (found.sizes, found.pixel_type, found.kind)
             != (image.sizes, image.pixel_type, image.kind)
         {

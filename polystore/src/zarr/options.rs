@@ -1,6 +1,6 @@
 //! Settings of the zarr backend.
 
-use std::{fmt, num::NonZeroUsize, str::FromStr};
+use std::{collections::BTreeMap, fmt, num::NonZeroUsize, str::FromStr};
 
 use super::Codec;
 use crate::{
@@ -194,6 +194,33 @@ impl ZarrOptions {
         }
         options.check()?;
         Ok(options)
+    }
+
+    /// The options that decide what images are made of, whether or not they are the defaults.
+    pub(super) fn settings(&self) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::from([
+            ("codec".to_owned(), self.codec.to_string()),
+            ("levels".to_owned(), self.n_levels.to_string()),
+            ("shard".to_owned(), self.sharding.to_string()),
+        ]);
+        let chunk = self.chunk.map(|chunk| format!("{}x{}", chunk.height, chunk.width));
+        settings.extend(chunk.map(|chunk| ("chunk".to_owned(), chunk)));
+        settings
+    }
+
+    /// The same with the settings that a plate of `version` was declared with.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming one that this program does not know.
+    pub(super) fn with_settings(
+        &self,
+        version: NgffVersion,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let spec = BackendSpec::new("zarr", "").with_option("ngff", version.as_str());
+        let spec = settings.iter().fold(spec, |spec, (key, value)| spec.with_option(key, value));
+        let Self { version, codec, chunk, sharding, n_levels, .. } = Self::of_spec(&spec)?;
+        Ok(Self { version, codec, chunk, sharding, n_levels, ..self.clone() })
     }
 
     /// Adds to `spec` what differs from the defaults; [`ZarrOptions::of_spec`] reads it.

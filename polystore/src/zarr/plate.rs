@@ -235,7 +235,10 @@ fn read_well(
     arrays: &Arrays,
 ) -> Result<Vec<FoundImage>> {
     let images = match open_node(store, name, version)? {
-        Some(Node::Group(_, group)) => group.well.map_or(Ok(Vec::new()), |well| well.check()),
+        Some(Node::Group(_, group)) => match group.well {
+            Some(well) => well.check(),
+            None => Err(Error::invalid_data("the group of a well has no list of images")),
+        },
         Some(Node::Array(_)) => Err(Error::invalid_data("is an array, no well")),
         None => Err(Error::not_found("well is listed by the plate, but it is not there")),
     };

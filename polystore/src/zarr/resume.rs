@@ -1,9 +1,14 @@
 //! Whether a store that is there was made with the settings that its next writer asks for.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Sharding, ZarrBackend, ZarrOptions, array::Array, create::plan_array, image::OpenImage,
+    NgffVersion, Sharding, ZarrBackend, ZarrOptions,
+    array::Array,
+    create::plan_array,
+    image::OpenImage,
+    metadata::{Node, open_node},
+    store::Store,
     version_of,
 };
 use crate::{BackendSpec, Error, ErrorKind, Result, VirtualBackend, VirtualPath, words::count};
@@ -26,13 +31,18 @@ pub(crate) fn check_settings(spec: &BackendSpec) -> Result<()> {
     };
     let found =
         structure.images().find_map(|(_, declared)| Some((declared, open(&declared.path)?)));
-    let Some((first, image)) = found else { return Ok(()) };
+    let Some((first, image)) = found else {
+        // What the plate was declared with says how its images were.
+        let settings = declared_settings(&backend.store, "", version);
+        return check_declared(spec, &asked, &asked.with_settings(version, &settings)?, &settings);
+    };
+    let there = &*image.layout.array;
+    let n_levels = image.structure.n_levels;
     // As it would be read again, so that what is written in several ways compares equal.
     let (_, description) = plan_array(&image.structure, 0, &asked).describe(version)?;
     let Some(wanted) = Array::parse(&description, version)? else { return Ok(()) };
-    let there = &*image.layout.array;
     let names = |key: &str| spec.options.contains_key(key);
-    let (n_levels, asked_levels) = (image.structure.n_levels, asked.levels_of(first.sizes, 1));
+    let asked_levels = asked.levels_of(first.sizes, 1);
     if names("codec") && there.chain.codec != wanted.chain.codec {
         let (there, wanted) = (there.chain.codec.to_string(), wanted.chain.codec.to_string());
         return Err(differs(folder, ("compressed by", "a codec"), &there, &wanted));
@@ -50,6 +60,52 @@ pub(crate) fn check_settings(spec: &BackendSpec) -> Result<()> {
         return Err(differs(folder, ("with", "shards"), &there, &wanted));
     }
     Ok(())
+}
+
+/// Compares the settings that `spec` names with those that a plate without images was declared
+/// with.
+fn check_declared(
+    spec: &BackendSpec,
+    asked: &ZarrOptions,
+    there: &ZarrOptions,
+    settings: &BTreeMap<String, String>,
+) -> Result<()> {
+    let (asked, there) = (asked.settings(), there.settings());
+    let automatic = |key: &str, text: &str| match (key, text) {
+        ("levels", "0") => "as many levels as its size asks for".to_owned(),
+        ("levels", n) => format!("{n} levels"),
+        _ => text.to_owned(),
+    };
+    for (key, how, what) in [
+        ("codec", "compressed by", "a codec"),
+        ("levels", "with", "a number of levels"),
+        ("chunk", "in chunks of", "chunks"),
+        ("shard", "with shards per", "shards"),
+    ] {
+        let text = |all: &BTreeMap<String, String>| {
+            all.get(key).map_or_else(|| "another size".to_owned(), |text| automatic(key, text))
+        };
+        let is_named = spec.options.contains_key(key) && !settings.is_empty();
+        if is_named && asked.get(key) != there.get(key) {
+            let folder = Path::new(&spec.location);
+            return Err(differs(folder, (how, what), &text(&there), &text(&asked)));
+        }
+    }
+    Ok(())
+}
+
+/// The settings that the plate in the directory `name` was declared with; none where it does
+/// not say, or cannot be read.
+pub(super) fn declared_settings(
+    store: &Store,
+    name: &str,
+    version: NgffVersion,
+) -> BTreeMap<String, String> {
+    let group = match open_node(store, name, version) {
+        Ok(Some(Node::Group(_, group))) => group,
+        _ => return BTreeMap::new(),
+    };
+    group.extra.and_then(|extra| extra.plate).map(|plate| plate.settings).unwrap_or_default()
 }
 
 fn differs(folder: &Path, (how, what): (&str, &str), there: &str, wanted: &str) -> Error {

@@ -2,9 +2,14 @@
 //!
 //! Other readers pass over it; without it a store reads with what NGFF says alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Color, PlaneSet, StagePosition};
+use crate::{
+    WellPosition,
+    model::{Color, PassedOver, PlaneSet, StagePosition},
+};
 
 /// The attribute of a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +29,16 @@ pub(in super::super) struct PlateExtra {
     pub(in super::super) naming: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) id: Option<String>,
+    /// Declared wells of which no image is known: NGFF lists only wells with images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in super::super) wells_without_images: Vec<WellPosition>,
+    /// What nobody could read in the plate that this one was made of.
+    #[serde(skip_serializing_if = "PassedOver::is_empty")]
+    pub(in super::super) passed_over: PassedOver,
+    /// The options of the store that its images are made with, so that one whose images are
+    /// all lost can be gone on with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in super::super) settings: BTreeMap<String, String>,
 }
 
 /// Of an image.

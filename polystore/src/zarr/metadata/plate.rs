@@ -242,7 +242,8 @@ pub(in super::super) fn plate(version: NgffVersion, structure: &PlateStructure) 
             "columnIndex": position.column,
         })
     };
-    let wells: Vec<_> = structure.wells.iter().map(|found| well(found.position)).collect();
+    let wells: Vec<_> =
+        super::super::create::with_images(structure).map(|found| well(found.position)).collect();
     let is_known = structure.acquisitions != [Acquisition::default()];
     let listed = structure.acquisitions.iter().enumerate();
     let acquisitions: Vec<_> =

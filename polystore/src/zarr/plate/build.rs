@@ -41,6 +41,8 @@ pub(super) struct Building<'a> {
     /// Images that cannot be read, by their place, waiting for one that can.
     unread: Vec<(WellPosition, ImageStructure)>,
     channels: Arc<[Channel]>,
+    /// Declared wells that NGFF cannot list.
+    wells_without_images: Vec<WellPosition>,
 }
 
 impl<'a> Building<'a> {
@@ -51,7 +53,8 @@ impl<'a> Building<'a> {
         grid: Grid,
         extra: Option<PlateExtra>,
     ) -> Self {
-        let PlateExtra { microscope, naming, id } = extra.unwrap_or_default();
+        let PlateExtra { microscope, naming, id, wells_without_images, passed_over, .. } =
+            extra.unwrap_or_default();
         let or = |text: String, default: String| if text.is_empty() { default } else { text };
         let title = grid.name.unwrap_or_else(|| {
             let folder = store.location().join(name);
@@ -61,6 +64,7 @@ impl<'a> Building<'a> {
         let acquisitions = numbers.map(|(acquisition, at)| (acquisition.id, at)).collect();
         let structure = PlateStructure {
             id,
+            passed_over,
             acquisitions: grid.acquisitions,
             microscope: or(microscope, format!("ngff-{version}")),
             naming: or(naming, "polystore".to_owned()),
@@ -80,6 +84,7 @@ impl<'a> Building<'a> {
             like: BTreeMap::new(),
             unread: Vec::new(),
             channels: Arc::from([]),
+            wells_without_images,
         }
     }
 
@@ -170,6 +175,11 @@ impl<'a> Building<'a> {
 
     pub(super) fn finish(mut self) -> Result<OpenPlate> {
         self.liken_unread();
+        let (n_rows, n_columns) = (self.structure.n_rows, self.structure.n_columns);
+        let is_on_grid = |well: &&WellPosition| well.row < n_rows && well.column < n_columns;
+        for position in self.wells_without_images.iter().filter(is_on_grid) {
+            self.structure.well_mut(*position);
+        }
         openhcs::refine(self.store, self.name, &mut self.structure);
         self.structure.check().map_err(as_data)?;
         Ok(OpenPlate {
