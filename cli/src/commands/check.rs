@@ -148,7 +148,7 @@ fn print_passed_over(passed_over: &PassedOver, limit: usize) -> Result<()> {
     let files = passed_over.counted();
     output::line(format_args!("\nPassed over, {files}:"))?;
     for file in passed_over.files.iter().take(limit) {
-        output::line(format_args!("  {}  {}", file.path, file.reason.as_str()))?;
+        output::line(format_args!("  {}  {}", file.path, file.why()))?;
     }
     let more = passed_over.n - passed_over.files.len().min(limit) as u64;
     if more > 0 {

@@ -110,8 +110,8 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
     }
     if manifest.passed_over > 0 {
         output::line(format_args!(
-            "{} image files or wells of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
-            manifest.passed_over
+            "{} of the plate (image files, wells, metadata) COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
+            output::count(manifest.passed_over, "part")
         ))?;
     }
     Ok(())

@@ -9,6 +9,7 @@ mod errors;
 mod full_disk;
 mod interrupt;
 mod mend;
+mod metadata;
 mod passed_over;
 mod pipelines;
 mod plates;
