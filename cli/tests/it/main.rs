@@ -7,6 +7,7 @@ mod copy;
 mod damaged;
 mod errors;
 mod full_disk;
+mod guarded;
 mod interrupt;
 mod mend;
 mod metadata;

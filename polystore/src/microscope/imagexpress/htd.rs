@@ -131,7 +131,7 @@ impl Lines {
             return Ok(());
         }
         for key in ["Sites", "Waves"] {
-            if !self.values(key).and_then(|cells| cells.first()).is_some_and(is_flag) {
+            if !self.text(key).is_some_and(|text| is_flag(&text)) {
                 return Err(cut(key));
             }
         }
@@ -145,7 +145,8 @@ impl Lines {
         }
         // A wavelength may have an empty name.
         let mut names = (1..=n_waves).map(|wave| format!("WaveName{wave}"));
-        names.find(|key| self.values(key).is_none()).map_or(Ok(()), |key| Err(cut(&key)))
+        let is_cut = |key: &String| self.values(key).is_none_or(<[String]>::is_empty);
+        names.find(is_cut).map_or(Ok(()), |key| Err(cut(&key)))
     }
 
     fn check_grid(&self, key: &str, n_rows: u32, n_columns: u32) -> Result<()> {
@@ -251,7 +252,7 @@ fn cut(key: &str) -> Error {
     Error::invalid_data(format!("is cut or damaged: it has no line `{key}` and may lack others"))
 }
 
-fn is_flag(text: &String) -> bool {
+fn is_flag(text: &str) -> bool {
     is_true(text) || text.eq_ignore_ascii_case("false")
 }
 
@@ -337,7 +338,7 @@ mod tests {
         let whole = without_end();
         assert_eq!(Htd::parse(&whole).unwrap().waves.unwrap().len(), 2);
         Htd::parse(&format!("{whole}\"EndFile\"\n")).unwrap();
-        let enough = whole.find("\"WaveName2").unwrap() + "\"WaveName2\"".len();
+        let enough = whole.find("\"WaveName2").unwrap() + "\"WaveName2\",".len();
         for at in 0..enough {
             let error = Htd::parse(&whole[..at]).unwrap_err();
             assert!(!error.message().is_empty(), "{at}");
