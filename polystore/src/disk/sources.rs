@@ -113,9 +113,9 @@ pub enum Writing {
 /// of ours either: they are no part of it.
 ///
 /// A plate is known by the vendor's metadata or by the names of its images, in its own folder
-/// or in those that its layout has (`TimePoint_1`, `data`). The folder of `place` and the one
-/// above are a plate with one image of such a name already; folders further up need two, so
-/// that a stray image in a home directory closes nothing but its own folder. The cost is one
+/// or in those that its layout has (`TimePoint_1`, `data`). The folder of `place` is a plate
+/// with one image of such a name already; folders further up need two, so that a stray image
+/// in a home directory closes nothing but its own folder. The cost is one
 /// listing per folder above `place`, of at most [`MAX_NAMES`] names each.
 ///
 /// # Errors
@@ -158,8 +158,8 @@ fn is_own(place: &Path, plate: &Path) -> Error {
     .with_hint("write beside it, into a folder of its own")
 }
 
-/// How many folders, from the place itself up, are a plate with a single image.
-const NEAR: usize = 3;
+/// How many folders, the place itself and the one it is in, are a plate with a single image.
+const NEAR: usize = 2;
 
 /// Whether a microscope wrote `folder`: the surest reader, each seeing the folders of its own
 /// layout only, is one of a vendor and finds metadata or at least `least` images.
