@@ -71,6 +71,33 @@ pub fn write_bytes(path: &Path, data: &[u8], mode: WriteMode) -> Result<()> {
     })
 }
 
+/// Refuses a place for a file or folder where none can be made, in words that say why.
+///
+/// # Errors
+/// `InvalidInput`: a link whose target is not there, or a file where a folder should be.
+pub fn check_place(place: &Path) -> Result<()> {
+    let refuse = |at: &Path, what: String| {
+        Err(Error::new(ErrorKind::InvalidInput, what)
+            .with_path(at.display())
+            .with_hint("choose another place, or remove it"))
+    };
+    for at in place.ancestors() {
+        match (fs::symlink_metadata(at), at.metadata()) {
+            (Ok(_), Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                let to = fs::read_link(at).unwrap_or_default();
+                return refuse(at, format!("is a link to {}, which is not there", to.display()));
+            }
+            (Ok(_), Ok(found)) if at != place && !found.is_dir() => {
+                return refuse(at, "is a file, not a folder".to_owned());
+            }
+            // What is above a place that is there is a folder.
+            (Ok(_), Ok(_)) => return Ok(()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Makes renames and new names in `folder` survive a power cut.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use polystore::{ErrorKind, words::verb};
+use polystore::ErrorKind;
 use polystore_pipeline::{Pipeline, RunReport};
 
 use super::{
@@ -110,10 +110,9 @@ pub(crate) fn print(report: &RunReport) -> Result<()> {
         ))?;
     }
     if manifest.passed_over > 0 {
-        let what = verb(manifest.passed_over, "image file or well", "image files or wells");
         output::line(format_args!(
-            "{} {what} of the plate COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
-            manifest.passed_over
+            "{} of the plate (image files, wells, metadata) COULD NOT BE USED; `polystore check` says which, and the run is incomplete",
+            output::count(manifest.passed_over, "part")
         ))?;
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use polystore::{
-    ErrorKind, PlaneIndex, Plate, WellPosition, WriteMode, atomic,
+    ErrorKind, PlaneIndex, Plate, WellPosition, WriteMode,
+    atomic::{self, check_place},
     model::{ImageStructure, PlateStructure},
     render::{self, Gap, View, ViewOptions, ZView},
 };
@@ -20,7 +21,9 @@ Examples:
   polystore show plate -o plate.png                     every well, one field each
   polystore show plate --acquisition 2 -o second.png    of the second run over the plate
   polystore show plate --well B03 -o b03.png            the fields of a well
-  polystore show plate --well B03 --field 2 --channels DAPI,2 --z middle -o field.png")]
+  polystore show plate --well B03 --field 2 --channels DAPI,2 --z middle -o field.png
+
+The exit code is 5 when planes that belong into the picture are missing or damaged.")]
 pub(crate) struct Args {
     /// The plate
     location: String,
@@ -78,6 +81,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     }
     let plate = args.plate.open(&args.location)?;
     check_outside(&plate, &args.output)?;
+    check_place(&args.output)?;
     let view = view(global, args, &plate)?;
     let picture = &view.picture;
     let mode = if args.force { WriteMode::Overwrite } else { WriteMode::CreateNew };
@@ -109,7 +113,10 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
             output::count(n_wells, "well")
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(match view.gaps.is_empty() && view.wells_without_images.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
+    })
 }
 
 fn gap_as_json(gap: &Gap) -> serde_json::Value {

@@ -105,3 +105,116 @@ fn images_of_a_store_that_are_damaged_or_lost_are_counted() {
         fs::remove_dir_all(&store).unwrap();
     }
 }
+
+#[test]
+fn show_names_the_first_damaged_file_and_counts_the_others() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    let names = ["E07_s1_w1", "E07_s1_w2", "E07_s2_w1"].map(|part| file(&copy, part));
+    for name in &names {
+        let content = fs::read(name).unwrap();
+        fs::write(name, &content[..100]).unwrap();
+    }
+    let errors = place.fail(5, args!["show", copy, "--acquisition", "2", "-o", "x.png"]);
+    let first = errors.lines().next().unwrap();
+    let name = names[0].file_name().unwrap().to_str().unwrap();
+    assert!(first.contains(name) && first.contains("100 bytes"), "{errors}");
+    assert!(errors.contains("not shown"), "{errors}");
+    assert!(place.path("x.png").is_file());
+    let json = place.json(args!["show", copy, "--acquisition", "2", "-o", "y.png"]);
+    assert!(json["gaps"][0]["reason"].as_str().unwrap().contains(name), "{json}");
+}
+
+#[test]
+fn a_plate_of_cut_files_alone_is_counted_and_shown_as_such() {
+    let place = Place::new();
+    let copy = place.path("copy");
+    place.run(args!["cp", plate(), copy]);
+    let mut folders = vec![copy.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let content = fs::read(&path).unwrap();
+                fs::write(&path, &content[..content.len().min(1000)]).unwrap();
+            }
+        }
+    }
+    // The second time from the structure cache.
+    for _ in 0..2 {
+        assert_eq!(counts(&place, &copy), [0, 0, 40]);
+    }
+    let output = place.command().args(args!["check", copy]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("the file ends after 1000 bytes"), "{text}");
+    assert!(text.contains("were expected"), "{text}");
+    let errors = place.fail(5, args!["show", copy, "-o", "x.png"]);
+    assert!(errors.contains(".tif"), "{errors}");
+    let errors = place.fail(5, args!["show", copy, "--well", "E07", "--field", "1", "-o", "y.png"]);
+    assert!(errors.contains(".tif"), "{errors}");
+    place.fail(5, args!["convert", copy, "out.zarr"]);
+}
+
+#[test]
+fn files_that_are_no_tiff_say_how_they_begin() {
+    let place = Place::new();
+    fs::write(place.path("a.tif"), "hello").unwrap();
+    let errors = place.fail(5, args!["info", "a.tif"]);
+    assert!(errors.contains("it starts with `hell`"), "{errors}");
+    fs::write(place.path("a.tif"), b"\xffPK").unwrap();
+    let errors = place.fail(5, args!["info", "a.tif"]);
+    assert!(errors.contains("it starts with `\\xffPK`"), "{errors}");
+}
+
+#[test]
+fn a_lost_list_of_labels_is_told() {
+    let place = Place::new();
+    let labelled = super::mend::labelled(&place);
+    for (ngff, lists) in [("0.4", &[".zattrs", ".zgroup"][..]), ("0.5", &["zarr.json"])] {
+        let store = place.path(&format!("{ngff}.zarr"));
+        place.run(args!["convert", labelled, store, "--ngff", ngff]);
+        let look = || place.json(args!["check", store, "--depth", "pixels"]);
+        let whole = look();
+        assert_eq!((&whole["complete"], &whole["labels"]), (&true.into(), &4.into()), "{whole}");
+        for list in lists {
+            fs::remove_file(store.join("E/07/0/labels").join(list)).unwrap();
+            let found = look();
+            assert_eq!(found["complete"], false, "{found}");
+            let problems = found["label_problems"].as_array().unwrap();
+            assert_eq!(problems.len(), 1, "{found}");
+            assert!(problems[0]["plane"].as_str().unwrap().ends_with("E/07/0/labels"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn places_that_are_files_or_lead_nowhere_are_told_as_such() {
+    let place = Place::new();
+    fs::write(place.path("afile"), "x").unwrap();
+    std::os::unix::fs::symlink("nowhere", place.path("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere.png", place.path("link.png")).unwrap();
+    for (out, part) in [
+        ("afile/x.png", "afile: is a file, not a folder"),
+        ("link/x.png", "link: is a link to nowhere, which is not there"),
+        ("link.png", "link.png: is a link to nowhere.png, which is not there"),
+    ] {
+        let errors = place.fail(2, args!["show", plate(), "-o", out]);
+        assert!(errors.contains(part), "{errors}");
+    }
+    for (out, code, part) in [
+        ("afile", 4, "afile: is a file, not a folder"),
+        ("afile/out.zarr", 2, "afile: is a file, not a folder"),
+        ("link", 2, "link: is a link to nowhere, which is not there"),
+    ] {
+        for to in ["zarr", "tiff"] {
+            let out = if to == "tiff" { out.replace(".zarr", "") } else { out.to_owned() };
+            let errors = place.fail(code, args!["convert", plate(), out, "--to", to]);
+            assert!(errors.contains(part), "{errors}");
+        }
+    }
+    assert_eq!(fs::read(place.path("afile")).unwrap(), b"x");
+}

@@ -191,7 +191,7 @@ fn a_target_that_is_another_plate_is_refused_and_told() {
 }
 
 /// A store with a label image for each of two fields of a well.
-fn labelled(place: &Place) -> std::path::PathBuf {
+pub(super) fn labelled(place: &Place) -> std::path::PathBuf {
     let run = args!["run", super::pipelines::pipeline(), plate(), "-o", "results"];
     let mut run = run.to_vec();
     run.extend(["--wells", "E07"].map(Into::into));

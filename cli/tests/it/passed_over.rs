@@ -17,8 +17,10 @@ fn a_plate_with_unusable_image_files_is_not_complete() {
     let place = Place::new();
     let copy = copy(&place);
     fs::write(copy.join(OsString::from_vec(b"odd_\xff_E07_s9_w1.tif".to_vec())), "x").unwrap();
-    fs::write(place.path("secret_E07_s9_w2.tif"), "x").unwrap();
-    symlink(place.path("secret_E07_s9_w2.tif"), copy.join("leak_E07_s9_w2.tif")).unwrap();
+    fs::create_dir(place.path("outside")).unwrap();
+    let secret = place.path("outside/secret_E07_s9_w2.tif");
+    fs::write(&secret, "x").unwrap();
+    symlink(secret, copy.join("leak_E07_s9_w2.tif")).unwrap();
     symlink("nowhere.tif", copy.join("dangling_E07_s9_w3.tif")).unwrap();
 
     let output = place.command().args(args!["check", copy]).output().unwrap();

@@ -138,8 +138,7 @@ fn show_tells_which_section_of_a_projection_is_missing() {
     let gone =
         files.lines().map(str::trim).find(|name| is_section(name) && !name.contains("thumb"));
     std::fs::remove_file(copy.join(gone.unwrap())).unwrap();
-    let output = place.command().args(args!["show", copy, "-o", "plate.png"]).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = place.fail(5, args!["show", copy, "-o", "plate.png"]);
     assert_eq!(errors, "not shown: E07/E07_a001_s001 t=0 c=0 z=1: missing\n");
     let json = place.json(args!["show", copy, "--well", "E07", "-o", "well.png"]);
     assert_eq!(json["gaps"][0]["z"], 1, "{json}");

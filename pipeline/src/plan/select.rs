@@ -90,7 +90,7 @@ pub(crate) fn passed_over(
             true => &mut asked,
             false => &mut beside,
         };
-        list.push(file.path.clone(), file.reason);
+        list.add(file.clone());
     }
     // Of those that are not listed nothing is known.
     asked.n += inventory.passed_over.n.saturating_sub(asked.n + beside.n);

@@ -92,6 +92,10 @@ fn check_folder(folder: &Path, wants_zarr: bool) -> Result<()> {
             "choose a name without `.zarr`, or write OME-Zarr (`--to zarr`)",
         );
     }
+    crate::atomic::check_place(folder)?;
+    if folder.is_file() {
+        return refuse(ErrorKind::AlreadyExists, "is a file, not a folder", "choose another place");
+    }
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
     // What a writer that was killed left behind begins with a dot.
     let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));

@@ -32,6 +32,8 @@ pub(super) struct Expected {
     pub(super) pixel_type: crate::PixelType,
     pub(super) shape: crate::PlaneShape,
     pub(super) n_levels: u32,
+    /// Samples of the file's only page, where the file stands for one plane.
+    pub(super) n_samples: Option<u16>,
 }
 
 impl Expected {
@@ -40,6 +42,7 @@ impl Expected {
             pixel_type: image.pixel_type,
             shape: image.sizes.plane_shape(),
             n_levels: image.n_levels,
+            n_samples: None,
         }
     }
 }
@@ -115,10 +118,12 @@ impl DiskBackend {
         };
         let (_, image) = images.image(ordinal).ok_or_else(|| not_found(path))?;
         check_index(path, image, index)?;
-        let source = sources.images.get(ordinal).and_then(|planes| planes.get(index));
-        let Some(source) = source else {
+        let planes = sources.images.get(ordinal);
+        let Some((planes, source)) = planes.and_then(|planes| Some((planes, planes.get(index)?)))
+        else {
             return Err(missing(path, index, inventory.state(ordinal, index)));
         };
+        let n_samples = source.whole.then(|| planes.n_samples(index));
         let name = sources.files.get(source.file as usize).ok_or_else(|| {
             Error::internal("plate names a file that it does not list").with_path(path)
         })?;
@@ -132,7 +137,7 @@ impl DiskBackend {
         Ok(Located {
             file,
             address: Address::Page { page: source.page, sample: source.sample },
-            expected: Some(Expected::of(image)),
+            expected: Some(Expected { n_samples, ..Expected::of(image) }),
         })
     }
 
@@ -154,7 +159,8 @@ impl DiskBackend {
             ErrorKind::NotFound => missing(path, *index, PlaneState::Missing),
             _ => error,
         })?;
-        Ok(Located { file, address, expected: Some(Expected::of(image)) })
+        let n_samples = (!container).then_some(1);
+        Ok(Located { file, address, expected: Some(Expected { n_samples, ..Expected::of(image) }) })
     }
 
     /// The image at `path` that was declared to this backend: alone, or in a plate of ours.

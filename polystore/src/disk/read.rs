@@ -13,6 +13,7 @@ use crate::{
     Error, Plane, PlaneRequest, PlaneSink, Result, VirtualPath, fan_out,
     microscope::ImageFileInfo,
     model::{ImageStructure, PlaneState},
+    words::verb,
 };
 
 impl DiskBackend {
@@ -134,6 +135,28 @@ fn check_declared(expected: &Expected, info: &ImageFileInfo, file: &Path) -> Res
     }
     if shape != expected.shape {
         return Err(differs(shape.to_string(), expected.shape.to_string(), file));
+    }
+    expected.n_samples.map_or(Ok(()), |n_samples| check_one_plane(n_samples, info, file))
+}
+
+/// A file that stands for one plane must hold no more: the rest of it would be left out
+/// without a word.
+fn check_one_plane(n_samples: u16, info: &ImageFileInfo, file: &Path) -> Result<()> {
+    let fail = |n: u32, what: &str, expected: u16, hint: &'static str| {
+        let expected = if expected == 1 { "one".to_owned() } else { expected.to_string() };
+        let verb = verb(if expected == "one" { 1u32 } else { 2 }, "was", "were");
+        Err(Error::invalid_data(format!("{n} {what}, {expected} {verb} expected"))
+            .with_path(file.display())
+            .with_hint(hint))
+    };
+    if info.n_samples != n_samples {
+        let what = format!("{} per pixel", verb(info.n_samples, "sample", "samples"));
+        let hint = "is it a colour picture? export the channel in grey, or leave the file out";
+        return fail(u32::from(info.n_samples), &what, n_samples, hint);
+    }
+    if info.n_pages != 1 {
+        let hint = "is it a stack? list its pages in a CSV (`--csv`, column `page`), or export one file per plane";
+        return fail(info.n_pages, "pages", 1, hint);
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::{
     Error, ErrorKind, Result, VirtualPath,
     microscope::{
         self, Detection, FolderFiles, ImageFileInfo, Microscope, OmeTiff, OwnNames, PlateFolder,
+        names::{image_stem, is_tiff, split},
     },
     model::FileNames,
     plate::real,
@@ -108,11 +109,14 @@ pub enum Writing {
 }
 
 /// Refuses to write to `place`, a file or folder of the local file system, there or not, when
-/// it is in a plate that a microscope wrote. What polystore wrote itself is no microscope's.
+/// it is in a plate that a microscope wrote, at any depth. Results are not written into a plate
+/// of ours either: they are no part of it.
 ///
-/// A vendor's own metadata count for all that is below their folder. Names of images count
-/// for what is in their folder and one further down: a home directory with two stray images
-/// is no plate.
+/// A plate is known by the vendor's metadata or by the names of its images, in its own folder
+/// or in those that its layout has (`TimePoint_1`, `data`). The folder of `place` is a plate
+/// with one image of such a name already; folders further up need two, so that a stray image
+/// in a home directory closes nothing but its own folder. The cost is one
+/// listing per folder above `place`, of at most [`MAX_NAMES`] names each.
 ///
 /// # Errors
 /// `PermissionDenied` naming the plate.
@@ -120,10 +124,14 @@ pub fn refuse_source(place: &Path, what: Writing) -> Result<()> {
     let place = real(place);
     for (n_below, above) in place.ancestors().enumerate() {
         if above.join(declared::PLATE_FILE).is_file() {
-            return Ok(());
+            return match what {
+                Writing::Files => Ok(()),
+                Writing::Results => Err(is_own(&place, above)),
+            };
         }
-        let least = if n_below < 3 { Detection::Names } else { Detection::Metadata };
-        if is_source_folder(above, what, least) {
+        // The root of a file system is nobody's plate.
+        let least = if n_below < NEAR { 1 } else { 2 };
+        if above.parent().is_some() && is_source_folder(above, what, least) {
             return Err(is_source_at(place.display(), &above.display().to_string()));
         }
     }
@@ -138,26 +146,56 @@ pub fn refuse_source(place: &Path, what: Writing) -> Result<()> {
     }
 }
 
-fn is_source_folder(folder: &Path, what: Writing, least: Detection) -> bool {
-    let names = file_names(folder);
+fn is_own(place: &Path, plate: &Path) -> Error {
+    Error::new(
+        ErrorKind::PermissionDenied,
+        format!(
+            "{} is a plate that polystore wrote; results are not mixed into it",
+            plate.display()
+        ),
+    )
+    .with_path(place.display())
+    .with_hint("write beside it, into a folder of its own")
+}
+
+/// How many folders, the place itself and the one it is in, are a plate with a single image.
+const NEAR: usize = 2;
+
+/// Whether a microscope wrote `folder`: the surest reader, each seeing the folders of its own
+/// layout only, is one of a vendor and finds metadata or at least `least` images.
+fn is_source_folder(folder: &Path, what: Writing, least: usize) -> bool {
+    let listed = listed(folder);
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let detect = |names: &FileNames| {
-        let seen = PlateFolder::new(&name, names, &[], &NamesOnly);
-        let reader = microscope::detect(&seen)?;
-        let is_ours = [OwnNames.name(), OmeTiff.name()].contains(&reader.name());
-        (!is_ours).then(|| reader.detect(&seen))
-    };
-    match detect(&names) {
-        Some(Detection::Names) if what == Writing::Results => {
-            let is_tiff = |name: &&str| {
-                let end = name.rsplit('.').next().unwrap_or_default();
-                ["tif", "tiff"].iter().any(|tiff| end.eq_ignore_ascii_case(tiff))
-            };
-            let names: FileNames = names.iter().filter(is_tiff).map(str::to_owned).collect();
-            least == Detection::Names && names.len() > 1 && detect(&names).is_some()
+    let mut best = (Detection::No, false);
+    for reader in microscope::microscopes() {
+        let names: FileNames = names_for(reader, &listed, what).collect();
+        let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
+        let mut found = reader.detect(&seen);
+        let n_images = || names.iter().filter(|name| image_stem(name).is_some()).count();
+        if found == Detection::Names && n_images() < least {
+            found = Detection::No;
         }
-        found => found.is_some_and(|found| found >= least),
+        if found > best.0 {
+            best = (found, [OwnNames.name(), OmeTiff.name()].contains(&reader.name()));
+        }
     }
+    best.0 > Detection::No && !best.1
+}
+
+/// What `reader` sees of a listing: files in the folder and in those of its own layout. For
+/// results pictures do not count as images: those of wells are called `B03.png` too.
+fn names_for<'a>(
+    reader: &'a dyn Microscope,
+    listed: &'a [String],
+    what: Writing,
+) -> impl Iterator<Item = &'a str> {
+    listed.iter().map(String::as_str).filter(move |path| {
+        let (folder, name) = split(path);
+        let is_image = image_stem(name).is_some();
+        let counts = !is_image || what == Writing::Files || is_tiff(name);
+        counts
+            && (folder.is_empty() || folder.split('/').all(|name| reader.is_folder_of_plate(name)))
+    })
 }
 
 /// Most names of a folder that are looked at.
@@ -166,14 +204,18 @@ const MAX_NAMES: usize = 100_000;
 const MAX_DEPTH: usize = 4;
 
 fn has_vendor_metadata(folder: &VirtualPath, root: &Root) -> bool {
-    let files = file_names(&root.join(folder));
-    let seen = PlateFolder::new(folder.name().unwrap_or(""), &files, &[], &NamesOnly);
-    microscope::microscopes().iter().any(|reader| reader.detect(&seen) == Detection::Metadata)
+    let listed = listed(&root.join(folder));
+    microscope::microscopes().into_iter().any(|reader| {
+        let names: FileNames = names_for(reader, &listed, Writing::Files).collect();
+        let name = folder.name().unwrap_or("");
+        let seen = PlateFolder::new(name, &names, &[], &NamesOnly);
+        reader.detect(&seen) == Detection::Metadata
+    })
 }
 
 /// Names in a folder, and in those folders in it that microscopes make in their plates; none
 /// of a folder that cannot be read.
-fn file_names(folder: &Path) -> FileNames {
+fn listed(folder: &Path) -> Vec<String> {
     let readers = microscope::microscopes();
     let mut names = Vec::new();
     let mut folders = vec![(folder.to_owned(), String::new(), 0)];
@@ -192,7 +234,7 @@ fn file_names(folder: &Path) -> FileNames {
             }
         }
     }
-    names.into_iter().collect()
+    names
 }
 
 /// Detection looks at names; a reader that tries to open a file here finds none.

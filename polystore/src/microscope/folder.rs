@@ -51,6 +51,7 @@ pub struct PlateFolder<'a> {
     reader: &'a dyn FolderFiles,
     others: OnceLock<Vec<u32>>,
     unreadable: Mutex<BTreeMap<String, Unreadable>>,
+    damaged: Mutex<BTreeMap<String, String>>,
 }
 
 /// An image file that was asked for its header in vain.
@@ -82,6 +83,7 @@ impl<'a> PlateFolder<'a> {
             reader,
             others: OnceLock::new(),
             unreadable: Mutex::default(),
+            damaged: Mutex::default(),
         }
     }
 
@@ -150,6 +152,18 @@ impl<'a> PlateFolder<'a> {
     /// As [`PlateFolder::read`].
     pub fn read_text(&self, file: &str) -> Result<String> {
         Ok(decode_text(&self.read(file)?))
+    }
+
+    /// Remembers that a metadata file is cut or damaged, and why. Without what it says planes
+    /// may be missing unseen, so the plate is not complete, whatever the reader makes of it.
+    pub fn note_damaged(&self, file: &str, error: &Error) {
+        let mut known = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(file.to_owned(), error.chain());
+    }
+
+    /// The metadata files that are damaged, by name, and what is wrong with each.
+    pub(super) fn damaged(&self) -> BTreeMap<String, String> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The header of an image file. One that cannot be read is remembered: whatever the

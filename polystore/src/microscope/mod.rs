@@ -7,6 +7,8 @@
 pub mod builder;
 mod cellvoyager;
 #[cfg(test)]
+mod cut_metadata;
+#[cfg(test)]
 mod detection;
 mod distinct;
 mod folder;
@@ -49,7 +51,7 @@ pub use scanr::ScanR;
 
 use crate::{
     Error, Result,
-    model::{DeclaredPlate, NamingScheme, PlaneSet, PlaneState},
+    model::{DeclaredPlate, NamingScheme, PassedOverReason, PlaneSet, PlaneState},
     words::count,
 };
 
@@ -178,6 +180,10 @@ pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Res
     plate.inventory.notes.extend_from_slice(folder.notes());
     plate.inventory.notes.extend(other_plates(folder, &plate));
     plate.inventory.passed_over.extend_below("", folder.passed_over());
+    for (file, detail) in folder.damaged() {
+        let reason = PassedOverReason::DamagedMetadata;
+        plate.inventory.passed_over.push_with(file, reason, detail);
+    }
     mark_unreadable(folder, &mut plate);
     declare_absent(&mut plate);
     plate.structure.check()?;

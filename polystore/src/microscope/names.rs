@@ -12,6 +12,11 @@ pub(crate) fn image_stem(name: &str) -> Option<&str> {
     IMAGE_EXTENSIONS.iter().find_map(|extension| strip_suffix_ignore_case(name, extension))
 }
 
+/// Whether a file is a TIFF by its name.
+pub(crate) fn is_tiff(name: &str) -> bool {
+    [".tif", ".tiff"].iter().any(|tiff| strip_suffix_ignore_case(name, tiff).is_some())
+}
+
 /// `text` without `suffix` at its end, compared without regard to ASCII case.
 pub(crate) fn strip_suffix_ignore_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
     let at = text.len().checked_sub(suffix.len())?;
@@ -78,19 +83,28 @@ pub(crate) fn folder_number(name: &str, tag: &str) -> Option<u32> {
     number(rest.strip_prefix(['_', '-']).unwrap_or(rest))
 }
 
-/// `Names` when more than half of the image files fit a scheme, by a sample of them.
+/// `Names` when more than half of the image files fit a scheme, by a sample of them, or more
+/// than half of the TIFFs alone: pictures that were laid beside a plate do not hide it.
 pub(crate) fn by_names(folder: &PlateFolder<'_>, fits: impl Fn(&str) -> bool) -> Detection {
     let files = folder.files();
     let step = files.len().div_ceil(MAX_SAMPLE).max(1);
     let (mut n_images, mut n_fitting) = (0, 0);
+    let (mut n_tiffs, mut n_fitting_tiffs) = (0, 0);
     for file in files.iter().step_by(step) {
         let name = file_name(file);
         if image_stem(name).is_some() {
             n_images += 1;
-            n_fitting += usize::from(fits(name));
+            let (fits, is_tiff) = (usize::from(fits(name)), usize::from(is_tiff(name)));
+            n_fitting += fits;
+            n_tiffs += is_tiff;
+            n_fitting_tiffs += fits * is_tiff;
         }
     }
-    if n_fitting * 2 > n_images { Detection::Names } else { Detection::No }
+    if n_fitting * 2 > n_images || n_fitting_tiffs * 2 > n_tiffs {
+        Detection::Names
+    } else {
+        Detection::No
+    }
 }
 
 #[cfg(test)]

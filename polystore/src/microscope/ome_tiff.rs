@@ -253,7 +253,7 @@ impl<'a> Reading<'a> {
             .iter()
             .filter_map(|(index, at)| {
                 let file = of_file(at)?;
-                Some((index, PlaneSource { file, page: at.ifd, sample: at.sample }))
+                Some((index, PlaneSource { file, page: at.ifd, sample: at.sample, whole: false }))
             })
             .collect())
     }

@@ -227,7 +227,10 @@ impl<'a> Reading<'a> {
             self.unusable.push(|| format!("{name} (in {})", source.backend));
             return Ok(());
         };
-        let source = self.find(address).map(|file| PlaneSource::page(file, page));
+        let source = self.find(address).map(|file| match source.source_axis_indices.is_empty() {
+            true => PlaneSource::whole(file),
+            false => PlaneSource::page(file, page),
+        });
         self.add(name, source)
     }
 

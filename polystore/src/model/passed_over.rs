@@ -1,4 +1,5 @@
-//! Image files and folders of a plate that no plane was made of, though they may be its own.
+//! Files and folders of a plate that could not be used, though they may be its own: images
+//! that no plane was made of, and metadata that may declare more planes.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub enum PassedOverReason {
     UnusableName,
     /// The folder of a well whose list of images is absent or damaged.
     WellUnreadable,
+    /// A metadata file of the vendor that is cut or damaged: what it declares is not known.
+    DamagedMetadata,
 }
 
 impl PassedOverReason {
@@ -43,6 +46,9 @@ impl PassedOverReason {
             Self::WellUnreadable => {
                 "well that the plate lists; its own list of images is absent or damaged"
             }
+            Self::DamagedMetadata => {
+                "metadata that is cut or damaged, so planes may be missing unseen; copy it again from the microscope"
+            }
         }
     }
 }
@@ -54,6 +60,9 @@ pub struct PassedOverFile {
     pub path: String,
     /// Why.
     pub reason: PassedOverReason,
+    /// What exactly is wrong with it; empty when the reason says all.
+    #[serde(default)]
+    pub detail: String,
     /// Whether it was so in the plate that this one was made of; the path is that plate's.
     #[serde(default)]
     pub in_source: bool,
@@ -62,15 +71,19 @@ pub struct PassedOverFile {
 impl PassedOverFile {
     /// What is wrong, where, and what to do, as words.
     pub fn why(&self) -> String {
+        let reason = match self.detail.is_empty() {
+            true => self.reason.as_str().to_owned(),
+            false => format!("{}: {}", self.reason.as_str(), self.detail),
+        };
         match self.in_source {
-            true => format!("in the plate that this one was made of: {}", self.reason.as_str()),
-            false => self.reason.as_str().to_owned(),
+            true => format!("in the plate that this one was made of: {reason}"),
+            false => reason,
         }
     }
 }
 
-/// Image files of a plate, and folders that may hold some, that no plane was made of. A
-/// plate with any is not complete: planes may be in them that nothing else speaks of.
+/// Files of a plate, and folders that may hold some, that could not be used. A plate with any
+/// is not complete: planes may be in them, or declared by them, that nothing else speaks of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedOver {
     /// How many there are.
@@ -87,9 +100,29 @@ impl PassedOver {
 
     /// Adds one.
     pub fn push(&mut self, path: impl Into<String>, reason: PassedOverReason) {
+        self.push_with(path, reason, "");
+    }
+
+    /// Adds one, with what exactly is wrong with it.
+    pub fn push_with(
+        &mut self,
+        path: impl Into<String>,
+        reason: PassedOverReason,
+        detail: impl Into<String>,
+    ) {
+        self.add(PassedOverFile {
+            path: path.into(),
+            reason,
+            detail: detail.into(),
+            in_source: false,
+        });
+    }
+
+    /// Adds one as it is; the first thousand are listed, the others counted.
+    pub fn add(&mut self, file: PassedOverFile) {
         self.n += 1;
         if self.files.len() < MAX_LISTED {
-            self.files.push(PassedOverFile { path: path.into(), reason, in_source: false });
+            self.files.push(file);
         }
     }
 
@@ -105,29 +138,19 @@ impl PassedOver {
     pub fn extend_below(&mut self, prefix: &str, other: &Self) {
         let n_unlisted = other.n - (other.files.len() as u64).min(other.n);
         for file in &other.files {
-            self.n += 1;
-            if self.files.len() < MAX_LISTED {
-                let path = format!("{prefix}{}", file.path);
-                self.files.push(PassedOverFile { path, ..file.clone() });
-            }
+            self.add(PassedOverFile { path: format!("{prefix}{}", file.path), ..file.clone() });
         }
         self.n += n_unlisted;
     }
 
     /// How many there are, with what they are: `3 image files`, `1 well`.
     pub fn counted(&self) -> String {
-        let (one, many) = self.nouns();
-        format!("{} {}", self.n, verb(self.n, one, many))
-    }
-
-    /// What one of them is called, and several.
-    fn nouns(&self) -> (&'static str, &'static str) {
-        let is_well = |file: &PassedOverFile| file.reason == PassedOverReason::WellUnreadable;
-        match (self.files.iter().any(is_well), self.files.iter().all(is_well)) {
-            (true, true) => ("well", "wells"),
-            (true, false) => ("image file or well", "image files or wells"),
-            (false, _) => ("image file", "image files"),
-        }
+        let nouns: Vec<String> = Noun::ALL
+            .into_iter()
+            .filter(|noun| self.files.iter().any(|file| Noun::of(file.reason) == *noun))
+            .map(|noun| format!("{}{}", noun.as_str(), verb(self.n, "", "s")))
+            .collect();
+        format!("{} {}", self.n, nouns.join(" or "))
     }
 
     /// One line for people: how many, and the first of them with its reason; `None` when
@@ -142,6 +165,34 @@ impl PassedOver {
             first.path,
             first.why()
         ))
+    }
+}
+
+/// What is passed over, by what it is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Noun {
+    ImageFile,
+    Well,
+    MetadataFile,
+}
+
+impl Noun {
+    const ALL: [Self; 3] = [Self::ImageFile, Self::Well, Self::MetadataFile];
+
+    fn of(reason: PassedOverReason) -> Self {
+        match reason {
+            PassedOverReason::WellUnreadable => Self::Well,
+            PassedOverReason::DamagedMetadata => Self::MetadataFile,
+            _ => Self::ImageFile,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ImageFile => "image file",
+            Self::Well => "well",
+            Self::MetadataFile => "metadata file",
+        }
     }
 }
 
@@ -169,5 +220,12 @@ mod tests {
         assert_eq!(wells.counted(), "1 well");
         wells.push("b.tif", PassedOverReason::NameNotUtf8);
         assert_eq!(wells.counted(), "2 image files or wells");
+        let mut metadata = PassedOver::default();
+        metadata.push_with("P.HTD", PassedOverReason::DamagedMetadata, "is empty");
+        assert_eq!(metadata.counted(), "1 metadata file");
+        let why = metadata.files[0].why();
+        assert!(why.contains("copy it again") && why.ends_with(": is empty"), "{why}");
+        wells.extend_below("", &metadata);
+        assert_eq!(wells.counted(), "3 image files or wells or metadata files");
     }
 }

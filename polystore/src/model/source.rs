@@ -17,17 +17,20 @@ pub struct PlaneSource {
     pub page: u32,
     /// Sample of an interleaved page (0 red, 1 green, 2 blue); 0 for grey pages.
     pub sample: u16,
+    /// Whether the file stands for one plane, all of its samples apart: one with more pages or
+    /// samples than its plate has of it is not what its name says.
+    pub whole: bool,
 }
 
 impl PlaneSource {
     /// The only plane of file number `file`.
     pub const fn whole(file: u32) -> Self {
-        Self { file, page: 0, sample: 0 }
+        Self { file, page: 0, sample: 0, whole: true }
     }
 
     /// Page number `page` of file number `file`.
     pub const fn page(file: u32, page: u32) -> Self {
-        Self { file, page, sample: 0 }
+        Self { file, page, sample: 0, whole: false }
     }
 }
 
@@ -47,6 +50,18 @@ impl ImageSources {
     /// The source of a plane, if it has one.
     pub fn get(&self, index: PlaneIndex) -> Option<PlaneSource> {
         self.planes.get(self.sizes.ordinal(index)?).copied().flatten()
+    }
+
+    /// How many samples the page of the plane at `index` is taken apart into: they are
+    /// channels that follow each other.
+    pub fn n_samples(&self, index: PlaneIndex) -> u16 {
+        let Some(source) = self.get(index) else { return 0 };
+        let channel = |sample: u16| index.c + u32::from(sample) - u32::from(source.sample);
+        let is_next = |sample: &u16| {
+            let next = self.get(PlaneIndex { c: channel(*sample), ..index });
+            next == Some(PlaneSource { sample: *sample, ..source })
+        };
+        (source.sample + 1..u16::MAX).find(|sample| !is_next(sample)).unwrap_or(u16::MAX)
     }
 
     /// Sets the source of a plane and returns the earlier one: `Some` means two sources

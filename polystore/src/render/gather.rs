@@ -82,8 +82,8 @@ pub(super) fn gather<'p>(
                     requests.push(plate.request(image, index).with_level(level));
                 }
                 PlaneState::AbsentByDesign => {}
-                PlaneState::Missing => field.gap(index, "missing"),
-                PlaneState::Corrupt => field.gap(index, "corrupt"),
+                PlaneState::Missing => field.gap(index, state.as_str()),
+                PlaneState::Corrupt => field.gap(index, state.as_str()),
             }
         }
         shown.push(Mutex::new(field));
@@ -114,7 +114,36 @@ pub(super) fn gather<'p>(
     for field in &mut shown {
         field.gaps.sort_by_key(|gap| gap.index);
     }
+    explain_first(plate, &mut shown);
     Ok(shown)
+}
+
+/// The error for fields of which no plane could be read: how many, and why the first.
+pub(super) fn nothing(shown: &[Shown<'_>]) -> Error {
+    let mut gaps = shown.iter().flat_map(|shown| &shown.gaps);
+    let message = match (gaps.next(), gaps.count() as u64) {
+        (None, _) => "there are no planes to show".to_owned(),
+        (Some(only), 0) => format!("the only plane cannot be shown: {only}"),
+        (Some(first), more) => {
+            format!("none of the {} planes can be shown; the first: {first}", more + 1)
+        }
+    };
+    Error::new(ErrorKind::MissingPlane, message)
+}
+
+/// Asks the first plane that the inventory says is corrupt why, with its file.
+fn explain_first(plate: &Plate, shown: &mut [Shown<'_>]) {
+    let gaps = shown.iter_mut().flat_map(|shown| {
+        let image = shown.image;
+        shown.gaps.iter_mut().map(move |gap| (image, gap))
+    });
+    let corrupt = PlaneState::Corrupt.as_str();
+    let Some((image, gap)) = gaps.into_iter().find(|(_, gap)| gap.reason == corrupt) else {
+        return;
+    };
+    if let Err(error) = plate.read(image, gap.index) {
+        gap.reason = format!("{corrupt}: {}", error.chain());
+    }
 }
 
 /// Each plane that a view shows of `image`.

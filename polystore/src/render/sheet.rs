@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     Contrast, Picture, View, ViewOptions, color_of,
-    gather::{Shown, contrasts},
+    gather::{Shown, contrasts, nothing},
     marks::{self, Tile},
     text::Lettering,
 };
-use crate::{Error, ErrorKind, Result, model::Color};
+use crate::{Result, model::Color};
 
 const GAP: u32 = 2;
 const INK: Color = Color::new(225, 225, 230);
@@ -62,7 +62,7 @@ impl<'s> Sheet<'s> {
             (plane.shape().height.max(height), plane.shape().width.max(width))
         });
         if tile.0 == 0 {
-            return Err(Error::new(ErrorKind::MissingPlane, "none of the planes is there"));
+            return Err(nothing(shown));
         }
         let n_rows = places.iter().map(|place| place.0).max().unwrap_or(0) + 1;
         let n_columns = places.iter().map(|place| place.1).max().unwrap_or(0) + 1;

@@ -4,13 +4,13 @@ use std::{fmt, sync::atomic::AtomicBool};
 
 use super::{
     DEFAULT_PERCENTILES, Picture,
-    gather::{contrasts, gather},
+    gather::{contrasts, gather, nothing},
     grid_layout,
     sheet::{Sheet, Titles},
     stage_layout,
 };
 use crate::{
-    Error, ErrorKind, PlaneIndex, Plate, Result, VirtualPath, WellPosition,
+    Error, PlaneIndex, Plate, Result, VirtualPath, WellPosition,
     model::{ImageStructure, WellStructure},
 };
 
@@ -99,8 +99,7 @@ impl fmt::Display for Gap {
 pub fn field(plate: &Plate, image: &ImageStructure, options: &ViewOptions) -> Result<View> {
     let shown = gather(plate, &[image], options, &AtomicBool::new(false), &|_, _| {})?;
     let Some(only) = shown.first().filter(|shown| !shown.planes.is_empty()) else {
-        return Err(Error::new(ErrorKind::MissingPlane, "none of the field's planes is there")
-            .with_path(plate.request(image, PlaneIndex::default()).path));
+        return Err(nothing(&shown).with_path(plate.request(image, PlaneIndex::default()).path));
     };
     let mut picture = only.picture(&contrasts(&shown, options)?)?;
     if !only.gaps.is_empty() {
@@ -346,7 +345,7 @@ mod tests {
         let missing = plate.image(WellPosition::new(2, 2), 0).unwrap();
         assert_eq!(
             field(&plate, missing, &options(8)).unwrap_err().kind(),
-            ErrorKind::MissingPlane
+            crate::ErrorKind::MissingPlane
         );
     }
 }

@@ -52,19 +52,27 @@ impl ZarrBackend {
     }
 
     /// The label images of the image at `image`: those that are listed and those that are
-    /// there. A list that cannot be read is among them, at its own path.
+    /// there. A list that cannot be read, or is lost, is among them, at its own path.
     pub(super) fn labels_of(&self, image: &VirtualPath) -> Result<Vec<VirtualPath>> {
         let folder = image.join("labels")?;
         let mut names: Vec<String> = Vec::new();
         let mut found = Vec::new();
-        match open_node(&self.store, folder.relative(), self.options.version) {
-            Ok(Some(Node::Group(_, group))) => names.extend(group.labels.unwrap_or_default()),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::InvalidData => found.push(folder.clone()),
+        let list = match open_node(&self.store, folder.relative(), self.options.version) {
+            Ok(Some(Node::Group(_, group))) => group.labels,
+            Ok(_) => None,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                found.push(folder.clone());
+                Some(Vec::new())
+            }
             Err(error) => return Err(error),
-        }
+        };
         let listed = self.store.list(folder.relative())?.unwrap_or_default();
         names.extend(listed.into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name));
+        // The list of labels that are there is lost.
+        if list.is_none() && !names.is_empty() {
+            found.push(folder.clone());
+        }
+        names.extend(list.unwrap_or_default());
         names.sort_by(|a, b| natural::compare(a, b));
         names.dedup();
         // Names that lead elsewhere are no label images of this one.

@@ -4,11 +4,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use polystore::{
     Error, ErrorKind, Plane, PlaneIndex, PlaneRequest, PlaneShape, Plate, VirtualBackend,
     VirtualBackendExt, VirtualPath, WellPosition,
+    check::{CheckDepth, check},
     disk::{DiskBackend, DiskOptions, TiffCompression, encode_plane},
     ndarray::Array2,
 };
@@ -213,6 +215,93 @@ fn mixed_sizes_and_types_are_not_passed_over() {
         assert!(failed[0].to_string().contains("where the plate declares"), "{}", failed[0]);
         assert!(failed[0].path().unwrap().contains("Screen_A02_s2_w1.TIF"));
     }
+}
+
+/// A file with more than one plane where its name stands for one is not read in part.
+#[test]
+fn colour_pictures_and_stacks_are_not_one_plane() {
+    let grey = || {
+        let page = Hostile::grey(6, 8).with(279, 4, 1, 96);
+        Hostile { tail: vec![7; 96], ..page }
+    };
+    let colour = grey().with(262, 3, 1, 2).with(277, 3, 1, 3).with(279, 4, 1, 288);
+    let colour = Hostile { tail: vec![7; 288], ..colour }.bytes();
+    let pages = |second: Hostile| {
+        let mut file = Hostile { next: 296, ..grey() }.bytes();
+        file.extend(&second.bytes()[8..]);
+        file
+    };
+    let thumbnail = pages(grey().with(254, 4, 1, 1));
+    for (content, told) in [
+        (colour.clone(), Some("3 samples per pixel, one was expected")),
+        (pages(grey()), Some("2 pages, one was expected")),
+        // A smaller version of the same plane is no second one.
+        (thumbnail.clone(), None),
+        (grey().bytes(), None),
+    ] {
+        // The first file of a plate says what all are like, unless it is the odd one.
+        for name in ["Screen_A02_s2_w1.TIF", "Screen_A01_s1_w1.TIF"] {
+            let (_folder, at) = plate_with(&plane(8, 6));
+            fs::write(at.join(name), &content).unwrap();
+            if content == thumbnail {
+                // As a microscope writes them: all files have one.
+                for entry in fs::read_dir(&at).unwrap() {
+                    fs::write(entry.unwrap().path(), &content).unwrap();
+                }
+            }
+            let plate = Plate::open(std::sync::Arc::new(open(&at)), VirtualPath::root()).unwrap();
+            for depth in [CheckDepth::Headers, CheckDepth::Pixels] {
+                let report = check(&plate, depth, &AtomicBool::new(false), &|_| {}).unwrap();
+                assert_eq!(report.counts.corrupt, u64::from(told.is_some()), "{report:?}");
+                assert_eq!(report.counts.declared(), 4, "{name}: {report:?}");
+                if let (Some(told), Some(problem)) = (told, report.problems.first()) {
+                    assert!(problem.reason.contains(told), "{}", problem.reason);
+                    assert!(problem.reason.contains(name), "{}", problem.reason);
+                }
+            }
+        }
+    }
+    // Where all files are colour pictures, their samples are channels.
+    let (_folder, at) = plate_with(&plane(8, 6));
+    for entry in fs::read_dir(&at).unwrap() {
+        fs::write(entry.unwrap().path(), &colour).unwrap();
+    }
+    let plate = Plate::open(std::sync::Arc::new(open(&at)), VirtualPath::root()).unwrap();
+    let look =
+        |plate: &Plate| check(plate, CheckDepth::Pixels, &AtomicBool::new(false), &|_| {}).unwrap();
+    let report = look(&plate);
+    assert_eq!((report.counts.present, report.counts.corrupt), (12, 0), "{report:?}");
+    // A CSV with a column for the page says which is meant.
+    let name = "Screen_A02_s2_w1.TIF";
+    let (folder, at) = plate_with(&plane(8, 6));
+    fs::write(at.join(name), pages(grey())).unwrap();
+    for (header, row, n_corrupt) in
+        [("file,well,page", ",A01,1", 0), ("file,well,page", ",A01,0", 0), ("file,well", ",A01", 1)]
+    {
+        let table = folder.path().join("table.csv");
+        fs::write(&table, format!("{header}\n{name}{row}\n")).unwrap();
+        let layout = polystore::microscope::Generic::from_csv(&table).unwrap();
+        let options = DiskOptions::default().without_cache().with_layout(layout);
+        let disk = DiskBackend::open_with(&at, options).unwrap();
+        let plate = Plate::open(std::sync::Arc::new(disk), VirtualPath::root()).unwrap();
+        assert_eq!(look(&plate).counts.corrupt, n_corrupt, "{header} {row}");
+    }
+}
+
+#[test]
+fn a_plate_of_damaged_files_alone_has_an_inventory() {
+    let (_folder, at) = plate_with(&plane(8, 6));
+    for entry in fs::read_dir(&at).unwrap() {
+        let path = entry.unwrap().path();
+        let content = fs::read(&path).unwrap();
+        fs::write(&path, &content[..content.len() - 8]).unwrap();
+    }
+    let plate = Plate::open(std::sync::Arc::new(open(&at)), VirtualPath::root()).unwrap();
+    let report = check(&plate, CheckDepth::Names, &AtomicBool::new(false), &|_| {}).unwrap();
+    assert_eq!((report.counts.present, report.counts.corrupt), (0, 4), "{report:?}");
+    let reason = &report.problems[0].reason;
+    assert!(reason.contains("Screen_A01_s1_w1.TIF") && reason.contains("bytes"), "{reason}");
+    assert!(report.notes.iter().any(|note| note.contains("no image could be read")));
 }
 
 #[test]

@@ -141,15 +141,16 @@ fn check_magic(file: &File, n_bytes: u64, path: &Path) -> Result<()> {
         return fail("file is empty; it should be a TIFF".to_owned());
     }
     let mut magic = [0; 4];
-    match file.read_exact_at(&mut magic, 0) {
+    let magic = &mut magic[..n_bytes.min(4) as usize];
+    match file.read_exact_at(magic, 0) {
         Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             return Err(Error::io(error, "read", path.display()));
         }
         _ => {}
     }
-    match &magic {
+    match &*magic {
         b"II\x2A\0" | b"MM\0\x2A" | b"II\x2B\0" | b"MM\0\x2B" => Ok(()),
-        _ => fail(format!("file is not a TIFF: it starts with {magic:02x?}")),
+        _ => fail(format!("file is not a TIFF: it starts with `{}`", magic.escape_ascii())),
     }
 }
 

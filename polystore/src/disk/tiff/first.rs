@@ -15,10 +15,10 @@ const MAX_TAGS: u64 = 65_536;
 /// `InvalidData` naming the tag.
 pub(super) fn check(file: &File, n_bytes: u64) -> Result<()> {
     match first_beyond(file, n_bytes) {
-        Some((tag, count)) => Err(Error::invalid_data(format!(
-            "tag {tag} claims {count} values, more than the {n_bytes} bytes of the file hold"
+        Some(Beyond { tag, count, end }) => Err(Error::invalid_data(format!(
+            "TIFF is cut or damaged: the file ends after {n_bytes} bytes, {end} were expected (tag {tag} claims {count} values)"
         ))
-        .with_hint("the file is damaged or hostile")),
+        .with_hint("copy it again from the microscope, or leave it out")),
         None => Ok(()),
     }
 }
@@ -59,8 +59,25 @@ fn number(bytes: &[u8], little: bool) -> u64 {
     }
 }
 
-/// The first tag, with its count, that has more values than the file has bytes.
-fn first_beyond(file: &File, n_bytes: u64) -> Option<(u64, u64)> {
+/// A tag with more values than the file has bytes.
+struct Beyond {
+    tag: u64,
+    count: u64,
+    /// Where its values would end.
+    end: u64,
+}
+
+/// Bytes of a value by the number of its type (TIFF 6.0, section 2; BigTIFF); 1 of others.
+fn value_bytes(kind: u64) -> u64 {
+    match kind {
+        3 | 8 => 2,
+        4 | 9 | 11 | 13 => 4,
+        5 | 10 | 12 | 16..=18 => 8,
+        _ => 1,
+    }
+}
+
+fn first_beyond(file: &File, n_bytes: u64) -> Option<Beyond> {
     let Start { little, big, place } = start(file, n_bytes)?;
     let number = |bytes: &[u8]| number(bytes, little);
     // Bytes of the number of tags, and of a tag.
@@ -70,11 +87,13 @@ fn first_beyond(file: &File, n_bytes: u64) -> Option<(u64, u64)> {
     let n_tags = number(&count[..of_count]).min(MAX_TAGS).min(n_bytes / of_tag);
     let mut tags = vec![0; usize::try_from(n_tags * of_tag).ok()?];
     file.read_exact_at(&mut tags, place.checked_add(of_count as u64)?).ok()?;
-    let counts = tags.chunks_exact(of_tag as usize).map(|tag| {
-        let count = if big { &tag[4..12] } else { &tag[4..8] };
-        (number(&tag[..2]), number(count))
+    let mut tags = tags.chunks_exact(of_tag as usize).map(|tag| {
+        let (count, place) = if big { (&tag[4..12], &tag[12..]) } else { (&tag[4..8], &tag[8..]) };
+        let count = number(count);
+        let length = count.saturating_mul(value_bytes(number(&tag[2..4])));
+        Beyond { tag: number(&tag[..2]), count, end: number(place).saturating_add(length) }
     });
-    counts.into_iter().find(|(_, count)| *count > n_bytes)
+    tags.find(|tag| tag.count > n_bytes)
 }
 
 #[cfg(test)]
@@ -97,6 +116,9 @@ mod tests {
             file
         };
         checked(&classic(26)).unwrap();
+        // From byte 0 on, two bytes each.
+        let error = checked(&classic(27)).unwrap_err();
+        assert!(error.to_string().contains("ends after 26 bytes, 54 were expected"), "{error}");
         assert!(checked(&classic(27)).unwrap_err().to_string().contains("tag 259 claims 27"));
         let mut big = b"MM\0\x2b\0\x08\0\0\0\0\0\0\0\0\0\x10".to_vec();
         big.extend([0, 0, 0, 0, 0, 0, 0, 1, 1, 3, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0]);

@@ -1,7 +1,11 @@
 //! What the pixels of a plate are like.
 
 use super::{PlateFacts, grouped::ByImage};
-use crate::{PixelType, Result, microscope::PlateFolder, model::PhysicalSize};
+use crate::{
+    Error, PixelType, Result,
+    microscope::{ImageFileInfo, PlateFolder},
+    model::{PhysicalSize, PlaneState},
+};
 
 /// What the pixels of the plate are like.
 pub(super) struct Pixels {
@@ -25,7 +29,11 @@ impl Pixels {
         let listed = folder.files();
         let planes = order.iter().flat_map(|&image| by_image.of(image));
         let files = planes.filter_map(|entry| listed.get(entry.source?.file as usize));
-        let described = folder.describe_any(files);
+        let files: Vec<&str> = files.collect();
+        let described = folder
+            .describe_any(files.iter().copied())
+            .or_else(|error| describe_first(folder, &files, error))
+            .map(|(file, info)| (file, usual(folder, &files, info)));
         let of_facts = facts.physical_size;
         match (described, facts.plane_shape) {
             (Ok((_, info)), _) => {
@@ -61,7 +69,57 @@ impl Pixels {
                     physical_size: of_facts,
                 })
             }
+            // All of them are damaged: their planes are corrupt, and as many as there are.
+            (Err(error), None) if !files.is_empty() && PlaneState::of_failure(&error).is_some() => {
+                notes.push(
+                    "no image could be read, so neither size nor type of the pixels is known; 1 x 1 of 16 bits stand for them"
+                        .to_owned(),
+                );
+                Ok(Self {
+                    pixel_type: PixelType::U16,
+                    height: 1,
+                    width: 1,
+                    n_samples: 1,
+                    n_levels: 1,
+                    physical_size: of_facts,
+                })
+            }
             (Err(error), None) => Err(error),
         }
+    }
+}
+
+/// The first of all files that can be read, after some were asked in vain; each that cannot is
+/// remembered as such. As many are opened as there are, which only a plate pays for that has
+/// hardly a whole file.
+fn describe_first<'f>(
+    folder: &PlateFolder<'_>,
+    files: &[&'f str],
+    mut last: Error,
+) -> Result<(&'f str, ImageFileInfo)> {
+    for &file in files {
+        match folder.describe(file) {
+            Ok(info) => return Ok((file, info)),
+            Err(error) if PlaneState::of_failure(&error).is_none() => return Err(error),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// What most files of the plate are like, given the header of the first: a colour picture
+/// among grey planes does not make all of them three. Grey plates are asked for no more.
+fn usual(folder: &PlateFolder<'_>, files: &[&str], first: ImageFileInfo) -> ImageFileInfo {
+    if first.n_samples < 2 || files.len() < 3 {
+        return first;
+    }
+    let others = [files.len() / 2, files.len() - 1].map(|at| folder.describe(files[at]).ok());
+    match others {
+        [Some(one), Some(other)]
+            if one.n_samples == other.n_samples && one.n_samples != first.n_samples =>
+        {
+            one
+        }
+        _ => first,
     }
 }

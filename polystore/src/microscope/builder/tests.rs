@@ -209,7 +209,7 @@ fn colour_pixels_become_channels() {
     assert_eq!(image.sizes.c, 6);
     assert_eq!(image.channels[4].name, "w2 green");
     let source = plate.sources.images[0].get(PlaneIndex::new(0, 4, 0)).unwrap();
-    assert_eq!(source, PlaneSource { file: 1, page: 0, sample: 1 });
+    assert_eq!(source, PlaneSource { sample: 1, ..PlaneSource::whole(1) });
     assert_eq!(counts(&plate), (6, 0, 0));
 }
 
@@ -226,7 +226,10 @@ fn unreadable_files_are_told_and_the_next_is_asked() {
     let unreadable = seen.unreadable();
     assert!(unreadable["a"].reason.contains("a: is not a TIFF file") && unreadable.len() == 1);
     let folder = folder.with_broken("b");
-    assert!(build_in(&folder, &planes, Rule::Names).is_err());
+    let plate = build_in(&folder, &planes, Rule::Names).unwrap();
+    let sizes = plate.structure.wells[0].fields[0].sizes;
+    assert_eq!((sizes.y, sizes.x), (1, 1), "there is a plate, of which nothing can be read");
+    assert!(plate.inventory.notes.iter().any(|note| note.contains("no image could be read")));
     let mut builder = PlateBuilder::default();
     builder.push(planes[0]).unwrap();
     let facts = PlateFacts { plane_shape: Some(PlaneShape::new(2, 3)), ..facts(Rule::Names) };

@@ -136,7 +136,9 @@ fn read_or_note<T: Default>(
     notes: &mut Vec<String>,
 ) -> T {
     folder.read_text(file).and_then(|text| parse(&text, file)).unwrap_or_else(|error| {
-        notes.push(format!("passed over: {}", error.with_path(file).chain()));
+        let error = error.with_path(file);
+        notes.push(format!("passed over: {}", error.chain()));
+        folder.note_damaged(file, &error);
         T::default()
     })
 }

@@ -31,6 +31,8 @@ pub(super) struct Table {
     digest: String,
     numbering: Numbering,
     rows: Vec<Row>,
+    /// Whether a column says which page is meant; without one, a file is one plane.
+    has_pages: bool,
     notes: Vec<String>,
 }
 
@@ -82,6 +84,7 @@ impl Table {
             digest: Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect(),
             numbering: Numbering::default(),
             rows: Vec::new(),
+            has_pages: columns.page.is_some(),
             notes: columns.notes.clone(),
         };
         let mut seen = Seen::default();
@@ -147,7 +150,11 @@ impl Table {
                 if file.is_none() {
                     lacking.push(|| format!("{} (line {})", row.file, row.line));
                 }
-                (row.place, file.map(|&file| PlaneSource::page(file, row.page)))
+                let source = |&file: &u32| match self.has_pages {
+                    true => PlaneSource::page(file, row.page),
+                    false => PlaneSource::whole(file),
+                };
+                (row.place, file.map(source))
             })
             .collect();
         if lacking.n() == planes.len() {

@@ -113,6 +113,12 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
     let images = if top.is_empty() { "Images".to_owned() } else { format!("{top}/Images") };
     let mut builder = PlateBuilder::with_capacity(index.images.len());
     let mut unusable = Capped::new(3);
+    // Where no image has a page but the first, each has a file of its own.
+    let has_pages = index.images.iter().any(|image| image.page > 0);
+    let source_of = |file, page| match has_pages {
+        true => PlaneSource::page(file, page),
+        false => PlaneSource::whole(file),
+    };
     for image in &index.images {
         let (Some(well), Some(field)) = (image.well(), image.field.checked_sub(1)) else {
             unusable.push(|| format!("`{}`", image.url));
@@ -126,7 +132,7 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
             t: image.timepoint,
             c: index.channel_number(image.channel),
             z: image.plane,
-            source: found.map(|file| PlaneSource::page(file, image.page)),
+            source: found.map(|file| source_of(file, image.page)),
         })?;
     }
     if !unusable.is_empty() {

@@ -44,19 +44,19 @@ pub(crate) struct Htd {
 }
 
 impl Htd {
-    /// Reads the text of an HTD file.
+    /// Reads the text of an HTD file that is whole: with its last line, or with all that it
+    /// says it declares. What a cut one no longer declares would never be missed.
     ///
     /// # Errors
-    /// `InvalidData` when it does not begin with `HTSInfoFile` or a count is impossible;
-    /// `LimitExceeded` when it is longer than any real one.
+    /// `InvalidData` when it does not begin with `HTSInfoFile`, naming what is not there, or
+    /// when a count is impossible; `LimitExceeded` when it is longer than any real one.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        if text.len() > MAX_BYTES {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!("HTD file of {} bytes; real ones have a few thousand", text.len()),
-            ));
-        }
         let lines = Lines::parse(text)?;
+        lines.check_whole()?;
+        Self::of_lines(&lines)
+    }
+
+    fn of_lines(lines: &Lines) -> Result<Self> {
         let n_rows = lines.count("YWells", MAX_COUNT)?;
         let n_columns = lines.count("XWells", MAX_COUNT)?;
         let has_series = lines.flag("ZSeries").unwrap_or(true);
@@ -77,29 +77,94 @@ impl Htd {
 }
 
 /// Values by key in lower case; the first of doubled keys counts.
-struct Lines(BTreeMap<String, Vec<String>>);
+struct Lines {
+    values: BTreeMap<String, Vec<String>>,
+    /// Whether the last line of a whole file was read.
+    has_end: bool,
+}
 
 impl Lines {
     fn parse(text: &str) -> Result<Self> {
+        if text.len() > MAX_BYTES {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("HTD file of {} bytes; real ones have a few thousand", text.len()),
+            ));
+        }
+        if text.trim().is_empty() {
+            return Err(Error::invalid_data("is empty"));
+        }
         let mut lines =
             text.lines().map(fields).filter(|fields| fields.iter().any(|f| !f.is_empty()));
         let header = lines.next().unwrap_or_default();
         if !header.first().is_some_and(|key| key.eq_ignore_ascii_case("HTSInfoFile")) {
             return Err(Error::invalid_data("does not begin with \"HTSInfoFile\""));
         }
-        let mut values = BTreeMap::new();
+        let (mut values, mut has_end) = (BTreeMap::new(), false);
         for mut fields in lines {
             let key = fields.remove(0).to_ascii_lowercase();
             if key == "endfile" {
+                has_end = true;
                 break;
             }
             values.entry(key).or_insert(fields);
         }
-        Ok(Self(values))
+        Ok(Self { values, has_end })
+    }
+
+    /// Refuses lines of which some are not there. A grid with any row must have all, whole;
+    /// without the last line, all must be there that those before it announce.
+    fn check_whole(&self) -> Result<()> {
+        let size =
+            |rows, columns| Ok((self.count(rows, MAX_COUNT)?, self.count(columns, MAX_COUNT)?));
+        for (key, (n_rows, n_columns)) in [
+            ("WellsSelection", size("YWells", "XWells")?),
+            ("SiteSelection", size("YSites", "XSites")?),
+        ] {
+            let n_rows = n_rows.unwrap_or(0);
+            let has_any = (1..=n_rows).any(|row| self.values(&format!("{key}{row}")).is_some());
+            if has_any || !self.has_end {
+                self.check_grid(key, n_rows, n_columns.unwrap_or(0))?;
+            }
+        }
+        if self.has_end {
+            return Ok(());
+        }
+        for key in ["Sites", "Waves"] {
+            if !self.text(key).is_some_and(|text| is_flag(&text)) {
+                return Err(cut(key));
+            }
+        }
+        let n_waves = self.count("NWavelengths", MAX_COUNT)?.unwrap_or(0);
+        let of_sites =
+            ["XSites", "YSites"].into_iter().filter(|_| self.flag("Sites") == Some(true));
+        let of_waves = ["NWavelengths"].into_iter().filter(|_| self.flag("Waves") == Some(true));
+        let mut keys = ["XWells", "YWells"].into_iter().chain(of_sites).chain(of_waves);
+        if let Some(key) = keys.find(|key| self.text(key).is_none()) {
+            return Err(cut(key));
+        }
+        // A wavelength may have an empty name.
+        let mut names = (1..=n_waves).map(|wave| format!("WaveName{wave}"));
+        let is_cut = |key: &String| self.values(key).is_none_or(<[String]>::is_empty);
+        names.find(is_cut).map_or(Ok(()), |key| Err(cut(&key)))
+    }
+
+    fn check_grid(&self, key: &str, n_rows: u32, n_columns: u32) -> Result<()> {
+        for row in 1..=n_rows {
+            let key = format!("{key}{row}");
+            let cells = self.values(&key).ok_or_else(|| cut(&key))?;
+            let n_cells = cells.iter().take_while(|cell| is_flag(cell)).count();
+            if n_cells < n_columns as usize {
+                return Err(Error::invalid_data(format!(
+                    "`{key}` has {n_cells} of {n_columns} TRUE or FALSE"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn values(&self, key: &str) -> Option<&[String]> {
-        self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
+        self.values.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
     }
 
     fn text(&self, key: &str) -> Option<String> {
@@ -182,6 +247,15 @@ impl Lines {
     }
 }
 
+/// The error for a file without a line that is to be there.
+fn cut(key: &str) -> Error {
+    Error::invalid_data(format!("is cut or damaged: it has no line `{key}` and may lack others"))
+}
+
+fn is_flag(text: &str) -> bool {
+    is_true(text) || text.eq_ignore_ascii_case("false")
+}
+
 fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }
@@ -213,12 +287,17 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\"HTSInfoFile\", Version 1.0\r\n\"Description\", \"a, b\"\r\n\"XWells\", 3\r\n\
-        \"YWells\", 2\r\n\"WellsSelection2\", FALSE, TRUE, TRUE, TRUE\r\n\"Sites\", TRUE\r\n\
+        \"YWells\", 2\r\n\"WellsSelection1\", FALSE, FALSE, FALSE\r\n\"WellsSelection2\", FALSE, TRUE, TRUE, TRUE\r\n\"Sites\", TRUE\r\n\
         \"XSites\", 2\r\n\"YSites\", 2\r\n\"SiteSelection1\", TRUE, FALSE\r\n\
         \"SiteSelection2\", TRUE, TRUE\r\n\"Waves\", TRUE\r\n\"NWavelengths\", 3\r\n\
         \"WaveName1\", \"DAPI\"\r\n\"WaveName3\", \"Cy5, far\"\r\n\"WaveCollect2\", 0\r\n\
         \"TimePoints\", 4\r\n\"ZSeries\", TRUE\r\n\"ZSteps\", 5\r\n\"ZProjection\", FALSE\r\n\
         \"EndFile\"\r\n\"PixelSizeUM\", 9\r\n";
+
+    /// What a few lines say, whole or not.
+    fn partial(text: &str) -> Result<Htd> {
+        Htd::of_lines(&Lines::parse(text)?)
+    }
 
     #[test]
     fn keys_are_read() {
@@ -233,19 +312,51 @@ mod tests {
 
     #[test]
     fn other_spellings_and_silence() {
-        let htd = Htd::parse("\u{feff}\"HTSInfoFile\"".trim_start_matches('\u{feff}')).unwrap();
+        let htd = partial("\u{feff}\"HTSInfoFile\"".trim_start_matches('\u{feff}')).unwrap();
         assert_eq!(htd, Htd::default());
         let text = "\"HTSInfoFile\"\nSites=TRUE\nSiteColumns=3\nSiteRows=2\nPixelSize=0.65";
-        let htd = Htd::parse(text).unwrap();
+        let htd = partial(text).unwrap();
         assert_eq!((htd.sites.map(|sites| sites.len()), htd.pixel_um), (Some(6), Some(0.65)));
-        let htd = Htd::parse("\"HTSInfoFile\"\n\"ZSeries\",FALSE\n\"ZSteps\",0\n\"Waves\",FALSE")
-            .unwrap();
+        let htd =
+            partial("\"HTSInfoFile\"\n\"ZSeries\",FALSE\n\"ZSteps\",0\n\"Waves\",FALSE").unwrap();
         assert_eq!((htd.n_z, htd.waves), (Some(1), Some(vec![(1, String::new())])));
+    }
+
+    /// An HTD that lacks its last line only.
+    fn without_end() -> String {
+        let wells: String =
+            (1..=2).map(|row| format!("\"WellsSelection{row}\", TRUE, FALSE, TRUE\n")).collect();
+        format!(
+            "\"HTSInfoFile\", Version 1.0\n\"TimePoints\", 1\n\"XWells\", 3\n\"YWells\", 2\n{wells}\
+             \"Sites\", TRUE\n\"XSites\", 2\n\"YSites\", 1\n\"SiteSelection1\", TRUE, TRUE\n\
+             \"Waves\", TRUE\n\"NWavelengths\", 2\n\"WaveName1\", \"DAPI\"\n\"WaveName2\", \"Cy5\"\n"
+        )
+    }
+
+    #[test]
+    fn what_declares_all_is_whole_and_what_is_cut_anywhere_is_not() {
+        let whole = without_end();
+        assert_eq!(Htd::parse(&whole).unwrap().waves.unwrap().len(), 2);
+        Htd::parse(&format!("{whole}\"EndFile\"\n")).unwrap();
+        let enough = whole.find("\"WaveName2").unwrap() + "\"WaveName2\",".len();
+        for at in 0..enough {
+            let error = Htd::parse(&whole[..at]).unwrap_err();
+            assert!(!error.message().is_empty(), "{at}");
+        }
+        // Damage in the middle, in a file with its last line.
+        for (from, to) in [
+            ("\"WellsSelection2\", TRUE", "\"WellsSelection2\", \0\0\0\0"),
+            ("\"WellsSelection2\"", "\"x\""),
+            (", TRUE, TRUE\n\"Waves", ", TRUE\n\"Waves"),
+        ] {
+            let damaged = format!("{whole}\"EndFile\"\n").replace(from, to);
+            assert!(Htd::parse(&damaged).is_err(), "{from}");
+        }
     }
 
     #[test]
     fn damage_is_named() {
-        assert!(Htd::parse("").is_err());
+        assert!(Htd::parse("").unwrap_err().to_string().contains("is empty"));
         assert!(Htd::parse("\"Other\", 1").unwrap_err().to_string().contains("HTSInfoFile"));
         let error = Htd::parse("\"HTSInfoFile\"\n\"XSites\", 99999999\n\"YSites\", 2").unwrap_err();
         assert!(error.to_string().contains("`XSites` is `99999999`"), "{error}");

@@ -88,7 +88,7 @@ fn is_htd(file: &str) -> bool {
 }
 
 /// The plate's HTD file: in its folder before those of its timepoints, the one named like
-/// the plate first. One that cannot be read is remarked upon.
+/// the plate first. Exports keep copies; one that is damaged is told, and the next is read.
 fn find_htd(folder: &PlateFolder<'_>, layout: &Layout<'_>, notes: &mut Vec<String>) -> Option<Htd> {
     let rank = |file: &str| {
         let (path, name) = split(file);
@@ -97,16 +97,24 @@ fn find_htd(folder: &PlateFolder<'_>, layout: &Layout<'_>, notes: &mut Vec<Strin
         (depth, stem != layout.prefix, file.to_owned())
     };
     let inside = |file: &&str| is_htd(file) && file.starts_with(layout.base);
-    let file = folder.others().filter(inside).min_by_key(|file| rank(file))?;
-    match folder.read_text(file).and_then(|text| Htd::parse(&text)) {
-        Ok(htd) => Some(htd),
-        Err(error) => {
-            let error = error.with_path(file);
-            notes.push(format!("{}; what is declared is taken from the file names", error.chain()));
-            None
+    let mut files: Vec<&str> = folder.others().filter(inside).collect();
+    files.sort_by_cached_key(|file| rank(file));
+    for file in files.iter().take(MAX_HTDS) {
+        match folder.read_text(file).and_then(|text| Htd::parse(&text)) {
+            Ok(htd) => return Some(htd),
+            Err(error) => folder.note_damaged(file, &error),
         }
     }
+    if !files.is_empty() {
+        notes.push(
+            "no HTD file can be read; what is declared is taken from the file names".to_owned(),
+        );
+    }
+    None
 }
+
+/// Most HTD files that are tried; every folder of an export has a copy.
+const MAX_HTDS: usize = 16;
 
 fn facts<'a>(
     folder: &PlateFolder<'_>,

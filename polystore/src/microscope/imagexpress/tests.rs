@@ -14,9 +14,15 @@ fn read(files: &[&str]) -> DeclaredPlate {
 
 /// An HTD of two wells in row B, `sites` x 1 sites, two wavelengths, `n_z` steps.
 fn htd(sites: u32, n_z: u32, projection: bool) -> String {
+    let row = |row: u32| {
+        let cells = (1..=12)
+            .map(|column| if row == 2 && (2..=3).contains(&column) { ", TRUE" } else { ", FALSE" });
+        format!("\"WellsSelection{row}\"{}\r\n", cells.collect::<String>())
+    };
+    let wells: String = (1..=8).map(row).collect();
     format!(
         "\"HTSInfoFile\", Version 1.0\r\n\"TimePoints\", 1\r\n\"ZSeries\", {}\r\n\"ZSteps\", {n_z}\r\n\
-         \"ZProjection\", {}\r\n\"XWells\", 12\r\n\"YWells\", 8\r\n\"WellsSelection2\", FALSE, TRUE, TRUE\r\n\
+         \"ZProjection\", {}\r\n\"XWells\", 12\r\n\"YWells\", 8\r\n{wells}\
          \"Sites\", TRUE\r\n\"XSites\", {sites}\r\n\"YSites\", 1\r\n\"Waves\", TRUE\r\n\"NWavelengths\", 2\r\n\
          \"WaveName1\", \"DAPI\"\r\n\"WaveName2\", \"Cy5\"\r\n\"UniquePlateIdentifier\", \"id-1\"\r\n\"EndFile\"\r\n",
         if n_z > 1 { "TRUE" } else { "FALSE" },
@@ -153,9 +159,17 @@ fn with_an_htd_ragged_z_is_by_design_and_holes_are_missing() {
 #[test]
 fn a_damaged_htd_is_told_and_names_are_used() {
     let folder = TestFolder::new(["P_B02_s1_w1.TIF"]).with("P.HTD", "\"Other\", 1");
-    let plate = folder.read(&ImageXpress).unwrap();
+    let plate = read_plate(&folder.folder(), None).unwrap();
     assert_eq!(counts(&plate), (1, 0, 0));
-    assert!(plate.inventory.notes[0].contains("P.HTD: does not begin"));
+    assert!(plate.inventory.notes[0].contains("taken from the file names"));
+    let passed_over = &plate.inventory.passed_over;
+    assert_eq!((passed_over.n, &*passed_over.files[0].path), (1, "P.HTD"));
+    assert!(passed_over.files[0].why().contains("does not begin"), "{passed_over:?}");
+    assert!(!plate.inventory.is_complete());
+    // The copy in a folder of the export is read instead; the damage is told all the same.
+    let folder = folder.with("TimePoint_1/P.HTD", htd(2, 1, false));
+    let plate = read_plate(&folder.folder(), None).unwrap();
+    assert_eq!((counts(&plate), plate.inventory.passed_over.n), ((1, 0, 7), 1));
 }
 
 #[test]

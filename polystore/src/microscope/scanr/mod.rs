@@ -54,6 +54,10 @@ impl Microscope for ScanR {
         }
     }
 
+    fn is_folder_of_plate(&self, name: &str) -> bool {
+        name.eq_ignore_ascii_case("data")
+    }
+
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         let Named { files, mut notes } = Named::find(folder, "ScanR", |path| {
             let (above, file) = split(path);
@@ -119,7 +123,9 @@ impl Setup {
     fn read(folder: &PlateFolder<'_>, notes: &mut Vec<String>) -> Self {
         let mut setup = Self::default();
         let mut passed_over = |error: Error, file: &str| {
-            notes.push(format!("passed over: {}", error.with_path(file).chain()));
+            let error = error.with_path(file);
+            notes.push(format!("passed over: {}", error.chain()));
+            folder.note_damaged(file, &error);
         };
         let descriptor = folder
             .others()

@@ -1,0 +1,105 @@
+//! Plates without a vendor's metadata, and derived ones, are not written into.
+
+use std::{fs, path::Path};
+
+use super::{Place, args, pipelines::pipeline, plate};
+
+fn empty(place: &Place, names: &[&str]) {
+    for name in names {
+        let file = place.path(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "").unwrap();
+    }
+}
+
+/// Writing results to `folder` is refused by every command, with `part` in the message.
+fn is_refused(place: &Place, folder: &Path, part: &str) {
+    for arguments in [
+        args!["run", pipeline(), plate(), "-o", folder.join("results")].to_vec(),
+        args!["convert", plate(), folder.join("plate.zarr")].to_vec(),
+        args!["show", plate(), "-o", folder.join("x.png")].to_vec(),
+    ] {
+        let errors = place.fail(7, arguments);
+        assert!(errors.contains(part) && errors.contains("write beside it"), "{part}: {errors}");
+    }
+    assert!(!folder.join("results").exists() && !folder.join("x.png").exists());
+}
+
+#[test]
+fn every_folder_above_that_is_a_plate_counts() {
+    let place = Place::new();
+    empty(
+        &place,
+        &[
+            "names/Screen_A01_s1_w1.TIF",
+            "names/Screen_A01_s2_w1.TIF",
+            "scanr/data/A01--W00001--P00001--Z00000--T00000--DAPI.tif",
+            "scanr/data/A01--W00001--P00002--Z00000--T00000--DAPI.tif",
+            "scanr/overview.png",
+            "one/Screen_A01.tif",
+            "one/montage.png",
+            "one/notes.txt",
+        ],
+    );
+    for folder in ["names", "names/a/b/c/d", "scanr", "scanr/data", "scanr/a/b/c/d", "one"] {
+        is_refused(&place, &place.path(folder), "is a source plate");
+    }
+}
+
+#[test]
+fn what_is_no_plate_is_written_into() {
+    let place = Place::new();
+    empty(
+        &place,
+        &[
+            "photo/holiday.tif",
+            // Above a plate, and a folder called `data` that no layout of the names in it has.
+            "project/data/Screen_A01_s1_w1.TIF",
+            "project/data/Screen_A01_s2_w1.TIF",
+            // A stray image in the folder above.
+            "home/scan_A01.tif",
+        ],
+    );
+    for file in ["photo/x.png", "project/x.png", "home/a/x.png"] {
+        let file = place.path(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        place.run(args!["show", plate(), "--well", "E07", "--size", "32", "-o", file]);
+    }
+}
+
+#[test]
+fn a_derived_plate_of_ours_gets_no_results() {
+    let place = Place::new();
+    for (to, name) in [("tiff", "planes"), ("ome-tiff", "fields")] {
+        let derived = place.path(name);
+        place.run(args!["convert", plate(), derived, "--to", to]);
+        let before = place.run(args!["ls", derived]);
+        is_refused(&place, &derived, "is a plate that polystore wrote");
+        place.fail(7, args!["run", pipeline(), plate(), "-o", derived]);
+        place.fail(7, args!["run", pipeline(), derived, "-o", derived.join("a/b/c")]);
+        assert_eq!(place.run(args!["ls", derived]), before);
+        // Beside it is well, and the conversion goes on where it was.
+        place.run(args!["show", derived, "--well", "E07", "-o", format!("{name}.png")]);
+        place.run(args!["convert", plate(), derived, "--to", to, "--resume"]);
+    }
+}
+
+#[test]
+fn files_of_other_kinds_do_not_hide_a_plate() {
+    let place = Place::new();
+    let htd = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/imagexpress-htd");
+    fs::create_dir(place.path("one")).unwrap();
+    let image = htd.join("9987_Plate_3420/TimePoint_1/9987_B02.TIF");
+    fs::copy(image, place.path("one/9987_B02.TIF")).unwrap();
+    for name in ["x.png", "montage.png", "stack.npy", "notes.txt", "results.csv", "run.json"] {
+        fs::write(place.path("one").join(name), "").unwrap();
+    }
+    let json = place.json(args!["check", "one"]);
+    assert_eq!(
+        (&json["complete"], &json["counts"]["present"]),
+        (&true.into(), &1.into()),
+        "{json}"
+    );
+    let errors = place.fail(7, args!["show", "one", "-o", "one/y.png"]);
+    assert!(errors.contains("is inside the plate"), "{errors}");
+}
