@@ -14,6 +14,7 @@ mod metadata;
 mod passed_over;
 mod pipelines;
 mod plates;
+mod same_plane;
 
 use std::path::{Path, PathBuf};
 
