@@ -15,6 +15,7 @@ mod passed_over;
 mod pipelines;
 mod plates;
 mod same_plane;
+mod strays;
 
 use std::path::{Path, PathBuf};
 
