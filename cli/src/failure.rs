@@ -4,6 +4,8 @@ use std::{io::Write, process::ExitCode};
 
 use polystore::ErrorKind;
 
+use crate::output::printable;
+
 /// Prints an error with its causes and what to do, and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
@@ -24,10 +26,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             }
             _ => cause.to_string(),
         };
-        let _ = writeln!(err, "{lead}{text}");
+        let _ = writeln!(err, "{lead}{}", printable(&text, false));
     }
     for hint in hints {
-        let _ = writeln!(err, "  hint: {hint}");
+        let _ = writeln!(err, "  hint: {}", printable(&hint, false));
     }
     ExitCode::from(code(error))
 }

@@ -1,15 +1,46 @@
 //! Results on standard output: text for people, JSON for programs.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::{
+    borrow::Cow,
+    io::{IsTerminal, Write, stdout},
+};
 
 use anyhow::{Context, Result};
 use comfy_table::{Cell, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
 pub(crate) use polystore::words::count;
 use serde::Serialize;
 
-/// Prints a line of text.
+/// Prints a line of text, and one line only: names of files may hold anything.
 pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
-    writeln!(stdout().lock(), "{text}").context("cannot print")
+    writeln!(stdout().lock(), "{}", printable(&text.to_string(), false)).context("cannot print")
+}
+
+/// Prints an empty line and a line of text.
+pub(crate) fn heading(text: impl std::fmt::Display) -> Result<()> {
+    line("")?;
+    line(text)
+}
+
+/// Prints lines that this program laid out, such as a table.
+pub(crate) fn block(text: impl std::fmt::Display) -> Result<()> {
+    writeln!(stdout().lock(), "{}", printable(&text.to_string(), true)).context("cannot print")
+}
+
+/// Text for a terminal: characters that would move its cursor, colour it or break a line are
+/// written as escapes (`\n`, `\u{1b}`).
+pub(crate) fn printable(text: &str, keep_lines: bool) -> Cow<'_, str> {
+    let is_raw = |character: char| character.is_control() && !(keep_lines && character == '\n');
+    if !text.contains(is_raw) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match is_raw(character) {
+            true => escaped.extend(character.escape_debug()),
+            false => escaped.push(character),
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 /// Prints bytes as they are.
@@ -87,6 +118,13 @@ pub(crate) fn size(n_bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(printable("a µm\u{1b}[31m\nb", false), "a µm\\u{1b}[31m\\nb");
+        assert_eq!(printable("a\nb\r", true), "a\nb\\r");
+        assert!(matches!(printable("● A01", false), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn sizes_are_short() {

@@ -45,5 +45,5 @@ pub(crate) fn cancel_on_interrupt() -> Arc<AtomicBool> {
 pub(crate) fn tell(text: &str) {
     use std::io::Write;
     // Nothing can be done when standard error is closed.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", crate::output::printable(text, false));
 }

@@ -163,5 +163,5 @@ fn print(
     for row in rows {
         table.add_row([row.what.to_owned(), format!("{:.4}", row.seconds), row.amount.clone()]);
     }
-    output::line(table)
+    output::block(table)
 }

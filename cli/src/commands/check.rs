@@ -95,7 +95,7 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
         output::line(format_args!("  {n:>9} {what} passed over"))?;
     }
     if !report.problems.is_empty() {
-        output::line("\nBy well:")?;
+        output::heading("By well:")?;
         for (well, (missing, corrupt)) in by_well(&report.problems) {
             output::line(format_args!("  {well}  {missing} missing, {corrupt} corrupt"))?;
         }
@@ -103,23 +103,23 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
     }
     if report.n_labels > 0 {
         let labels = output::count(report.n_labels, "label image");
-        output::line(format_args!("\n{labels} looked at"))?;
+        output::heading(format_args!("{labels} looked at"))?;
     }
     if !report.label_problems.is_empty() {
         print_problems("Label images", &report.label_problems, limit)?;
     }
     print_passed_over(&report.passed_over, limit)?;
     if !report.notes.is_empty() {
-        output::line("\nNotes:")?;
+        output::heading("Notes:")?;
         report.notes.iter().try_for_each(|note| output::line(format_args!("  {note}")))?;
     }
     let verdict = if report.is_complete() { "complete" } else { "NOT complete" };
-    output::line(format_args!("\nThe plate is {verdict}."))
+    output::heading(format_args!("The plate is {verdict}."))
 }
 
 /// The first `limit` problems, each under its well.
 fn print_problems(what: &str, problems: &[Problem], limit: usize) -> Result<()> {
-    output::line(format_args!("\n{what}:"))?;
+    output::heading(format_args!("{what}:"))?;
     let mut well = None;
     for problem in problems.iter().take(limit) {
         if well != Some(problem.well) {
@@ -146,7 +146,7 @@ fn print_passed_over(passed_over: &PassedOver, limit: usize) -> Result<()> {
         return Ok(());
     }
     let files = passed_over.counted();
-    output::line(format_args!("\nPassed over, {files}:"))?;
+    output::heading(format_args!("Passed over, {files}:"))?;
     for file in passed_over.files.iter().take(limit) {
         output::line(format_args!("  {}  {}", file.path, file.why()))?;
     }

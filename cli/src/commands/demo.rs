@@ -77,7 +77,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         return Ok(exit_code(&report));
     }
     print(&report)?;
-    output::line("\nLeft behind:")?;
+    output::heading("Left behind:")?;
     print_places(&args.output, &PLACES)?;
     if let Some(row) = report.table.rows.first() {
         output::line(format_args!(
@@ -112,5 +112,5 @@ fn heading(global: &Global, text: &str) -> Result<()> {
     if global.json {
         return Ok(());
     }
-    output::line(format_args!("\n== {text}\n"))
+    output::block(format_args!("\n== {text}\n"))
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         for function in chosen {
             table.add_row([function.name(), function.about()]);
         }
-        output::line(table)?;
+        output::block(table)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -97,7 +97,7 @@ pub(crate) fn plate_info(global: &Global, plate: &Plate) -> Result<()> {
     rows.push(("planes", planes(counts)));
     rows.extend(plate.inventory()?.passed_over.summary().map(|text| ("PASSED OVER", text)));
     print_rows(&rows)?;
-    output::line(format_args!("\n{}", grid(plate)?))?;
+    output::block(format_args!("\n{}", grid(plate)?))?;
     for note in &plate.inventory()?.notes {
         output::line(format_args!("note: {note}"))?;
     }
@@ -157,9 +157,20 @@ fn planes(counts: InventoryCounts) -> String {
     text
 }
 
+/// Rows and columns of the largest map: those of a plate of 1536 wells.
+const LARGEST_MAP: (u32, u32) = (32, 48);
+
 /// The plate as text: a sign per well that says how much of it is there.
 fn grid(plate: &Plate) -> Result<String> {
     let structure = plate.structure();
+    let (most_rows, most_columns) = LARGEST_MAP;
+    if structure.n_rows > most_rows || structure.n_columns > most_columns {
+        return Ok(format!(
+            "the map of {} x {} wells is left out: more than {most_rows} x {most_columns}; \
+             `polystore tree` lists the wells",
+            structure.n_rows, structure.n_columns
+        ));
+    }
     let mut counts = vec![InventoryCounts::default(); structure.wells.len()];
     let inventory = plate.inventory()?;
     let mut ordinal = 0;

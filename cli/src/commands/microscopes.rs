@@ -34,7 +34,7 @@ pub(crate) fn run(global: &Global, _args: &Args) -> Result<ExitCode> {
     for reader in known {
         table.add_row([reader.name(), reader.title()]);
     }
-    output::line(table)?;
+    output::block(table)?;
     output::line(
         "\nOther layouts: describe the file names with --pattern, or list the files in a --csv.",
     )?;

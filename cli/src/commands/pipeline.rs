@@ -156,7 +156,7 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
         );
         table.add_row(cells);
     }
-    output::line(table)?;
+    output::block(table)?;
     let more_rows = report.table.rows.len().saturating_sub(MAX_ROWS) as u64;
     let more_columns = report.table.columns.len().saturating_sub(columns.len()) as u64;
     let more: Vec<String> = [(more_rows, "more row"), (more_columns, "more column")]
@@ -165,9 +165,12 @@ pub(crate) fn print_table(report: &RunReport) -> Result<()> {
         .map(|(n, noun)| output::count(n, noun))
         .collect();
     if !more.is_empty() {
-        output::line(format_args!("(and in results/plate.csv {})\n", more.join(" and ")))?;
+        output::block(format_args!("(and in results/plate.csv {})\n", more.join(" and ")))?;
     }
-    report.remarks().iter().try_for_each(|remark| output::line(format_args!("note: {remark}\n")))
+    report.remarks().iter().try_for_each(|remark| {
+        output::line(format_args!("note: {remark}"))?;
+        output::line("")
+    })
 }
 
 /// A number with about five significant digits.

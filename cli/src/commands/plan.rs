@@ -51,7 +51,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     if global.json {
         output::json(&summary)?;
     } else {
-        output::line(&summary)?;
+        output::block(&summary)?;
     }
     Ok(ExitCode::SUCCESS)
 }

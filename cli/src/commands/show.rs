@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use polystore::{
     ErrorKind, PlaneIndex, Plate, WellPosition, WriteMode,
     atomic::{self, check_place},
-    model::{ImageStructure, PlateStructure},
+    model::ImageStructure,
     render::{self, Gap, View, ViewOptions, ZView},
 };
 use serde_json::json;
@@ -152,7 +152,7 @@ fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
         let first = images.find(is_wanted).context("there are no images to show")?;
         let bar = progress::bar(global, "reading", "planes", 0);
         let cancel = progress::cancel_on_interrupt();
-        let options = options(first, overview_side(structure, args.all_wells))?;
+        let options = options(first, overview_side(plate, args.all_wells))?;
         let view = render::overview(plate, number, &options, &cancel, &|n_read, n_planes| {
             bar.set_length(n_planes);
             bar.set_position(n_read);
@@ -183,14 +183,11 @@ fn view(global: &Global, args: &Args, plate: &Plate) -> Result<View> {
 
 /// Side of a field in an overview: larger where there are few wells, so that the picture is
 /// about as large as a screen.
-fn overview_side(structure: &PlateStructure, whole_grid: bool) -> u32 {
+fn overview_side(plate: &Plate, whole_grid: bool) -> u32 {
     const SCREEN: u32 = 1536;
-    let columns = structure.wells.iter().map(|well| well.position.column);
-    let n_columns = match (columns.clone().min(), columns.max()) {
-        (Some(first), Some(last)) if !whole_grid => last - first + 1,
-        _ => structure.n_columns,
-    };
-    (SCREEN / n_columns.max(1)).clamp(128, 384)
+    let wells: Vec<_> = plate.structure().wells.iter().map(|well| well.position).collect();
+    let (_, columns) = render::drawn_grid(plate, &wells, whole_grid);
+    (SCREEN / (columns.len() as u32).max(1)).clamp(128, 384)
 }
 
 fn no_images(well: polystore::WellPosition) -> polystore::Error {

@@ -48,6 +48,17 @@ fn a_folder_that_is_no_plate_is_told() {
 }
 
 #[test]
+fn a_layout_is_refused_where_there_are_no_files_to_read_by_it() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "out.zarr"]);
+    let errors = place.fail(2, args!["info", "out.zarr", "--microscope", "harmony"]);
+    assert!(errors.contains("its layout is `imagexpress`"), "{errors}");
+    place.fail(2, args!["info", "out.zarr", "--pattern", "(?<well>A01).tif"]);
+    let text = place.run(args!["info", "out.zarr", "--microscope", "imagexpress"]);
+    assert!(text.contains("imagexpress"), "{text}");
+}
+
+#[test]
 fn stores_that_are_no_plate_say_what_they_are() {
     let place = Place::new();
     place.run(args!["convert", plate(), "out.zarr"]);

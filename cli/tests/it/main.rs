@@ -16,6 +16,8 @@ mod passed_over;
 mod pipelines;
 mod plates;
 mod runs;
+mod same_plane;
+mod strays;
 
 use std::path::{Path, PathBuf};
 

@@ -20,6 +20,8 @@ use crate::{
 
 /// Deepest folders of a plate that are looked into.
 const MAX_DEPTH: usize = 12;
+/// Where file systems put what a repair finds; at the top of a disk.
+const LOST_AND_FOUND: &str = "lost+found";
 /// Most files of a plate.
 const MAX_FILES: usize = 20_000_000;
 /// Most remarks; more are counted.
@@ -132,6 +134,11 @@ impl Listing {
             };
             match kind {
                 FileType::RegularFile => self.add_file(prefix, name),
+                // The file system's own, which only its owner may list; no part of any plate.
+                FileType::Directory if prefix.is_empty() && name == LOST_AND_FOUND => {
+                    self.note(format!("{name}/: the file system's own folder, not looked into"));
+                    Ok(())
+                }
                 FileType::Directory => {
                     if is_plate_folder(name) {
                         below.push((path.join(name), format!("{prefix}{name}/")));
@@ -208,6 +215,10 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("TimePoint_1/ZStep_1")).unwrap();
         fs::create_dir_all(at("images.zarr/0")).unwrap();
+        for name in ["lost+found", "TimePoint_1/lost+found"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("x.tif"), "").unwrap();
+        }
         for name in ["a.tif", "._a.tif", "TimePoint_1/ZStep_1/b.tif", "images.zarr/0/c"] {
             fs::write(at(name), "").unwrap();
         }
@@ -225,9 +236,16 @@ mod tests {
         let listing = walk(&root, root.folder()).unwrap();
         let mut files: Vec<_> = listing.files.iter().collect();
         files.sort_unstable();
-        assert_eq!(files, ["TimePoint_1/ZStep_1/b.tif", "a.tif", "inside.tif"]);
+        assert_eq!(
+            files,
+            ["TimePoint_1/ZStep_1/b.tif", "TimePoint_1/lost+found/x.tif", "a.tif", "inside.tif"]
+        );
         let notes = listing.notes.join("\n");
-        for expected in ["listed before", "table.csv: link that leads nowhere"] {
+        for expected in [
+            "listed before",
+            "lost+found/: the file system's own",
+            "table.csv: link that leads nowhere",
+        ] {
             assert!(notes.contains(expected), "{expected}: {notes}");
         }
         let mut passed: Vec<_> = listing.passed_over.files.iter().collect();

@@ -82,6 +82,19 @@ impl OpenOptions {
             .with_path(location)
             .with_hint("open it without them"))
     }
+
+    /// Refuses a microscope for a place that says itself what layout it has, unless it is that.
+    fn check_own_layout(&self, plate: &Plate, location: &str) -> Result<()> {
+        let own = &plate.structure().microscope;
+        match &self.microscope {
+            Some(wanted) if wanted != own => Err(Error::invalid_input(format!(
+                "a microscope says how to read files in a folder; this is none, and its layout is `{own}`"
+            ))
+            .with_path(location)
+            .with_hint("open it without `--microscope`")),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl FileManager {
@@ -104,14 +117,20 @@ impl FileManager {
         };
         if backend.spec().scheme != "disk" || backend.spec().location != "/" {
             options.check_without_layout(location)?;
-            return Plate::open(backend, path).map_err(|error| self.explain(error, location));
+            let plate =
+                Plate::open(backend, path).map_err(|error| self.explain(error, location))?;
+            options.check_own_layout(&plate, location)?;
+            return Ok(plate);
         }
         // A plate on disk gets a backend of its own, so that links cannot leave it.
         let folder = location::absolute(path.as_str())?;
         if options.backend.is_none() && workspace::is_file(&folder) {
             let Target { backend, path } =
                 location::resolve_workspace(&folder, Path::new(""), options)?;
-            return Plate::open(backend, path);
+            options.check_without_layout(location)?;
+            let plate = Plate::open(backend, path)?;
+            options.check_own_layout(&plate, location)?;
+            return Ok(plate);
         }
         if folder.is_file() {
             return Err(not_a_folder(location));

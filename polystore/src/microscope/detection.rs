@@ -4,6 +4,7 @@ use super::{
     BUILT_IN, Detection, detect, microscope, read_plate,
     testing::{TestFolder, data, listing},
 };
+use crate::model::PassedOverReason;
 
 /// Real plates of the repository, with their reader.
 const REAL: [(&str, &str); 5] = [
@@ -98,4 +99,44 @@ fn names_of_readers_are_distinct() {
     names.dedup();
     assert_eq!(names.len(), BUILT_IN.len());
     assert!(data("operetta").is_dir());
+}
+
+#[test]
+fn a_folder_of_few_names_of_a_layout_is_told_which_that_is() {
+    let ours = (1..=4).map(|site| format!("P_A01_s{site}_w1.TIF"));
+    let names: Vec<String> = ours.chain((1..=6).map(|n| format!("snap {n}.tif"))).collect();
+    let folder = TestFolder::new(names.iter().map(String::as_str));
+    let error = read_plate(&folder.folder(), None).unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(hint.starts_with("4 of 10 image files are named as `imagexpress` names"), "{hint}");
+    assert!(hint.contains("snap 1.tif, snap 2.tif and 4 more"), "{hint}");
+    assert!(hint.contains("`--microscope imagexpress`"), "{hint}");
+    assert!(read_plate(&folder.folder(), Some("imagexpress")).is_ok());
+    let none = TestFolder::new(["snap 1.tif"]);
+    let error = read_plate(&none.folder(), None).unwrap_err();
+    assert!(error.hint().unwrap().contains("polystore microscopes"), "{error}");
+}
+
+#[test]
+fn copies_beside_a_plate_of_any_layout_are_passed_over() {
+    for (folder, expected) in plates() {
+        let files: Vec<String> = folder.folder().files().iter().map(str::to_owned).collect();
+        let image = files.iter().rfind(|file| file.to_lowercase().ends_with(".tif"));
+        let Some(image) = image.filter(|_| ["scanr", "polystore"].contains(&expected)) else {
+            continue;
+        };
+        let copy = image.replace(".tif", " (1).tif");
+        let stray = format!("sub/{}", image.rsplit('/').next().unwrap());
+        let folder = TestFolder::new(files.iter().map(String::as_str).chain([&*copy, &*stray]));
+        let plate = read_plate(&folder.folder(), Some(expected));
+        if expected == "scanr" {
+            // Neither `data` nor `sub` is above the other.
+            assert!(plate.unwrap_err().to_string().contains("2 measurements"), "{copy}");
+            continue;
+        }
+        let told = plate.unwrap().inventory.passed_over;
+        let told: Vec<_> = told.files.into_iter().map(|file| (file.path, file.reason)).collect();
+        assert!(told.contains(&(copy, PassedOverReason::Copy)), "{told:?}");
+        assert!(told.iter().any(|(path, _)| *path == stray), "{told:?}");
+    }
 }

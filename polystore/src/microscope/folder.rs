@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::names::image_stem;
 use crate::{
     Error, ErrorKind, Result, fan_out,
-    model::{FileNames, ImageStructure, PassedOver, PlaneState},
+    model::{FileNames, ImageStructure, PassedOver, PassedOverReason, PlaneState},
 };
 
 /// What the header of an image file says; no pixel is decoded for it.
@@ -52,6 +52,7 @@ pub struct PlateFolder<'a> {
     others: OnceLock<Vec<u32>>,
     unreadable: Mutex<BTreeMap<String, Unreadable>>,
     damaged: Mutex<BTreeMap<String, String>>,
+    strays: Mutex<PassedOver>,
 }
 
 /// An image file that was asked for its header in vain.
@@ -84,6 +85,7 @@ impl<'a> PlateFolder<'a> {
             others: OnceLock::new(),
             unreadable: Mutex::default(),
             damaged: Mutex::default(),
+            strays: Mutex::default(),
         }
     }
 
@@ -159,6 +161,18 @@ impl<'a> PlateFolder<'a> {
     pub fn note_damaged(&self, file: &str, error: &Error) {
         let mut known = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(file.to_owned(), error.chain());
+    }
+
+    /// Counts an image file that may be the plate's own and that the reader makes no plane of.
+    /// The plate is not complete then; what is no image of the plate is a remark at most.
+    pub fn pass_over(&self, file: &str, reason: PassedOverReason, detail: impl Into<String>) {
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        strays.push_with(file, reason, detail);
+    }
+
+    /// The image files that the reader passed over.
+    pub(super) fn strays(&self) -> PassedOver {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The metadata files that are damaged, by name, and what is wrong with each.

@@ -32,7 +32,7 @@ mod time;
 mod unreadable;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{OnceLock, PoisonError, RwLock},
 };
@@ -52,7 +52,7 @@ pub use scanr::ScanR;
 use crate::{
     Error, Result,
     model::{DeclaredPlate, NamingScheme, PassedOverReason, PlaneSet, PlaneState},
-    words::count,
+    words::{count, verb},
 };
 
 /// How sure a reader is that a folder is of its kind.
@@ -79,6 +79,12 @@ pub trait Microscope: fmt::Debug + Send + Sync + 'static {
 
     /// Whether `folder` looks like a plate of this kind. Cheap: looks at names, not into files.
     fn detect(&self, folder: &PlateFolder<'_>) -> Detection;
+
+    /// Whether an image file called `file`, without its folder, is named as this layout names
+    /// planes.
+    fn names_planes(&self, file: &str) -> bool {
+        self.naming().parse(file).is_some()
+    }
 
     /// Whether this layout has folders called `name` inside of a plate, such as `TimePoint_3`:
     /// what is in them makes a plate of the folder above, which is not written into.
@@ -150,10 +156,38 @@ pub fn read_plate(folder: &PlateFolder<'_>, name: Option<&str>) -> Result<Declar
                 count(folder.files().len(), "file")
             ))
             .with_path(folder.name())
-            .with_hint("name a layout (see `polystore microscopes`), or describe the file names by a pattern")
+            .with_hint(nearest_layout(folder).unwrap_or_else(|| {
+                "name a layout (see `polystore microscopes`), or describe the file names by a pattern"
+                    .to_owned()
+            }))
         })?,
     };
     read_plate_with(folder, reader)
+}
+
+/// What to do with a folder of which too few names fit any layout: the layout that most fit.
+fn nearest_layout(folder: &PlateFolder<'_>) -> Option<String> {
+    let images: Vec<&str> =
+        folder.files().iter().filter(|file| names::image_stem(file).is_some()).collect();
+    let fits = |reader: &dyn Microscope, file: &str| reader.names_planes(names::file_name(file));
+    let known = microscopes();
+    let counted = known
+        .iter()
+        .map(|reader| (images.iter().filter(|file| fits(*reader, file)).count(), *reader));
+    // Of equals the first, as in recognising.
+    let (n_fitting, best) = counted.rev().max_by_key(|(n, _)| *n).filter(|(n, _)| *n > 0)?;
+    let mut others = Capped::new(2);
+    images
+        .iter()
+        .filter(|file| !fits(best, file))
+        .for_each(|file| others.push(|| file.to_string()));
+    let name = best.name();
+    Some(format!(
+        "{n_fitting} of {} named as `{name}` names planes; not so: {}. Read it with \
+         `--microscope {name}`, or move the others out of the folder",
+        count(images.len(), "image file") + verb(images.len(), " is", " are"),
+        others.into_line()
+    ))
 }
 
 /// A remark on a folder of which most images are not of the plate that was read from it.
@@ -179,6 +213,8 @@ pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Res
     let mut plate = reader.read(folder)?;
     plate.inventory.notes.extend_from_slice(folder.notes());
     plate.inventory.notes.extend(other_plates(folder, &plate));
+    pass_over_copies(folder, &plate);
+    plate.inventory.passed_over.extend_below("", &folder.strays());
     plate.inventory.passed_over.extend_below("", folder.passed_over());
     for (file, detail) in folder.damaged() {
         let reason = PassedOverReason::DamagedMetadata;
@@ -188,6 +224,34 @@ pub fn read_plate_with(folder: &PlateFolder<'_>, reader: &dyn Microscope) -> Res
     declare_absent(&mut plate);
     plate.structure.check()?;
     Ok(plate)
+}
+
+/// Counts files that are named like copies of the plate's images and are none of its planes.
+/// A layout that the user describes leaves out what it does not describe.
+fn pass_over_copies(folder: &PlateFolder<'_>, plate: &DeclaredPlate) {
+    if plate.structure.microscope == generic::NAME {
+        return;
+    }
+    let copies: Vec<(&str, String)> = folder
+        .files()
+        .iter()
+        .filter_map(|path| {
+            let (above, name) = names::split(path);
+            let original = names::copied_name(name)?;
+            Some((path, if above.is_empty() { original } else { format!("{above}/{original}") }))
+        })
+        .collect();
+    if copies.is_empty() {
+        return;
+    }
+    let used: HashSet<&str> = plate.sources.files.iter().collect();
+    let told = folder.strays();
+    let is_told = |path: &str| told.files.iter().any(|file| file.path == path);
+    for (path, original) in copies {
+        if used.contains(&*original) && !used.contains(path) && !is_told(path) {
+            folder.pass_over(path, PassedOverReason::Copy, format!("{original} is used"));
+        }
+    }
 }
 
 /// Most unreadable files that are told one by one.

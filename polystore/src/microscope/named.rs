@@ -1,6 +1,6 @@
 //! The images of a folder that are named by one scheme, all of one measurement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     PlateFolder,
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    model::PassedOverReason,
     words::{count, verb},
 };
 
@@ -25,18 +26,22 @@ impl<N> Named<N> {
     /// Takes all files apart. `parse` gets a path and answers with the folder that the
     /// measurement is in and what the name says; `None` for a file that is none of its images.
     ///
+    /// Images outside the measurement's folder, such as copies that were laid beside it, are
+    /// passed over.
+    ///
     /// # Errors
     /// `NotFound` when no file is named so; `InvalidInput` when the folder holds several
-    /// measurements of `vendor`.
+    /// measurements of `vendor`, see [`main_folder`].
     pub(super) fn find<'a>(
         folder: &PlateFolder<'a>,
         vendor: &str,
         parse: impl Fn(&'a str) -> Option<(&'a str, N)>,
     ) -> Result<Self> {
-        let mut files = Vec::with_capacity(folder.files().len());
+        let mut found = Vec::with_capacity(folder.files().len());
         let mut others = Capped::new(3);
-        let mut bases = BTreeSet::new();
-        let mut last = None;
+        // Folders with their numbers and numbers of files.
+        let mut bases: BTreeMap<&str, (u32, usize)> = BTreeMap::new();
+        let mut last: Option<(&str, u32)> = None;
         for (file, path) in (0u32..).zip(folder.files()) {
             let Some((base, name)) = parse(path) else {
                 if image_stem(file_name(path)).is_some() {
@@ -44,18 +49,33 @@ impl<N> Named<N> {
                 }
                 continue;
             };
-            if last != Some(base) {
-                bases.insert(base);
-                last = Some(base);
+            if last.is_none_or(|(known, _)| known != base) {
+                let next = bases.len() as u32;
+                last = Some((base, bases.entry(base).or_insert((next, 0)).0));
             }
-            files.push((file, name));
+            let number = last.map_or(0, |(_, number)| number);
+            if let Some((_, n_files)) = bases.get_mut(base) {
+                *n_files += 1;
+            }
+            found.push((file, number, name));
         }
-        if files.is_empty() {
+        if found.is_empty() {
             return Err(Error::not_found(format!("no image file is named as {vendor} names them"))
                 .with_path(folder.name()));
         }
-        if bases.len() > 1 {
-            return Err(several(folder, &bases));
+        let counted: Vec<(&str, usize)> = bases.iter().map(|(base, (_, n))| (*base, *n)).collect();
+        let Some(main) = main_folder(&counted) else {
+            return Err(several(folder, &bases.into_keys().collect()));
+        };
+        let main = bases.get(counted[main].0).map_or(0, |(number, _)| *number);
+        let mut files = Vec::with_capacity(found.len());
+        for (file, base, name) in found {
+            if base == main {
+                files.push((file, name));
+            } else {
+                let path = folder.files().get(file as usize).unwrap_or_default();
+                folder.pass_over(path, PassedOverReason::OtherFolder, "");
+            }
         }
         let mut notes = Vec::new();
         if !others.is_empty() {
@@ -69,6 +89,21 @@ impl<N> Named<N> {
         }
         Ok(Self { files, notes })
     }
+}
+
+/// Which of several folders, each with its number of images, is the plate's: the one above all
+/// others, else the one with ten times as many images as the others together, which are strays
+/// then. `None` when they may be plates of their own.
+pub(super) fn main_folder(folders: &[(&str, usize)]) -> Option<usize> {
+    const MANY: usize = 10;
+    let is_above = |above: &str, below: &str| {
+        let rest = below.strip_prefix(above);
+        above.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let all: usize = folders.iter().map(|(_, n)| n).sum();
+    let highest =
+        folders.iter().position(|(above, _)| folders.iter().all(|(it, _)| is_above(above, it)));
+    highest.or_else(|| folders.iter().position(|(_, n)| *n >= (all - n).saturating_mul(MANY)))
 }
 
 /// The error for a folder with measurements in more than one of the folders below it.

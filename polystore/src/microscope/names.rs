@@ -12,6 +12,28 @@ pub(crate) fn image_stem(name: &str) -> Option<&str> {
     IMAGE_EXTENSIONS.iter().find_map(|extension| strip_suffix_ignore_case(name, extension))
 }
 
+/// The name of the file that `name` is a copy of, by what systems put into the names of copies:
+/// `Copy of a.tif`, `a - Copy.tif`, `a copy 2.tif`, `a (1).tif`.
+pub(crate) fn copied_name(name: &str) -> Option<String> {
+    let stem = image_stem(name)?;
+    let extension = &name[stem.len()..];
+    let original = strip_prefix_ignore_case(stem, "copy of ").or_else(|| {
+        let bare = without_number(stem);
+        ["- copy", "copy"]
+            .iter()
+            .find_map(|mark| strip_suffix_ignore_case(bare, mark)?.strip_suffix(' '))
+            .or_else(|| (stem.ends_with(')') && bare != stem).then_some(bare))
+    })?;
+    (!original.is_empty()).then(|| format!("{original}{extension}"))
+}
+
+/// `text` without ` (2)` or ` 2` at its end.
+fn without_number(text: &str) -> &str {
+    let Some((before, last)) = text.rsplit_once(' ') else { return text };
+    let digits = last.strip_prefix('(').and_then(|last| last.strip_suffix(')')).unwrap_or(last);
+    if number(digits).is_some() { before } else { text }
+}
+
 /// Whether a file is a TIFF by its name.
 pub(crate) fn is_tiff(name: &str) -> bool {
     [".tif", ".tiff"].iter().any(|tiff| strip_suffix_ignore_case(name, tiff).is_some())
@@ -51,6 +73,9 @@ pub(crate) fn rsplit(text: &str, separator: u8) -> Option<(&str, &str)> {
 pub(crate) fn file_name(file: &str) -> &str {
     split(file).1
 }
+
+/// The largest number that is read from a name or a table.
+pub(crate) const MAX_NUMBER: u32 = 999_999_999;
 
 /// `text` as a whole number of at most nine digits.
 pub(crate) fn number(text: &str) -> Option<u32> {
@@ -119,6 +144,22 @@ mod tests {
             assert_eq!(number(bad), None, "{bad}");
         }
         assert_eq!(tagged("S012_w1", "s"), Some((12, "_w1")));
+    }
+
+    #[test]
+    fn copies_are_known_by_their_names() {
+        for name in [
+            "Copy of a_1.TIF",
+            "a_1 (1).TIF",
+            "a_1 - Copy.TIF",
+            "a_1 copy 2.TIF",
+            "a_1 - Copy (3).TIF",
+        ] {
+            assert_eq!(copied_name(name).as_deref(), Some("a_1.TIF"), "{name}");
+        }
+        for name in ["a_1.TIF", "a 1.TIF", "copy.tif", "a (b).tif", "a (1).txt"] {
+            assert_eq!(copied_name(name), None, "{name}");
+        }
     }
 
     #[test]

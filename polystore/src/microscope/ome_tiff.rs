@@ -39,6 +39,10 @@ impl Microscope for OmeTiff {
         &POLYSTORE_NAMING
     }
 
+    fn names_planes(&self, file: &str) -> bool {
+        is_ome_tiff(file)
+    }
+
     fn detect(&self, folder: &PlateFolder<'_>) -> Detection {
         if folder.others().any(is_metadata) {
             return Detection::Metadata;
@@ -65,7 +69,7 @@ impl Microscope for OmeTiff {
         if document.ome.plates.len() > 1 {
             let n_others = document.ome.plates.len() - 1;
             whole.notes.push(format!(
-                "{} of the document {} passed over",
+                "{} of the document {} not opened",
                 count(n_others, "more plate"),
                 verb(n_others, "was", "were")
             ));

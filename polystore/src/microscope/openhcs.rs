@@ -64,7 +64,7 @@ impl Microscope for OpenHcs {
         if metadata.subdirectories.len() > 1 {
             let n_others = metadata.subdirectories.len() - 1;
             reading.builder.note(format!(
-                "{} of images passed over; `{name}` is the main one",
+                "{} of images not opened; `{name}` is the main one",
                 count(n_others, "more folder")
             ));
         }

@@ -32,6 +32,10 @@ impl Microscope for OwnNames {
         &POLYSTORE_NAMING
     }
 
+    fn names_planes(&self, file: &str) -> bool {
+        parse(file).is_some()
+    }
+
     fn detect(&self, folder: &PlateFolder<'_>) -> Detection {
         by_names(folder, |file| parse(file).is_some())
     }

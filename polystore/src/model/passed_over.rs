@@ -29,6 +29,14 @@ pub enum PassedOverReason {
     WellUnreadable,
     /// A metadata file of the vendor that is cut or damaged: what it declares is not known.
     DamagedMetadata,
+    /// Another file stands for the same plane, and is used.
+    SamePlane,
+    /// A name that is one of the plate's images, which its index does not declare.
+    NotInIndex,
+    /// In a folder beside those of the plate, though named like one of its images.
+    OtherFolder,
+    /// Named like a copy of one of the plate's images.
+    Copy,
 }
 
 impl PassedOverReason {
@@ -48,6 +56,18 @@ impl PassedOverReason {
             }
             Self::DamagedMetadata => {
                 "metadata that is cut or damaged, so planes may be missing unseen; copy it again from the microscope"
+            }
+            Self::SamePlane => {
+                "another file stands for the same plane; rename one of them, or move it out of the plate"
+            }
+            Self::NotInIndex => {
+                "image that the index of the plate does not name; restore the whole index, or move the image out of the plate"
+            }
+            Self::OtherFolder => {
+                "named like the plate's images, in another folder; move it into the plate's or out of the plate"
+            }
+            Self::Copy => {
+                "named like another plate's image or a copy of this one's; move it out of the plate"
             }
         }
     }
@@ -110,12 +130,16 @@ impl PassedOver {
         reason: PassedOverReason,
         detail: impl Into<String>,
     ) {
-        self.add(PassedOverFile {
-            path: path.into(),
-            reason,
-            detail: detail.into(),
-            in_source: false,
-        });
+        self.push_told(reason, || (path.into(), detail.into()));
+    }
+
+    /// Adds one, whose path and what exactly is wrong with it are only made when it is listed.
+    pub fn push_told(&mut self, reason: PassedOverReason, told: impl FnOnce() -> (String, String)) {
+        self.n += 1;
+        if self.files.len() < MAX_LISTED {
+            let (path, detail) = told();
+            self.files.push(PassedOverFile { path, reason, detail, in_source: false });
+        }
     }
 
     /// Adds one as it is; the first thousand are listed, the others counted.

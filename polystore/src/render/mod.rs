@@ -15,7 +15,7 @@ use std::borrow::Cow;
 pub use contrast::{Contrast, ContrastSampler, DEFAULT_PERCENTILES};
 pub use montage::{grid_layout, stage_layout};
 pub use palette::{color_of, colors_of};
-pub use views::{Gap, View, ViewOptions, ZView, field, overview, well};
+pub use views::{Gap, View, ViewOptions, ZView, drawn_grid, field, overview, well};
 
 pub(crate) use windows::{Measured, measure};
 

@@ -1,6 +1,6 @@
 //! Views of a plate: one field, the fields of a well, all wells.
 
-use std::{fmt, sync::atomic::AtomicBool};
+use std::{collections::BTreeSet, fmt, sync::atomic::AtomicBool};
 
 use super::{
     DEFAULT_PERCENTILES, Picture,
@@ -148,7 +148,8 @@ fn title_of_well(plate: &Plate, well: &WellStructure, acquisition: u32) -> Strin
 
 /// The wells of the plate in its grid, each by one field (`field_number`, from 0), with the
 /// names of rows, columns and channels. Rows and columns before the first well and after the
-/// last are left out unless [`ViewOptions::whole_grid`] is set. Wells that were not acquired
+/// last are left out unless [`ViewOptions::whole_grid`] is set; of a grid larger than that of
+/// 1536 wells all without wells are. Wells that were not acquired
 /// are the background; missing fields are marked as [`well()`] does, and wells that the plate lists and has
 /// no image of like missing fields. All wells have the same
 /// contrast, so that they can be compared. `progress` gets the number of planes read so far
@@ -182,14 +183,16 @@ pub fn overview(
     let listed = plate.structure().wells.iter();
     let lacking: Vec<_> =
         listed.filter(|well| well.fields.is_empty()).map(|well| well.position).collect();
-    let (rows, columns) = grid(plate, &[&*wells, &*lacking].concat(), options.whole_grid);
+    let drawn = drawn_grid(plate, &[&*wells, &*lacking].concat(), options.whole_grid);
+    let (rows, columns) = &drawn;
     let places = |wells: &[WellPosition]| -> Vec<_> {
-        wells.iter().map(|well| (well.row - rows.start, well.column - columns.start)).collect()
+        let place = |numbers: &[u32], number: u32| numbers.partition_point(|&n| n < number) as u32;
+        wells.iter().map(|well| (place(rows, well.row), place(columns, well.column))).collect()
     };
     let (places, places_lacking) = (places(&wells), places(&lacking));
     let titles = Titles {
-        rows: rows.clone().map(|row| WellPosition::new(row, 0).row_name()).collect(),
-        columns: columns.clone().map(|column| (u64::from(column) + 1).to_string()).collect(),
+        rows: rows.iter().map(|&row| WellPosition::new(row, 0).row_name()).collect(),
+        columns: columns.iter().map(|&column| (u64::from(column) + 1).to_string()).collect(),
         ..Titles::default()
     };
     let sheet = Sheet::of(&shown, &places, options)?;
@@ -203,19 +206,28 @@ fn of_acquisition(options: &ViewOptions) -> String {
     number.map_or_else(String::new, |number| format!(" of acquisition {number}"))
 }
 
-/// The rows and columns that are drawn.
-fn grid(
-    plate: &Plate,
-    wells: &[WellPosition],
-    whole: bool,
-) -> (std::ops::Range<u32>, std::ops::Range<u32>) {
-    let range = |values: &dyn Fn(&WellPosition) -> u32, declared: u32| {
-        let last = wells.iter().map(values).max().unwrap_or(0) + 1;
-        let first = wells.iter().map(values).min().unwrap_or(0);
-        if whole { 0..last.max(declared) } else { first..last }
+/// Rows and columns of the largest grid of which empty ones are drawn: of 1536 wells.
+const LARGEST_GRID: (u32, u32) = (32, 48);
+
+/// The rows and the columns that an overview of `wells` draws, by number from 0: with `whole`
+/// those of the plate's grid, else from the first with a well to the last. Where that would be
+/// more than a plate of 1536 wells has, only those with wells.
+pub fn drawn_grid(plate: &Plate, wells: &[WellPosition], whole: bool) -> (Vec<u32>, Vec<u32>) {
+    let drawn = |values: &dyn Fn(&WellPosition) -> u32, declared: u32, most: u32| {
+        let used: BTreeSet<u32> = wells.iter().map(values).collect();
+        let (first, last) = (used.first().copied().unwrap_or(0), used.last().copied().unwrap_or(0));
+        let range = if whole { 0..(last + 1).max(declared) } else { first..last + 1 };
+        match range.len() as u32 > most {
+            true => used.into_iter().collect::<Vec<_>>(),
+            false => range.collect(),
+        }
     };
     let structure = plate.structure();
-    (range(&|well| well.row, structure.n_rows), range(&|well| well.column, structure.n_columns))
+    let (most_rows, most_columns) = LARGEST_GRID;
+    (
+        drawn(&|well| well.row, structure.n_rows, most_rows),
+        drawn(&|well| well.column, structure.n_columns, most_columns),
+    )
 }
 
 #[cfg(test)]
@@ -317,6 +329,35 @@ mod tests {
         assert_eq!(at(&picture, y, x + 31), [255, 176, 0], "corner");
         let (y, x) = tile(0, 0);
         assert_eq!(at(&picture, y, x), [0; 3], "the darkest pixel of a whole field");
+    }
+
+    #[test]
+    fn of_a_huge_grid_only_rows_and_columns_with_wells_are_drawn() {
+        let mut structure = PlateStructure::new("p", 702, 999);
+        let backend = Arc::new(MemoryBackend::new());
+        let root = VirtualPath::parse("/p").unwrap();
+        let wells = [WellPosition::new(0, 998), WellPosition::new(701, 0)];
+        for well in wells {
+            let at = PlateStructure::canonical_image_path(well, None, 0);
+            structure.add_image(well, ImageStructure::new(at, PixelType::U16, SIZES)).unwrap();
+        }
+        backend.create_plate(&root, &structure).unwrap();
+        for (_, image) in structure.images() {
+            for index in SIZES.indices() {
+                let request = PlaneRequest::new(root.append(&image.path), index);
+                backend
+                    .write_plane(request, Plane::from_array(Array2::<u16>::ones((32, 32))))
+                    .unwrap();
+            }
+        }
+        let plate = Plate::open(backend, root).unwrap();
+        for whole_grid in [false, true] {
+            let options = ViewOptions { whole_grid, ..options(32) };
+            assert_eq!(drawn_grid(&plate, &wells, whole_grid), (vec![0, 701], vec![0, 998]));
+            let view = overview(&plate, None, &options, &AtomicBool::new(false), &|_, _| {});
+            let picture = view.unwrap().picture;
+            assert!(picture.height() < 200 && picture.width() < 200, "{picture:?}");
+        }
     }
 
     #[test]

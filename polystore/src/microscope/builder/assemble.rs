@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
-    Capped, Entry, ImageKey, PlateBuilder, PlateFacts, Rule,
+    Entry, ImageKey, PlateBuilder, PlateFacts, Rule,
     extent::{self, Channels, Extent},
     fields,
     grouped::{ByImage, Files},
@@ -16,12 +16,11 @@ use crate::{
     microscope::PlateFolder,
     model::{
         Acquisition, Channel, DeclaredPlate, ImageInventory, ImageSources, ImageStructure,
-        Inventory, PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap, WellStructure,
+        Inventory, PassedOver, PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap,
+        WellStructure,
     },
 };
 
-/// Most clashes of files that are told one by one.
-const MAX_CLASHES: usize = 20;
 /// Fewest wells that are worth a thread to assemble them.
 const WELLS_PER_THREAD: usize = 128;
 
@@ -146,8 +145,8 @@ struct Assembly<'a> {
 struct Made {
     /// Wells that lack a channel, by acquisition and channel.
     absent: Vec<Vec<WellPosition>>,
-    /// Remarks on clashes of files, the first of them in words.
-    clashes: Capped,
+    /// Files, or pages of them, of whose plane another file is used.
+    passed_over: PassedOver,
     wells: Vec<WellStructure>,
     inventory: Vec<ImageInventory>,
     sources: Vec<ImageSources>,
@@ -159,7 +158,7 @@ impl Made {
         for (absent, more) in self.absent.iter_mut().zip(next.absent) {
             absent.extend(more);
         }
-        self.clashes.append(next.clashes);
+        self.passed_over.extend_below("", &next.passed_over);
         self.wells.extend(next.wells);
         self.inventory.extend(next.inventory);
         self.sources.extend(next.sources);
@@ -175,18 +174,20 @@ struct Part<'a> {
     states: Vec<PlaneState>,
     /// The path of the image in the making, likewise.
     path: String,
+    /// Sources of its planes that others were taken instead of.
+    unused: Vec<(PlaneIndex, PlaneSource)>,
 }
 
 impl<'a> Part<'a> {
     fn new(from: &'a Assembly<'a>) -> Self {
         let made = Made {
             absent: vec![Vec::new(); from.extents.len() * from.channels.n()],
-            clashes: Capped::new(MAX_CLASHES),
+            passed_over: PassedOver::default(),
             wells: Vec::new(),
             inventory: Vec::new(),
             sources: Vec::new(),
         };
-        Self { from, made, states: Vec::new(), path: String::new() }
+        Self { from, made, states: Vec::new(), path: String::new(), unused: Vec::new() }
     }
 
     /// Adds the images of one well, given in plate order.
@@ -249,12 +250,20 @@ impl<'a> Part<'a> {
                 let source = PlaneSource { sample: sample as u16, ..numbered };
                 let Some(other) = sources.set(index, source) else { continue };
                 if other != source {
-                    let clash = from.files.clash(source, other);
-                    sources.set(index, clash.used);
-                    let key = from.keys[image as usize];
-                    self.made.clashes.push(|| clash.tell(key, index, &from.files));
+                    let (used, unused) = from.files.choose(source, other);
+                    sources.set(index, used);
+                    // All samples of a page share its fate.
+                    if sample == 0 {
+                        self.unused.push((index, unused));
+                    }
                 }
             }
+        }
+        for (index, unused) in self.unused.drain(..) {
+            // The one that is used in the end: there may be more than two.
+            let used = sources.get(index).unwrap_or(unused);
+            let key = from.keys[image as usize];
+            from.files.pass_over(&mut self.made.passed_over, unused, used, key, index);
         }
         let inventory = self.states_of(sizes);
         self.made.sources.push(sources);
@@ -326,7 +335,6 @@ impl Assembly<'_> {
 
     fn finish(mut self, made: Made, mut notes: Vec<String>) -> DeclaredPlate {
         notes.extend(self.absence_notes(&made));
-        notes.extend(made.clashes.into_notes("clashes of files"));
         let (n_rows, n_columns) = self.grid(&made.wells);
         let mut structure = PlateStructure::new(
             if self.facts.name.is_empty() { self.folder.name() } else { &self.facts.name },
@@ -340,7 +348,7 @@ impl Assembly<'_> {
         structure.wells = made.wells;
         DeclaredPlate {
             structure,
-            inventory: Inventory { images: made.inventory, notes, ..Inventory::default() },
+            inventory: Inventory { images: made.inventory, notes, passed_over: made.passed_over },
             sources: SourceMap { files: self.files.into_used(), images: made.sources },
         }
     }

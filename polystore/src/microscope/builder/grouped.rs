@@ -3,7 +3,7 @@
 use super::{Entry, ImageKey};
 use crate::{
     PlaneIndex,
-    model::{FileNames, PlaneSource},
+    model::{FileNames, PassedOver, PassedOverReason, PlaneSource},
 };
 
 /// Bytes of a file's name with its folders.
@@ -81,38 +81,34 @@ impl Files {
         self.used.get(numbered.file as usize).unwrap_or_default()
     }
 
-    /// Which of two numbered sources of one plane is used: the first by name, then page.
-    pub(super) fn clash(&self, a: PlaneSource, b: PlaneSource) -> Clash {
+    /// Of two numbered sources of one plane the one that is used, the first by name, then
+    /// page; and the one that is not.
+    pub(super) fn choose(&self, a: PlaneSource, b: PlaneSource) -> (PlaneSource, PlaneSource) {
         let key = |source: PlaneSource| (self.name(source), source.page);
-        let (used, other) = if key(a) <= key(b) { (a, b) } else { (b, a) };
-        Clash { used, other }
+        if key(a) <= key(b) { (a, b) } else { (b, a) }
+    }
+
+    /// Counts `unused` as passed over: `used` is the plane at `index` of the image.
+    pub(super) fn pass_over(
+        &self,
+        passed_over: &mut PassedOver,
+        unused: PlaneSource,
+        used: PlaneSource,
+        key: ImageKey,
+        index: PlaneIndex,
+    ) {
+        let told = |source: PlaneSource| match source.page {
+            0 => self.name(source).to_owned(),
+            page => format!("{} page {}", self.name(source), u64::from(page) + 1),
+        };
+        passed_over.push_told(PassedOverReason::SamePlane, || {
+            let field = u64::from(key.field) + 1;
+            let detail = format!("{} is {index} of well {}, field {field}", told(used), key.well);
+            (told(unused), detail)
+        });
     }
 
     pub(super) fn into_used(self) -> FileNames {
         self.used
-    }
-}
-
-/// Two sources that claim one plane.
-#[derive(Clone, Copy)]
-pub(super) struct Clash {
-    pub(super) used: PlaneSource,
-    other: PlaneSource,
-}
-
-impl Clash {
-    /// The clash in words.
-    pub(super) fn tell(self, key: ImageKey, index: PlaneIndex, files: &Files) -> String {
-        let name = |source: PlaneSource| match source.page {
-            0 => files.name(source).to_owned(),
-            page => format!("{} page {}", files.name(source), u64::from(page) + 1),
-        };
-        format!(
-            "two files claim {index} of well {}, field {}: {} is used, {} is not",
-            key.well,
-            u64::from(key.field) + 1,
-            name(self.used),
-            name(self.other)
-        )
     }
 }

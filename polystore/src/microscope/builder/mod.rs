@@ -11,7 +11,8 @@
 //!   well at every (t, z) at which any field of the acquisition has it. A channel that a
 //!   well lacks altogether is absent from it by design, and said to be. A field that more
 //!   than half of the wells have is declared in all of them.
-//! * Two files that claim one plane are remarked upon; the first by name is taken.
+//! * Of two files that claim one plane the first by name is taken. The other is counted as
+//!   passed over, so the plate is not complete: its pixels are nowhere else.
 //!
 //! The reasons are in `docs/design/002-microscope-readers.md`.
 

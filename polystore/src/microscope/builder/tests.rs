@@ -176,13 +176,26 @@ fn of_two_files_for_one_plane_the_first_by_name_is_taken() {
         let planes = order.map(|file| raw("A01", 2, 0, (0, 0), Some(file)));
         let plate = build(&["b.tif", "a.tif"], &planes, Rule::Names).unwrap();
         assert_eq!(plane(&plate, "A01", (0, 2), (0, 0, 0)), Ok("a.tif".to_owned()));
-        assert_eq!(
-            plate.inventory.notes,
-            ["two files claim t=0 c=0 z=0 of well A01, field 3: a.tif is used, b.tif is not"]
-        );
+        let passed_over = plate.inventory.passed_over;
+        assert_eq!((passed_over.n, &*passed_over.files[0].path), (1, "b.tif"));
+        let why = passed_over.files[0].why();
+        assert!(why.starts_with("another file stands for the same plane; rename one"), "{why}");
+        assert!(why.ends_with(": a.tif is t=0 c=0 z=0 of well A01, field 3"), "{why}");
     }
     let planes = [raw("A01", 0, 0, (0, 0), Some(0)); 2];
-    assert!(build(&["a"], &planes, Rule::Names).unwrap().inventory.notes.is_empty());
+    assert!(build(&["a"], &planes, Rule::Names).unwrap().inventory.passed_over.is_empty());
+    // Of three, two are passed over, both for the first; pages are told apart.
+    let planes = [2, 1, 0].map(|file| raw("A01", 0, 0, (0, 0), Some(file)));
+    let plate = build(&["a", "b", "c"], &planes, Rule::Names).unwrap();
+    let told = plate.inventory.passed_over;
+    assert_eq!(told.n, 2);
+    assert!(told.files.iter().all(|file| file.detail.starts_with("a is")), "{told:?}");
+    let page = |page| {
+        let plane = raw("A01", 0, 0, (0, 0), None);
+        RawPlane { source: Some(PlaneSource::page(0, page)), ..plane }
+    };
+    let plate = build(&["a"], &[page(1), page(0)], Rule::Declared).unwrap();
+    assert_eq!(plate.inventory.passed_over.files[0].path, "a page 2");
 }
 
 #[test]

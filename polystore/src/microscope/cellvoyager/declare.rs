@@ -1,17 +1,18 @@
 //! From records to planes: acquisitions, channels, timepoints, and what errors leave out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Record, Setup, facts};
+use super::{Record, Setup, facts, name};
 use crate::{
     Result, WellPosition,
     microscope::{
         PlateFolder,
         builder::{Capped, PlateBuilder, PlateFacts, RawPlane, Rule},
         lookup::FileLookup,
+        names::split,
         stage,
     },
-    model::{Acquisition, Channel, PlaneSource, StagePosition},
+    model::{Acquisition, Channel, PassedOverReason, PlaneSource, StagePosition},
 };
 
 /// Records that the distance of z-sections is worked out from.
@@ -149,12 +150,52 @@ impl<'a> Plate<'a> {
                 unusable.push(|| format!("`{}`", record.text));
             }
         }
+        self.pass_over_unnamed(folder, measurement, &lookup);
         self.declare_failed(&failures, &mut builder)?;
         if !unusable.is_empty() {
             let n = unusable.n();
             builder.note(format!("{n} records have no well or channel: {}", unusable.into_line()));
         }
         Ok(builder)
+    }
+
+    /// Passes over images beside the plate's that no record names, nor the plane that their
+    /// names give.
+    fn pass_over_unnamed(
+        &self,
+        folder: &PlateFolder<'_>,
+        measurement: &str,
+        lookup: &FileLookup<'_>,
+    ) {
+        let unnamed: Vec<_> = folder
+            .files()
+            .iter()
+            .zip(lookup.is_used())
+            .filter(|&(path, used)| !used && split(path).0 == measurement)
+            .filter_map(|(path, _)| Some((path, name::parse(split(path).1)?)))
+            .collect();
+        if unnamed.is_empty() {
+            return;
+        }
+        let used: HashSet<&str> = folder
+            .files()
+            .iter()
+            .zip(lookup.is_used())
+            .filter_map(|(path, used)| used.then_some(split(path).1))
+            .collect();
+        let there: HashSet<_> = self
+            .records
+            .iter()
+            .filter(|record| used.contains(split(&record.text).1))
+            .filter_map(Image::of)
+            .map(|it| (it.well, it.run.0, it.field, it.timepoint, it.channel, it.action, it.z))
+            .collect();
+        for (path, it) in unnamed {
+            let plane = (it.well, it.timeline, it.field, it.timepoint, it.channel, it.action, it.z);
+            if !there.contains(&plane) {
+                folder.pass_over(path, PassedOverReason::NotInIndex, "");
+            }
+        }
     }
 
     /// Declares what error records stand for: the planes of their action in their well, in

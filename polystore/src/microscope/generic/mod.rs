@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What plates of such layouts say that they were read by.
-const NAME: &str = "generic";
+pub(super) const NAME: &str = "generic";
 
 /// A layout that the user describes.
 ///

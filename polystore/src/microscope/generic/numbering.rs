@@ -7,7 +7,7 @@ use crate::{
     microscope::{
         PlateFolder,
         builder::{PlateBuilder, PlateFacts, RawPlane, Rule},
-        names::number,
+        names::{MAX_NUMBER, number},
     },
     model::{Acquisition, Channel, DeclaredPlate, NamingScheme, POLYSTORE_NAMING, PlaneSource},
     natural, parse_row_name,
@@ -97,7 +97,9 @@ impl Numbering {
         let value = |part: usize| values[part].map(str::trim).filter(|value| !value.is_empty());
         let count = |part: usize| match value(part) {
             None => Ok(None),
-            Some(text) => number(text).map(Some).ok_or_else(|| bad(PARTS[part], text, "a number")),
+            Some(text) => {
+                number(text).map(Some).ok_or_else(|| bad(PARTS[part], text, &a_number(text)))
+            }
         };
         Ok(Place {
             well: well(value(0), value(1), value(2))?,
@@ -158,6 +160,9 @@ impl Numbering {
     }
 }
 
+/// Largest row or column, from 1.
+const MAX_PLACE: u32 = WellPosition::MAX + 1;
+
 /// What numbers count from: 0 when any is 0, else 1.
 fn first(numbers: impl Iterator<Item = u32>) -> u32 {
     numbers.min().unwrap_or(0).min(1)
@@ -184,9 +189,20 @@ fn well(well: Option<&str>, row: Option<&str>, column: Option<&str>) -> Result<W
     let row = from_one(row_text)
         .or_else(|| parse_row_name(row_text))
         .filter(|&row| row <= WellPosition::MAX)
-        .ok_or_else(|| bad("row", row_text, "letters, or a number from 1"))?;
-    let column = from_one(column_text).ok_or_else(|| bad("col", column_text, "a number from 1"))?;
+        .ok_or_else(|| {
+            bad("row", row_text, &format!("letters, or a number from 1 to {MAX_PLACE}"))
+        })?;
+    let column = from_one(column_text)
+        .ok_or_else(|| bad("col", column_text, &format!("a number from 1 to {MAX_PLACE}")))?;
     Ok(WellPosition::new(row, column))
+}
+
+/// What a number is; how large it may be where it is too large.
+fn a_number(text: &str) -> String {
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("a number of at most {MAX_NUMBER}"),
+        false => "a number".to_owned(),
+    }
 }
 
 fn bad(part: &str, text: &str, expected: &str) -> Error {

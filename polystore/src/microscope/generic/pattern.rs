@@ -108,8 +108,37 @@ impl Pattern {
             passed_over.extend_below("", &not_fitting);
         }
         let mut plate = numbering.build(folder, &planes, Rule::Names, notes)?;
-        plate.inventory.passed_over = passed_over;
+        let inventory = &mut plate.inventory;
+        if let Some(remark) = self.lacking_group(inventory.passed_over.n) {
+            inventory.notes.push(remark);
+        }
+        inventory.passed_over.extend_below("", &passed_over);
         Ok(plate)
+    }
+
+    /// A remark when so many files stand for planes of others that the pattern is likely to
+    /// leave out what tells them apart.
+    fn lacking_group(&self, n_same_plane: u64) -> Option<String> {
+        const FEW: u64 = 3;
+        if n_same_plane <= FEW {
+            return None;
+        }
+        let is_here = |part: &str| self.groups.iter().flatten().any(|&here| PARTS[here] == part);
+        let lacking: Vec<_> = ["field", "channel", "z", "t", "acquisition"]
+            .into_iter()
+            .filter(|part| !is_here(part))
+            .map(|part| format!("(?<{part}>...)"))
+            .collect();
+        let what = match lacking.is_empty() {
+            true => "its groups leave out what tells them apart".to_owned(),
+            false => format!(
+                "put what tells them apart into a group that it lacks: {}",
+                lacking.join(", ")
+            ),
+        };
+        Some(format!(
+            "{n_same_plane} image files fit the pattern as planes that others are already; {what}"
+        ))
     }
 
     fn nothing(&self, folder: &PlateFolder<'_>, others: Capped, unusable: Capped) -> Error {

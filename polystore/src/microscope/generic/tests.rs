@@ -148,6 +148,11 @@ fn a_csv_that_is_wrong_says_the_line() {
         ("file,well,chanel\na,A01,1\n", "a column `chanel`"),
         ("file,well\na,A01\nb,Z\n", "line 3: well is `Z`"),
         ("file,well,z\na,A01,one\n", "line 2: z is `one`; expected a number"),
+        (
+            "file,well,z\na,A01,4000000000\n",
+            "line 2: z is `4000000000`; expected a number of at most 999999999",
+        ),
+        ("file,row,col\na,1,4000000000\n", "expected a number from 1 to 9999"),
         ("file,well,page\na,A01,-1\n", "line 2: page is `-1`"),
         ("file,well\na,A01,3\n", "line 2: has 3 values; the header has 2"),
         ("file,well\n,A01\n", "line 2: names no file"),

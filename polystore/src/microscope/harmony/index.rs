@@ -20,6 +20,8 @@ pub(crate) struct Index {
     /// Channels by `ChannelID`.
     pub(super) channels: BTreeMap<u32, ChannelHeader>,
     pub(super) images: Vec<ImageRecord>,
+    /// The first row or column of an image that is none, with its element.
+    pub(super) bad_place: Option<String>,
 }
 
 /// The plate as its header describes it.
@@ -139,6 +141,7 @@ impl Index {
 
     fn read_images(&mut self, reader: &mut XmlReader<'_>) -> Result<()> {
         let mut text = String::new();
+        let mut bad_place = None;
         children(reader, |reader, name, _| {
             if name != "Image" {
                 return reader.skip();
@@ -158,13 +161,18 @@ impl Index {
                     header.set(name, &text, attributes.unit.as_deref());
                 } else {
                     image.set(name, &text, &attributes);
+                    if bad_place.is_none() && matches!(name, "Row" | "Col") && !is_place(&text) {
+                        bad_place = Some(format!("<{name}>{text}</{name}>"));
+                    }
                 }
                 Ok(())
             })?;
             self.channels.entry(image.channel).or_default().fill(header);
             self.images.push(image);
             Ok(())
-        })
+        })?;
+        self.bad_place = self.bad_place.take().or(bad_place);
+        Ok(())
     }
 }
 
@@ -281,6 +289,11 @@ impl ImageRecord {
     pub(super) fn well(&self) -> Option<WellPosition> {
         well_of(self.row?, self.column?)
     }
+}
+
+/// Whether a text is the number of a row or column.
+fn is_place(text: &str) -> bool {
+    text.parse().is_ok_and(|place: u32| place > 0 && place - 1 <= WellPosition::MAX)
 }
 
 fn well_of(row: u32, column: u32) -> Option<WellPosition> {

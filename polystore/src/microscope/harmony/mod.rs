@@ -6,7 +6,7 @@
 mod index;
 mod name;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub(crate) use index::Index;
 pub use name::{HARMONY_NAMING, HarmonyNaming};
@@ -21,10 +21,10 @@ use super::{
     stage,
 };
 use crate::{
-    PlaneShape, Result, WellPosition,
+    Error, PlaneShape, Result, WellPosition,
     model::{
-        Acquisition, Channel, Color, DeclaredPlate, NamingScheme, PhysicalSize, PlaneSource,
-        StagePosition,
+        Acquisition, Channel, Color, DeclaredPlate, NamingScheme, PassedOverReason, PhysicalSize,
+        PlaneSource, StagePosition,
     },
     words::{count, verb},
 };
@@ -109,8 +109,8 @@ fn find_index<'a>(folder: &PlateFolder<'a>) -> Result<Option<&'a str>> {
 
 fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<DeclaredPlate> {
     let mut lookup = FileLookup::new(folder.files());
-    let (index_folder, top) = (split(file).0, measurement(file));
-    let images = if top.is_empty() { "Images".to_owned() } else { format!("{top}/Images") };
+    let folders = image_folders(file);
+    let folders = folders.each_ref().map(String::as_str);
     let mut builder = PlateBuilder::with_capacity(index.images.len());
     let mut unusable = Capped::new(3);
     // Where no image has a page but the first, each has a file of its own.
@@ -124,7 +124,7 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
             unusable.push(|| format!("`{}`", image.url));
             continue;
         };
-        let found = lookup.find(&[index_folder, &images, top], &image.url);
+        let found = lookup.find(&folders, &image.url);
         builder.push(RawPlane {
             well,
             acquisition: 0,
@@ -142,7 +142,20 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
             unusable.into_line()
         ));
     }
-    remark(folder, index, &lookup, &mut builder);
+    if let Some(bad) = &index.bad_place {
+        let error = Error::invalid_data(format!(
+            "an image has {bad}; expected a number from 1 to {}",
+            WellPosition::MAX + 1
+        ))
+        .with_path(file)
+        .with_hint("restore the index from the measurement");
+        if builder.is_empty() {
+            return Err(error);
+        }
+        // Its planes are not known, so the plate cannot be complete.
+        folder.note_damaged(file, &error);
+    }
+    remark(folder, file, index, &lookup, &mut builder);
     builder.build(folder, facts_of_index(folder, index)).map_err(|error| error.with_path(file))
 }
 
@@ -150,6 +163,7 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
 /// does not name.
 fn remark(
     folder: &PlateFolder<'_>,
+    file: &str,
     index: &Index,
     lookup: &FileLookup<'_>,
     builder: &mut PlateBuilder,
@@ -172,17 +186,63 @@ fn remark(
         let wells = list_wells(fewer);
         builder.note(format!("the index declares fewer than {most} fields for {wells}"));
     }
-    let n_unnamed = folder
+    pass_over_unnamed(folder, index, lookup, &image_folders(file), builder);
+}
+
+/// The folders that images of an index may be in.
+fn image_folders(index: &str) -> [String; 3] {
+    let (index_folder, top) = (split(index).0, measurement(index));
+    let images = if top.is_empty() { "Images".to_owned() } else { format!("{top}/Images") };
+    [index_folder.to_owned(), images, top.to_owned()]
+}
+
+/// Images beside those of the plate that the index does not name: pixels of the plate that
+/// nothing stands for are passed over, other files for planes that are there are remarked upon.
+fn pass_over_unnamed(
+    folder: &PlateFolder<'_>,
+    index: &Index,
+    lookup: &FileLookup<'_>,
+    folders: &[String],
+    builder: &mut PlateBuilder,
+) {
+    let unnamed: Vec<(&str, name::Name)> = folder
         .files()
         .iter()
         .zip(lookup.is_used())
-        .filter(|&(file, used)| !used && name::parse(file_name(file)).is_some())
-        .count();
-    if n_unnamed > 0 {
+        .filter(|&(path, used)| !used && folders.iter().any(|folder| folder == split(path).0))
+        .filter_map(|(path, _)| Some((path, name::parse(file_name(path))?)))
+        .collect();
+    if unnamed.is_empty() {
+        return;
+    }
+    let used: HashSet<&str> = folder
+        .files()
+        .iter()
+        .zip(lookup.is_used())
+        .filter_map(|(path, used)| used.then_some(file_name(path)))
+        .collect();
+    let there: HashSet<_> = index
+        .images
+        .iter()
+        .filter(|image| used.contains(file_name(&image.url)))
+        .filter_map(|image| {
+            Some((image.well()?, image.field, image.plane, image.channel, image.timepoint))
+        })
+        .collect();
+    let mut others = Capped::new(3);
+    for (path, name) in unnamed {
+        // Timepoints count from 0 in an index.
+        let plane = (name.well, name.field, name.plane, name.channel, name.timepoint - 1);
+        match there.contains(&plane) {
+            true => others.push(|| path.to_owned()),
+            false => folder.pass_over(path, PassedOverReason::NotInIndex, ""),
+        }
+    }
+    if !others.is_empty() {
         builder.note(format!(
-            "{} that the index does not name {} passed over",
-            count(n_unnamed, "image"),
-            verb(n_unnamed, "was", "were")
+            "{} of planes for which the index names other files: {}",
+            count(others.n(), "image"),
+            others.into_line()
         ));
     }
 }

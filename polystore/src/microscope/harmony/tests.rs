@@ -1,8 +1,11 @@
 use super::*;
 use crate::{
     ErrorKind,
-    microscope::testing::{TestFolder, counts, images, plane},
-    model::{PlaneState, Sizes},
+    microscope::{
+        read_plate_with,
+        testing::{TestFolder, counts, images, plane},
+    },
+    model::{PassedOverReason, PlaneState, Sizes},
 };
 
 /// One plane of an index of version 5: row, column, field, plane, timepoint, channel.
@@ -119,11 +122,36 @@ fn a_plate_of_which_no_file_is_there_has_the_sizes_of_its_index() {
 fn files_that_the_index_does_not_name_and_lacking_fields_are_told() {
     let mut planes = planes();
     planes.retain(|plane| plane[1] != 4 || plane[2] != 3);
-    let plate = folder("Index.xml", "", &index(V5, &planes)).read(&Harmony).unwrap();
+    // Another file for a plane that is there, and one in a folder that is not of images.
+    let twin = file(planes[0]).replace(".tiff", "_flat.tiff");
+    let folder = folder("Index.xml", "", &index(V5, &planes));
+    let folder = folder.with(&twin, "").with("mine/r01c01f01p01-ch1sk1fk1fl1.tiff", "");
+    let plate = read_plate_with(&folder.folder(), &Harmony).unwrap();
     assert_eq!(images(&plate), ["C03/0/0", "C03/0/2", "C04/0/0"]);
     let notes = plate.inventory.notes.join("\n");
     assert!(notes.contains("fewer than 2 fields for C04"), "{notes}");
-    assert!(notes.contains("3 images that the index does not name"), "{notes}");
+    assert!(notes.contains(&format!("the index names other files: {twin}")), "{notes}");
+    let left_out = plate.inventory.passed_over;
+    assert_eq!(left_out.n, 3, "{left_out:?}");
+    for file in left_out.files {
+        assert_eq!(file.reason, PassedOverReason::NotInIndex);
+        assert!(file.path.starts_with("r03c04f03"), "{file:?}");
+    }
+}
+
+#[test]
+fn a_well_that_cannot_be_is_told_with_its_index() {
+    let text = index(V5, &planes()).replace("<Row>3</Row>", "<Row>99999999999</Row>");
+    let error = folder("Index.xml", "", &text).read(&Harmony).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    let told = error.to_string();
+    assert!(told.contains("Index.xml") && told.contains("<Row>99999999999</Row>"), "{told}");
+    // One of many: the others are read, and the plate is not complete.
+    let text = index(V5, &planes()).replacen("<Row>3</Row>", "<Row>0</Row>", 1);
+    let folder = folder("Index.xml", "", &text);
+    let plate = read_plate_with(&folder.folder(), &Harmony).unwrap();
+    let damaged = plate.inventory.passed_over.files;
+    assert!(damaged.iter().any(|file| file.detail.contains("<Row>0</Row>")), "{damaged:?}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Which files of a folder are the plate's: `TimePoint_N` and `ZStep_N` folders in either
 //! nesting, thumbnails left out, one plate at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::name::{self, Name};
 use crate::{
@@ -9,9 +12,11 @@ use crate::{
     microscope::{
         PlateFolder,
         builder::Capped,
+        named::main_folder,
         names::{folder_number, image_stem, split},
     },
-    words::{count, verb},
+    model::PassedOverReason,
+    words::count,
 };
 
 /// An image file of the plate; numbers as the vendor prints them.
@@ -194,18 +199,16 @@ impl<'a> Scan<'a> {
 
     fn finish(mut self, folder: &PlateFolder<'a>) -> Result<Layout<'a>> {
         let base = self.choose_base(folder)?;
-        let n_all = self.images.len();
-        self.images.retain(|image| image.base == base);
+        let path_of =
+            |image: &ImageFile| folder.files().get(image.file as usize).unwrap_or_default();
+        self.images.retain(|image| {
+            if image.base != base {
+                folder.pass_over(path_of(image), PassedOverReason::OtherFolder, "");
+            }
+            image.base == base
+        });
         let (path, prefixes) = std::mem::take(&mut self.bases[base as usize]);
         let mut notes = Vec::new();
-        let n_passed = n_all - self.images.len();
-        if n_passed > 0 {
-            notes.push(format!(
-                "{} in other folders than the plate's {} passed over",
-                count(n_passed, "image file"),
-                verb(n_passed, "was", "were")
-            ));
-        }
         let n_others = self.others.n();
         if n_others > 0 {
             let names = self.others.into_line();
@@ -214,25 +217,18 @@ impl<'a> Scan<'a> {
                 count(n_others, "image file")
             ));
         }
-        check_prefixes(folder, &self.images, &prefixes, &mut notes)?;
-        let prefix = if prefixes.len() == 1 { prefixes[0] } else { "" };
+        check_prefixes(folder, &mut self.images, &prefixes, &mut notes)?;
+        let prefix = common_prefix(folder, &self.images, &prefixes);
         Ok(Layout { base: path, prefix, images: self.images, notes })
     }
 
     /// The folder that is the plate: the only one with files, or the one above all others.
     fn choose_base(&self, folder: &PlateFolder<'_>) -> Result<u32> {
-        let is_above = |above: &str, below: &str| {
-            above.is_empty()
-                || below
-                    .strip_prefix(above)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let highest = (0u32..)
-            .zip(&self.bases)
-            .min_by_key(|(_, (base, _))| base.len())
-            .filter(|(_, (base, _))| self.bases.iter().all(|(other, _)| is_above(base, other)));
-        match highest {
-            Some((base, _)) => Ok(base),
+        let mut counted: Vec<(&str, usize)> =
+            self.bases.iter().map(|(base, _)| (*base, 0)).collect();
+        self.images.iter().for_each(|image| counted[image.base as usize].1 += 1);
+        match main_folder(&counted) {
+            Some(base) => Ok(base as u32),
             None if self.bases.is_empty() => Err(Error::not_found(
                 "no file is named as ImageXpress names images, like Plate_A01_s1_w1.TIF",
             )
@@ -257,39 +253,97 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Files of two plates in one folder must not be mixed: an error when both have the same
-/// plane, a remark when file names differ before the well without that.
+/// What the names of all images begin with; empty when they differ in it.
+fn common_prefix<'a>(
+    folder: &PlateFolder<'a>,
+    images: &[ImageFile],
+    prefixes: &[&'a str],
+) -> &'a str {
+    let prefix_of = |image: &ImageFile| {
+        let path = folder.files().get(image.file as usize).unwrap_or_default();
+        name::parse(split(path).1).map_or("", |name| name.prefix)
+    };
+    match prefixes {
+        [only] => only,
+        [] => "",
+        _ => {
+            let first = images.first().map_or("", prefix_of);
+            if images.iter().all(|image| prefix_of(image) == first) { first } else { "" }
+        }
+    }
+}
+
+/// Files of two plates in one folder must not be mixed. Where names begin otherwise than most
+/// and stand for planes that those have: files that are few are strays, such as copies, and
+/// passed over, all that begin so; when they are many it is an error. A remark where names
+/// begin differently without that.
 fn check_prefixes(
     folder: &PlateFolder<'_>,
-    images: &[ImageFile],
+    images: &mut Vec<ImageFile>,
     prefixes: &[&str],
     notes: &mut Vec<String>,
 ) -> Result<()> {
     if prefixes.len() < 2 {
         return Ok(());
     }
-    let prefix_of = |image: &ImageFile| {
-        let path = folder.files().get(image.file as usize).unwrap_or_default();
-        name::parse(split(path).1).map_or("", |name| name.prefix)
+    let path_of = |image: &ImageFile| folder.files().get(image.file as usize).unwrap_or_default();
+    let prefix_of =
+        |image: &ImageFile| name::parse(split(path_of(image)).1).map_or("", |name| name.prefix);
+    let key = |image: &ImageFile| {
+        (image.well, image.site, image.wave, image.z, image.t, image.acquisition)
     };
-    let mut seen: BTreeMap<_, &str> = BTreeMap::new();
-    for image in images {
-        let key = (image.well, image.site, image.wave, image.z, image.t, image.acquisition);
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    images.iter().for_each(|image| *counts.entry(prefix_of(image)).or_default() += 1);
+    let rank = |prefix: &str| (Reverse(counts.get(prefix).copied().unwrap_or(0)), prefix.len());
+    // By plane, the name that most files begin with among those that stand for it.
+    let mut first: BTreeMap<_, &str> = BTreeMap::new();
+    let mut clashing: BTreeMap<&str, (&str, ImageFile)> = BTreeMap::new();
+    for image in images.iter() {
         let prefix = prefix_of(image);
-        let first = *seen.entry(key).or_insert(prefix);
-        if first != prefix {
-            return Err(Error::invalid_input(format!(
-                "folder holds images of two plates: `{first}` and `{prefix}` both have well {}, site {}, wavelength {}",
-                image.well, image.site, image.wave
-            ))
-            .with_path(folder.name())
-            .with_hint("put each plate into a folder of its own"));
+        let known = first.entry(key(image)).or_insert(prefix);
+        if *known != prefix {
+            let (used, unused) = match (rank(known), *known) <= (rank(prefix), prefix) {
+                true => (*known, prefix),
+                false => (prefix, *known),
+            };
+            *known = used;
+            clashing.entry(unused).or_insert((used, *image));
         }
     }
-    let names: Vec<_> = prefixes.iter().take(8).map(|prefix| format!("`{prefix}`")).collect();
-    notes.push(format!("file names begin differently: {}", names.join(", ")));
+    let n_of = |prefix: &str| counts.get(prefix).copied().unwrap_or(0);
+    let n_clashing: usize = clashing.keys().map(|prefix| n_of(prefix)).sum();
+    let is_few = n_clashing.saturating_mul(FEW_STRAYS) <= images.len() - n_clashing;
+    if let Some((prefix, (used, image))) = clashing.first_key_value().filter(|_| !is_few) {
+        return Err(Error::invalid_input(format!(
+            "folder holds images of two plates: `{used}` and `{prefix}` both have well {}, site {}, wavelength {}",
+            image.well, image.site, image.wave
+        ))
+        .with_path(folder.name())
+        .with_hint("put each plate into a folder of its own"));
+    }
+    images.retain(|image| {
+        let prefix = prefix_of(image);
+        let clash = clashing.get(prefix);
+        if let Some((used, _)) = clash {
+            let detail = format!("the others begin with `{used}`, not `{prefix}`");
+            folder.pass_over(path_of(image), PassedOverReason::Copy, detail);
+        }
+        clash.is_none()
+    });
+    let names: Vec<_> = prefixes
+        .iter()
+        .filter(|prefix| !clashing.contains_key(**prefix))
+        .take(8)
+        .map(|prefix| format!("`{prefix}`"))
+        .collect();
+    if names.len() > 1 {
+        notes.push(format!("file names begin differently: {}", names.join(", ")));
+    }
     Ok(())
 }
+
+/// Files that begin otherwise are strays where the others are so many times as many.
+const FEW_STRAYS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -349,11 +403,32 @@ mod tests {
         ])
         .unwrap();
         assert_eq!((base.as_str(), n), ("a", 2));
-        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert_eq!(notes, ["1 image file without a well in the name: a/x.tif"]);
         let error = bases(&["a/P_A01_s1.tif", "b/P_A01_s1.tif"]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("2 plates: `a`, `b`"), "{error}");
         assert_eq!(bases(&["a.txt"]).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn strays_leave_the_plate_as_it_is() {
+        let mut files: Vec<String> =
+            (1..=12).map(|site| format!("p/P_A01_s{site}_w1.TIF")).collect();
+        files.extend(["p/Copy of P_A01_s2_w1.TIF", "q/P_A01_s1_w1.TIF"].map(str::to_owned));
+        let folder = TestFolder::new(files.iter().map(String::as_str));
+        let folder = folder.folder();
+        let layout = find(&folder).unwrap();
+        assert_eq!((layout.base, layout.prefix, layout.images.len()), ("p", "P", 12));
+        assert!(layout.notes.is_empty(), "{:?}", layout.notes);
+        let told: Vec<_> =
+            folder.strays().files.into_iter().map(|file| (file.path, file.reason)).collect();
+        assert_eq!(
+            told,
+            [
+                ("q/P_A01_s1_w1.TIF".to_owned(), PassedOverReason::OtherFolder),
+                ("p/Copy of P_A01_s2_w1.TIF".to_owned(), PassedOverReason::Copy),
+            ]
+        );
     }
 
     #[test]

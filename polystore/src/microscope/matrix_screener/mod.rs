@@ -40,6 +40,10 @@ impl Microscope for MatrixScreener {
         &POLYSTORE_NAMING
     }
 
+    fn names_planes(&self, file: &str) -> bool {
+        name::parse(file).is_some()
+    }
+
     fn detect(&self, folder: &PlateFolder<'_>) -> Detection {
         by_names(folder, |file| name::parse(file).is_some())
     }
@@ -58,9 +62,9 @@ impl Microscope for MatrixScreener {
         check_one_slide(folder, &files)?;
         if n_focus > 0 {
             notes.push(format!(
-                "{} of the autofocus {} passed over",
+                "{} of the autofocus {} no plane of the plate",
                 count(n_focus, "image"),
-                verb(n_focus, "was", "were")
+                verb(n_focus, "is", "are")
             ));
         }
         let numbers = Numbers::of(&files);

@@ -42,6 +42,10 @@ impl Microscope for ScanR {
         &POLYSTORE_NAMING
     }
 
+    fn names_planes(&self, file: &str) -> bool {
+        name::parse(file).is_some()
+    }
+
     fn detect(&self, folder: &PlateFolder<'_>) -> Detection {
         if folder.others().any(is_descriptor) {
             return Detection::Metadata;
