@@ -103,7 +103,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         print(args, &report)?;
     }
     Ok(match (report.failed.is_empty(), report.is_source_whole()) {
-        _ if report.n_not_tried > 0 => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
+        _ if report.is_full => ExitCode::from(ErrorKind::LimitExceeded.exit_code()),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::from(ErrorKind::MissingPlane.exit_code()),
         (false, _) if report.failed.iter().all(|failure| failure.in_source || failure.differs) => {

@@ -74,6 +74,33 @@ fn a_full_disk_ends_a_run_at_once() {
 }
 
 #[test]
+fn a_full_disk_ends_a_conversion_with_one_exit_code() {
+    let place = Place::new();
+    let small = place.path("small");
+    let Some(_mounted) = mount(&small, "size=6m") else { return };
+    let resize = |size: &str| {
+        let option = format!("remount,size={size}");
+        let status = Command::new("mount").args(["-o", &option]).arg(&small).status();
+        assert!(status.unwrap().success());
+    };
+    for (to, out) in [("zarr", "a.zarr"), ("ome-tiff", "fields"), ("tiff", "planes")] {
+        let out = small.join(out);
+        let convert = args!["convert", plate(), out, "--to", to];
+        let output = place.command().args(&convert).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(9), "{to}: {text}");
+        assert_eq!(place.json(args!["check", out, "--depth", "pixels"])["counts"]["corrupt"], 0);
+        resize("200m");
+        let mut convert = convert.to_vec();
+        convert.extend(["--resume", "--verify"].map(Into::into));
+        assert!(place.run(convert).contains("every plane was read back and is the same"));
+        assert_eq!(unfinished(&small), [""; 0]);
+        fs::remove_dir_all(&out).unwrap();
+        resize("6m");
+    }
+}
+
+#[test]
 fn a_read_only_target_ends_a_run_at_once() {
     let place = Place::new();
     let folder = place.path("read-only");

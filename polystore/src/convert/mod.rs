@@ -93,6 +93,8 @@ pub struct ConvertReport {
     pub n_kept: u64,
     /// Bytes of pixels written in this run.
     pub n_bytes: u64,
+    /// Whether the target has no room left.
+    pub is_full: bool,
     /// Planes that were not tried any more, because the target has no room left.
     pub n_not_tried: u64,
     /// Whether every plane was read back and compared, at every level.
@@ -247,6 +249,7 @@ pub fn convert(
     run.groups(&transfers, layout);
     let (mut report, tally, is_full) = run.finish();
     report.n_kept = kept.len() as u64;
+    report.is_full = is_full;
     if is_full {
         let n_tried = report.n_written + report.failed.len() as u64;
         report.n_not_tried = (transfers.len() as u64).saturating_sub(n_tried);

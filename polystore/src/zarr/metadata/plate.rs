@@ -276,6 +276,10 @@ fn describe(structure: &PlateStructure, number: usize, acquisition: &Acquisition
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        PixelType,
+        model::{ImageStructure, Sizes},
+    };
 
     fn read(text: &str) -> Result<Grid> {
         serde_json::from_str::<PlateJson>(text).unwrap().check()
@@ -291,8 +295,15 @@ mod tests {
         plate_structure.acquisitions =
             vec![Acquisition { id: 4, name: "a".into(), start_s: Some(5), end_s: None }];
         for position in ["AF48", "B02"] {
-            plate_structure.well_mut(position.parse().unwrap());
+            let image = ImageStructure::new(
+                VirtualPath::root().join(position).unwrap(),
+                PixelType::U8,
+                Sizes::new(1, 1, 1, 1, 1),
+            );
+            plate_structure.add_image(position.parse().unwrap(), image).unwrap();
         }
+        // NGFF lists no well without an image.
+        plate_structure.well_mut("C03".parse().unwrap());
         let grid = read(&plate(NgffVersion::V05, &plate_structure).to_string()).unwrap();
         assert_eq!((grid.n_rows, grid.n_columns), (32, 48));
         assert_eq!(positions(&grid), ["B02", "AF48"]);
