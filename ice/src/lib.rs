@@ -1,0 +1,13 @@
+//! The ZeroC Ice protocol 1.0 in pure Rust: messages, values and proxies as bytes.
+//!
+//! Nothing here does I/O: [`wire`] turns bytes into messages and back, [`schema`] describes
+//! the types that travel, and [`value`] holds what was decoded with them. Facts of the
+//! protocol are explained in `docs/design/010-ice-wire.md`.
+
+pub mod codec;
+pub mod error;
+pub mod schema;
+pub mod value;
+pub mod wire;
+
+pub use error::{Error, Result};

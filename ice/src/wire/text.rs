@@ -1,0 +1,1 @@
+//! Proxies and identities in words.
