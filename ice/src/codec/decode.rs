@@ -1,8 +1,12 @@
 //! Reads values. Nothing recurses: what is open stands on a stack of its own.
 
+mod object;
+
+pub(super) use object::member_types;
+
 use crate::{
     Error, Result,
-    schema::{Member, Schema, Type},
+    schema::{Schema, Type},
     value::{Graph, Object, ObjectId, Value},
     wire::{Encapsulation, Encoding, Limits, Proxy, Reader},
 };
@@ -339,9 +343,3 @@ enum Next {
     /// Something changed; ask again.
     Again,
 }
-
-mod object;
-pub(super) use object::member_types;
-
-/// Members whose types are asked for in turn.
-pub(super) type Members<'m> = &'m [Member];

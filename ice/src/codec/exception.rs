@@ -55,7 +55,7 @@ pub fn decode_exception(
                 Some(decoder.reader.position() + n_bytes)
             }
         };
-        let first = &*first.get_or_insert_with(|| id.clone());
+        let first: &str = first.get_or_insert_with(|| id.clone());
         let is_last = flags & flag::LAST != 0;
         match (schema.exception(&id), known) {
             (None, None) => match end {

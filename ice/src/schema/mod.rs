@@ -173,9 +173,11 @@ impl Schema {
         self.interfaces.get(*self.interface_numbers.get(id)? as usize)
     }
 
-    /// An operation of an interface or of one that it extends.
+    /// An operation of an interface, of one that it extends, or of `::Ice::Object`, whose
+    /// operations every object has.
     pub fn operation(&self, interface: &str, name: &str) -> Option<&Operation> {
-        let mut pending = vec![self.interface(interface)?];
+        let of_all = self.interface("::Ice::Object");
+        let mut pending: Vec<_> = of_all.into_iter().chain([self.interface(interface)?]).collect();
         while let Some(interface) = pending.pop() {
             let found = interface.operations.iter().find(|operation| &*operation.name == name);
             if found.is_some() {

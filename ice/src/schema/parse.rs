@@ -184,7 +184,7 @@ impl Names {
         let (Some(kind), Some(id)) = (parts.next(), parts.next()) else {
             return Err(wrong(number, line, "the name is missing".to_owned()));
         };
-        let mut count = |n: &mut u32| {
+        let count = |n: &mut u32| {
             *n += 1;
             *n - 1
         };
