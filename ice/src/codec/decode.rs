@@ -56,13 +56,30 @@ pub(super) mod flag {
 
 /// Something that is being read.
 enum Frame {
-    Sequence { of: Type, left: usize, values: Vec<Value> },
-    Dictionary { key: Type, value: Type, left: usize, pairs: Vec<(Value, Value)>, waiting: Option<Value> },
-    Struct { number: u32, values: Vec<Value> },
+    Sequence {
+        of: Type,
+        left: usize,
+        values: Vec<Value>,
+    },
+    Dictionary {
+        key: Type,
+        value: Type,
+        left: usize,
+        pairs: Vec<(Value, Value)>,
+        waiting: Option<Value>,
+    },
+    Struct {
+        number: u32,
+        values: Vec<Value>,
+    },
     /// The slices of an instance.
     Instance(Instance),
     /// The instances that a slice refers to, which come behind its members.
-    Table { left: usize, found: Vec<Option<ObjectId>>, members_at: usize },
+    Table {
+        left: usize,
+        found: Vec<Option<ObjectId>>,
+        members_at: usize,
+    },
 }
 
 struct Instance {
@@ -122,7 +139,8 @@ impl<'s> Decoder<'s> {
             let problem = format!("{} bytes are left over", self.reader.remaining());
             return Err(self.reader.error("encapsulation", problem));
         }
-        let missing = || Error::decode("encapsulation", 0, "an instance that is referred to is missing");
+        let missing =
+            || Error::decode("encapsulation", 0, "an instance that is referred to is missing");
         if self.largest > self.objects.len() {
             return Err(missing());
         }
@@ -316,7 +334,9 @@ impl<'s> Decoder<'s> {
                 let members_at = *members_at;
                 self.stack.pop();
                 let behind = self.reader.position();
-                if let Some(Frame::Instance(Instance { ends: Some((_, end)), .. })) = self.stack.last_mut() {
+                if let Some(Frame::Instance(Instance { ends: Some((_, end)), .. })) =
+                    self.stack.last_mut()
+                {
                     *end = behind;
                 }
                 self.reader.go_to(members_at);

@@ -53,9 +53,17 @@ enum Work<'v> {
     Value(Type, &'v Value),
     /// The slice of `class` and those below it, of an instance whose fields from `at` on are
     /// left.
-    Slice { object: &'v Object, class: u32, at: usize, is_first: bool },
+    Slice {
+        object: &'v Object,
+        class: u32,
+        at: usize,
+        is_first: bool,
+    },
     /// Fills in the size of a slice; writes its table if there is one.
-    EndSlice { size_at: usize, flags_at: usize },
+    EndSlice {
+        size_at: usize,
+        flags_at: usize,
+    },
     /// An instance of a table, or its number.
     Reference(ObjectId),
 }
@@ -236,7 +244,10 @@ impl<'v> Encoder<'v> {
             return Ok(object);
         }
         let found = self.schema.name(Type::Class(object.class));
-        Err(Error::value(self.schema.name(of), format!("{} fields of {found}", object.fields.len())))
+        Err(Error::value(
+            self.schema.name(of),
+            format!("{} fields of {found}", object.fields.len()),
+        ))
     }
 
     /// Writes a reference to an instance, or the instance where it is met first.

@@ -75,7 +75,9 @@ pub fn decode_exception(
             }
             (Some(slice), _) => {
                 if known.is_some() && expected != Some(slice) {
-                    return Err(decoder.reader.error("exception", format!("{id} is no base of it")));
+                    return Err(decoder
+                        .reader
+                        .error("exception", format!("{id} is no base of it")));
                 }
                 known = known.or(Some(slice));
                 expected = schema.exceptions[slice as usize].base;
@@ -83,7 +85,9 @@ pub fn decode_exception(
                     fields.push(decoder.value(of)?);
                 }
                 if end.is_some_and(|end| end != decoder.reader.position()) {
-                    return Err(decoder.reader.error("exception", "a slice has another size than it says"));
+                    return Err(decoder
+                        .reader
+                        .error("exception", "a slice has another size than it says"));
                 }
             }
         }
@@ -117,9 +121,8 @@ pub fn encode_exception(
     let format = if exception.sliced { Format::Sliced } else { Format::Compact };
     let mut encoder = Encoder::new(schema, graph, encoding, format);
     let is_old = encoding == Encoding::V1_0;
-    let uses_classes = schema
-        .exception_members(exception.known)
-        .any(|member| schema.has_classes(member.of));
+    let uses_classes =
+        schema.exception_members(exception.known).any(|member| schema.has_classes(member.of));
     if is_old {
         encoder.writer.bool(uses_classes);
     }

@@ -213,8 +213,7 @@ impl Schema {
 
     /// All members of an exception in wire order.
     pub fn exception_members(&self, exception: u32) -> impl Iterator<Item = &Member> + '_ {
-        self.exception_slices(exception)
-            .flat_map(|slice| &self.exceptions[slice as usize].members)
+        self.exception_slices(exception).flat_map(|slice| &self.exceptions[slice as usize].members)
     }
 
     /// Fewest bytes that an element of a sequence takes.

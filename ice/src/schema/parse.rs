@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Class, Dictionary, Enum, Interface, Member, Operation, Schema, Sequence, Struct, Type};
+use super::{
+    Class, Dictionary, Enum, Interface, Member, Operation, Schema, Sequence, Struct, Type,
+};
 use crate::{Error, Result, wire::Mode};
 
 /// Deepest nesting of structures, sequences and dictionaries in one another.
@@ -317,7 +319,10 @@ interface ::J ::I
         assert_eq!(names, ["all", "other", "n"]);
         let get = schema.operation("::J", "get").unwrap();
         assert_eq!((get.mode, get.returns), (Mode::Idempotent, Some(Type::Class(1))));
-        assert_eq!((&get.out[..], &get.throws[..], get.sliced), (&[Type::String][..], &[0][..], true));
+        assert_eq!(
+            (&get.out[..], &get.throws[..], get.sliced),
+            (&[Type::String][..], &[0][..], true)
+        );
         assert!(schema.is_derived(1, 0) && !schema.is_derived(0, 1));
         assert_eq!(schema.smallest_element(0), 3);
         assert!(schema.has_classes(Type::Class(0)) && !schema.has_classes(Type::Sequence(0)));

@@ -17,7 +17,8 @@ const SIZE_BYTES: usize = 4;
 /// # Errors
 /// `Limit` when it would be longer than allowed, `Frame` when it is damaged.
 pub(super) fn decompress(body: &[u8], limits: &Limits) -> Result<Bytes> {
-    let bad = |problem: String| Error::Frame(format!("the compressed message is damaged: {problem}"));
+    let bad =
+        |problem: String| Error::Frame(format!("the compressed message is damaged: {problem}"));
     let (size, stream) =
         body.split_first_chunk::<SIZE_BYTES>().ok_or_else(|| bad("it has no size".to_owned()))?;
     let size = i32::from_le_bytes(*size);

@@ -97,7 +97,9 @@ impl Header {
         let size = i32::from_le_bytes(size);
         let n_bytes = usize::try_from(size).ok().filter(|size| *size >= HEADER_BYTES);
         let n_bytes = n_bytes.ok_or_else(|| {
-            Error::Frame(format!("a message cannot have {size} bytes, its header has {HEADER_BYTES}"))
+            Error::Frame(format!(
+                "a message cannot have {size} bytes, its header has {HEADER_BYTES}"
+            ))
         })?;
         if n_bytes > limits.message_bytes {
             return Err(Error::limit("message size in bytes", n_bytes, limits.message_bytes));
@@ -116,9 +118,8 @@ impl Header {
     /// # Errors
     /// `Limit` for a message of 2 GiB or more.
     pub fn encode(&self) -> Result<[u8; HEADER_BYTES]> {
-        let size = i32::try_from(self.n_bytes).map_err(|_| {
-            Error::limit("message size in bytes", self.n_bytes, i32::MAX as usize)
-        })?;
+        let size = i32::try_from(self.n_bytes)
+            .map_err(|_| Error::limit("message size in bytes", self.n_bytes, i32::MAX as usize))?;
         let mut bytes = [0; HEADER_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4..8].copy_from_slice(&VERSIONS);

@@ -41,6 +41,12 @@ impl Mode {
         }
     }
 
+    /// Whether a call may have this byte for its mode when the operation is declared with this
+    /// one: the same, or the obsolete word for "idempotent".
+    pub fn accepts(self, byte: u8) -> bool {
+        byte == self.byte() || (self == Self::Idempotent && byte == Self::Nonmutating.byte())
+    }
+
     /// Whether a call that was lost may be sent again.
     pub fn may_repeat(self) -> bool {
         self != Self::Normal

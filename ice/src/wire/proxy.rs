@@ -175,8 +175,7 @@ impl Proxy {
         for _ in 0..n_endpoints {
             endpoints.push(Endpoint::decode(reader)?);
         }
-        let adapter_id =
-            if endpoints.is_empty() { reader.string()?.into() } else { String::new() };
+        let adapter_id = if endpoints.is_empty() { reader.string()?.into() } else { String::new() };
         Ok(Some(Self {
             identity,
             facet,

@@ -122,7 +122,10 @@ impl Reader {
             Some(n_bytes) if n_bytes <= self.remaining() => Ok(count),
             _ => Err(self.error(
                 what,
-                format!("{count} elements cannot be in the {} bytes that are left", self.remaining()),
+                format!(
+                    "{count} elements cannot be in the {} bytes that are left",
+                    self.remaining()
+                ),
             )),
         }
     }
@@ -189,18 +192,6 @@ impl Reader {
     /// Goes on at a place that was read or passed over before.
     pub(crate) fn go_to(&mut self, at: usize) {
         self.at = at.min(self.bytes.len());
-    }
-
-    /// The bytes that are left, without a copy.
-    pub(crate) fn rest(&mut self) -> Bytes {
-        let rest = self.bytes.slice(self.at..);
-        self.at = self.bytes.len();
-        rest
-    }
-
-    /// The bytes from `start` on that were read.
-    pub(crate) fn read_since(&self, start: usize) -> Bytes {
-        self.bytes.slice(start..self.at)
     }
 }
 

@@ -82,7 +82,8 @@ impl Writer {
             self.u8(size as u8);
             return Ok(());
         }
-        let long = i32::try_from(size).map_err(|_| Error::limit("size", size, i32::MAX as usize))?;
+        let long =
+            i32::try_from(size).map_err(|_| Error::limit("size", size, i32::MAX as usize))?;
         self.u8(255);
         self.i32(long);
         Ok(())
@@ -119,7 +120,8 @@ impl Writer {
     /// Above 2^31 - 1.
     pub(crate) fn end_size(&mut self, at: usize) -> Result<()> {
         let size = self.bytes.len() - at;
-        let long = i32::try_from(size).map_err(|_| Error::limit("size", size, i32::MAX as usize))?;
+        let long =
+            i32::try_from(size).map_err(|_| Error::limit("size", size, i32::MAX as usize))?;
         self.bytes[at..at + 4].copy_from_slice(&long.to_le_bytes());
         Ok(())
     }

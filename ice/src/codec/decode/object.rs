@@ -9,9 +9,7 @@ use crate::{
 };
 
 /// The types of members, in order.
-pub(in super::super) fn member_types<'m>(
-    members: impl Iterator<Item = &'m Member>,
-) -> Vec<Type> {
+pub(in super::super) fn member_types<'m>(members: impl Iterator<Item = &'m Member>) -> Vec<Type> {
     members.map(|member| member.of).collect()
 }
 
@@ -83,10 +81,9 @@ impl Decoder<'_> {
             return Ok(());
         }
         let name = |class: u32| self.schema.name(Type::Class(class)).to_owned();
-        Err(self.reader.error(
-            "instance",
-            format!("{} is expected, this is {}", name(expected), name(class)),
-        ))
+        Err(self
+            .reader
+            .error("instance", format!("{} is expected, this is {}", name(expected), name(class))))
     }
 
     fn new_object(&mut self) -> Result<ObjectId> {
@@ -168,7 +165,9 @@ impl Decoder<'_> {
             _ => Some(self.slice_end()?),
         };
         if flags & flag::INDIRECTION != 0 && end.is_none() {
-            return Err(self.reader.error("slice", "a table of instances needs a slice of known size"));
+            return Err(self
+                .reader
+                .error("slice", "a table of instances needs a slice of known size"));
         }
         Ok(SliceHead { flags, id, end })
     }
@@ -215,7 +214,10 @@ impl Decoder<'_> {
         };
         if let Some((members_end, end)) = instance.ends.take() {
             if self.reader.position() != members_end {
-                let problem = format!("its members end at {}, its size says {members_end}", self.reader.position());
+                let problem = format!(
+                    "its members end at {}, its size says {members_end}",
+                    self.reader.position()
+                );
                 return Err(self.reader.error("slice", problem));
             }
             self.reader.go_to(end);
@@ -236,7 +238,9 @@ impl Decoder<'_> {
             && self.schema.class(id) != Some(base)
         {
             let expected = &self.schema.classes[base as usize].id;
-            return Err(self.reader.error("slice", format!("{expected} is expected, this is {id}")));
+            return Err(self
+                .reader
+                .error("slice", format!("{expected} is expected, this is {id}")));
         }
         if let Some(Frame::Instance(instance)) = self.stack.last_mut() {
             instance.slice = base;
@@ -265,7 +269,9 @@ impl Decoder<'_> {
             .ok_or_else(|| self.reader.error("instance", format!("a reference of {found}")))?;
         // Each instance takes at least its number, a slice and the last slice.
         if number > self.limits.instances || number > self.reader.remaining() + self.objects.len() {
-            return Err(self.reader.error("instance", format!("no instance can have number {number}")));
+            return Err(self
+                .reader
+                .error("instance", format!("no instance can have number {number}")));
         }
         self.largest = self.largest.max(number);
         Ok(Some(ObjectId(number as u32 - 1)))
@@ -321,7 +327,9 @@ impl Decoder<'_> {
                 (None, Some(_)) => return Err(Error::unknown("class", id)),
                 (Some(slice), _) => {
                     if class.is_some() && expected != Some(slice) {
-                        return Err(self.reader.error("instance", format!("{id} is no base of it")));
+                        return Err(self
+                            .reader
+                            .error("instance", format!("{id} is no base of it")));
                     }
                     class = class.or(Some(slice));
                     expected = self.schema.classes[slice as usize].base;
@@ -329,7 +337,8 @@ impl Decoder<'_> {
                         fields.push(self.value(of)?);
                     }
                     if self.reader.position() != end {
-                        let problem = format!("it ends at {}, its size says {end}", self.reader.position());
+                        let problem =
+                            format!("it ends at {}, its size says {end}", self.reader.position());
                         return Err(self.reader.error("slice", problem));
                     }
                 }

@@ -46,7 +46,9 @@ impl<'a> Neutral<'a> {
             (_, Value::Shorts(values)) => json!(values),
             (_, Value::Ints(values)) => json!(values),
             (_, Value::Longs(values)) => json!(values),
-            (_, Value::Floats(values)) => values.iter().map(|value| float(f64::from(*value))).collect(),
+            (_, Value::Floats(values)) => {
+                values.iter().map(|value| float(f64::from(*value))).collect()
+            }
             (_, Value::Doubles(values)) => values.iter().map(|value| float(*value)).collect(),
             (Type::Sequence(number), Value::Sequence(values)) => {
                 let element = schema.sequences[number as usize].element;
@@ -62,7 +64,13 @@ impl<'a> Neutral<'a> {
             (Type::Struct(number), Value::Struct(values)) => {
                 let members = &schema.structs[number as usize].members;
                 let pairs = members.iter().zip(values);
-                Json::Object(pairs.map(|(member, value)| (member.name.to_string(), self.json(member.of, value))).collect())
+                Json::Object(
+                    pairs
+                        .map(|(member, value)| {
+                            (member.name.to_string(), self.json(member.of, value))
+                        })
+                        .collect(),
+                )
             }
             (_, Value::Proxy(None)) | (_, Value::Object(None)) => Json::Null,
             (_, Value::Proxy(Some(found))) => proxy(found, self.encoding),

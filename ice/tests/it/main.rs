@@ -1,0 +1,8 @@
+//! The wire against frames of other implementations, and against hostile bytes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+mod frames;
+mod malformed;
+mod neutral;
+mod vectors;
