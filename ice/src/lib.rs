@@ -2,11 +2,15 @@
 //!
 //! Nothing here does I/O: [`wire`] turns bytes into messages and back, [`schema`] describes
 //! the types that travel, and [`value`] holds what was decoded with them. Facts of the
-//! protocol are explained in `docs/design/010-ice-wire.md`.
+//! protocol are explained in `docs/design/004-ice.md`.
 
 pub mod codec;
 pub mod error;
+#[cfg(feature = "omero")]
+pub mod omero;
 pub mod schema;
+#[cfg(feature = "omero")]
+pub mod typed;
 pub mod value;
 pub mod wire;
 

@@ -7,6 +7,8 @@ mod parse;
 
 use std::collections::HashMap;
 
+use crate::value::Value;
+
 /// A type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -236,6 +238,41 @@ impl Schema {
                 self.has_classes(dictionary.key) || self.has_classes(dictionary.value)
             }
             _ => false,
+        }
+    }
+
+    /// The value of a type that says nothing: zero, empty, or none.
+    pub fn zero(&self, of: Type) -> Value {
+        match of {
+            Type::Bool => Value::Bool(false),
+            Type::Byte => Value::Byte(0),
+            Type::Short => Value::Short(0),
+            Type::Int => Value::Int(0),
+            Type::Long => Value::Long(0),
+            Type::Float => Value::Float(0.0),
+            Type::Double => Value::Double(0.0),
+            Type::String => Value::String(Box::default()),
+            Type::Enum(number) => {
+                let first = self.enums[number as usize].enumerators.first();
+                Value::Enum(first.map_or(0, |(_, number)| *number))
+            }
+            Type::Struct(number) => {
+                let members = self.structs[number as usize].members.iter();
+                Value::Struct(members.map(|member| self.zero(member.of)).collect())
+            }
+            Type::Sequence(number) => match self.sequences[number as usize].element {
+                Type::Byte => Value::Bytes(bytes::Bytes::new()),
+                Type::Bool => Value::Bools(Vec::new()),
+                Type::Short => Value::Shorts(Vec::new()),
+                Type::Int => Value::Ints(Vec::new()),
+                Type::Long => Value::Longs(Vec::new()),
+                Type::Float => Value::Floats(Vec::new()),
+                Type::Double => Value::Doubles(Vec::new()),
+                _ => Value::Sequence(Vec::new()),
+            },
+            Type::Dictionary(_) => Value::Dictionary(Vec::new()),
+            Type::Class(_) | Type::Object => Value::Object(None),
+            Type::Proxy => Value::Proxy(None),
         }
     }
 

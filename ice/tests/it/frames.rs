@@ -10,8 +10,8 @@ use ice::{
 use serde_json::Value as Json;
 
 /// The interface that the frames were made with.
-pub(crate) fn schema() -> Schema {
-    Schema::parse(include_str!("../data/omero.schema")).unwrap()
+pub(crate) fn schema() -> &'static Schema {
+    ice::omero::schema()
 }
 
 /// Frames of a file of `tests/data`.

@@ -5,4 +5,5 @@
 mod frames;
 mod malformed;
 mod neutral;
+mod typed;
 mod vectors;

@@ -36,7 +36,7 @@ fn refused(bytes: &[u8]) -> Refused {
         return Refused::Call;
     }
     let types: Vec<_> = operation.parameters.iter().map(|member| member.of).collect();
-    match decode(&schema, &types, &call.parameters, &Limits::default()) {
+    match decode(schema, &types, &call.parameters, &Limits::default()) {
         Ok(_) => Refused::Not,
         Err(_) => Refused::Call,
     }

@@ -134,7 +134,7 @@ fn all(file: &str) -> (usize, usize) {
     let mut problems = Vec::new();
     let mut n_identical = 0;
     for frame in &frames {
-        match check(&schema, frame) {
+        match check(schema, frame) {
             Ok(is_identical) => n_identical += usize::from(is_identical),
             Err(problem) => {
                 problems.push(format!("{} {}: {problem:.400}", frame["set"], frame["name"]))
