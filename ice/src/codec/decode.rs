@@ -78,8 +78,12 @@ enum Frame {
     Table {
         left: usize,
         found: Vec<Option<ObjectId>>,
-        members_at: usize,
+        /// Where the members are, which are read when the table is known; nowhere when the
+        /// slice is passed over.
+        members_at: Option<usize>,
     },
+    /// An instance of whose slices none is known yet.
+    Unknown(object::Begun),
 }
 
 struct Instance {
@@ -109,8 +113,12 @@ pub(super) struct Decoder<'s> {
     named: Vec<Box<str>>,
     /// The table of the slice that is read.
     indirection: Option<Vec<Option<ObjectId>>>,
+    /// Whether a slice of an exception is read that names entries of the table.
+    is_in_exception: bool,
     /// The largest number of an instance that was referred to in encoding 1.0.
     largest: usize,
+    /// In encoding 1.0: instances and the classes that they must be of.
+    expected: Vec<(ObjectId, u32)>,
 }
 
 impl<'s> Decoder<'s> {
@@ -129,7 +137,9 @@ impl<'s> Decoder<'s> {
             classes: Vec::new(),
             named: Vec::new(),
             indirection: None,
+            is_in_exception: false,
             largest: 0,
+            expected: Vec::new(),
         })
     }
 
@@ -143,6 +153,9 @@ impl<'s> Decoder<'s> {
             || Error::decode("encapsulation", 0, "an instance that is referred to is missing");
         if self.largest > self.objects.len() {
             return Err(missing());
+        }
+        for &(id, class) in &self.expected {
+            self.check_class(Some(id), Some(class))?;
         }
         let objects = self.objects.into_iter().collect::<Option<Vec<_>>>();
         Ok(Graph { objects: objects.ok_or_else(missing)? })
@@ -294,7 +307,7 @@ impl<'s> Decoder<'s> {
                 found.push(object);
                 *left -= 1;
             }
-            None => {}
+            Some(Frame::Unknown(_)) | None => {}
         }
     }
 
@@ -333,6 +346,7 @@ impl<'s> Decoder<'s> {
                 self.indirection = Some(std::mem::take(found));
                 let members_at = *members_at;
                 self.stack.pop();
+                let Some(members_at) = members_at else { return Ok(Next::Again) };
                 let behind = self.reader.position();
                 if let Some(Frame::Instance(Instance { ends: Some((_, end)), .. })) =
                     self.stack.last_mut()
@@ -349,6 +363,12 @@ impl<'s> Decoder<'s> {
                     Some(member) => Ok(Next::Read(member.of)),
                     None => self.end_slice(),
                 }
+            }
+            Some(Frame::Unknown(begun)) => {
+                let begun = *begun;
+                self.stack.pop();
+                self.go_on(begun)?;
+                Ok(Next::Again)
             }
             None => Err(Error::decode("value", 0, "nothing is open")),
         }

@@ -109,7 +109,32 @@ impl<'v> Encoder<'v> {
 
     /// Writes a value and what is inside of it.
     pub(super) fn value(&mut self, of: Type, value: &'v Value) -> Result<()> {
-        let mut stack = vec![Work::Value(of, value)];
+        self.work(vec![Work::Value(of, value)])
+    }
+
+    /// Begins the members of a slice of an exception: with a table in the sliced format.
+    pub(super) fn begin_table(&mut self, is_sliced: bool) {
+        self.table = is_sliced.then(Vec::new);
+    }
+
+    /// Ends a slice of an exception, with the instances of its table behind it.
+    pub(super) fn end_slice(&mut self, size_at: usize, flags_at: usize) -> Result<()> {
+        let table = self.table_behind(size_at, flags_at)?;
+        self.work(table.into_iter().rev().map(Work::Reference).collect())
+    }
+
+    /// Ends the members of a slice; the instances of its table, whose size is written.
+    fn table_behind(&mut self, size_at: usize, flags_at: usize) -> Result<Vec<ObjectId>> {
+        self.writer.end_size(size_at)?;
+        let table = self.table.take().unwrap_or_default();
+        if !table.is_empty() {
+            self.writer.set_bits(flags_at, flag::INDIRECTION);
+            self.writer.size(table.len())?;
+        }
+        Ok(table)
+    }
+
+    fn work(&mut self, mut stack: Vec<Work<'v>>) -> Result<()> {
         while let Some(work) = stack.pop() {
             match work {
                 Work::Value(of, value) => self.begin(of, value, &mut stack)?,
@@ -117,13 +142,8 @@ impl<'v> Encoder<'v> {
                     self.slice(object, class, at, is_first, &mut stack)?;
                 }
                 Work::EndSlice { size_at, flags_at } => {
-                    self.writer.end_size(size_at)?;
-                    let table = self.table.take().unwrap_or_default();
-                    if !table.is_empty() {
-                        self.writer.set_bits(flags_at, flag::INDIRECTION);
-                        self.writer.size(table.len())?;
-                        stack.extend(table.into_iter().rev().map(Work::Reference));
-                    }
+                    let table = self.table_behind(size_at, flags_at)?;
+                    stack.extend(table.into_iter().rev().map(Work::Reference));
                 }
                 Work::Reference(id) => {
                     let object = self.object(Type::Object, id)?;

@@ -14,6 +14,15 @@ use crate::{
 /// Bytes of the size of a slice, which counts them too.
 const SIZE_BYTES: usize = 4;
 
+/// What precedes the members of a slice.
+struct SliceHead {
+    id: Box<str>,
+    /// Where its members end, where that is said.
+    end: Option<usize>,
+    is_last: bool,
+    has_table: bool,
+}
+
 /// Reads the exception of a reply. Of one that the schema does not have, what it is derived
 /// from is read, where the sizes of its slices allow to pass over the rest.
 ///
@@ -28,84 +37,79 @@ pub fn decode_exception(
     let mut decoder = Decoder::new(schema, from, limits)?;
     let is_old = decoder.encoding == Encoding::V1_0;
     let uses_classes = is_old && decoder.reader.bool()?;
-    let mut first: Option<Box<str>> = None;
-    let mut known: Option<u32> = None;
+    let mut head = slice_head(&mut decoder)?;
+    let id = head.id.clone();
+    let unknown = || Error::unknown("exception", id.clone());
+    let mut n_slices = 1;
+    let known = loop {
+        if let Some(known) = schema.exception(&head.id) {
+            break known;
+        }
+        let end = head.end.filter(|_| !head.is_last).ok_or_else(unknown)?;
+        decoder.pass_over_slice(end, head.has_table)?;
+        // In encoding 1.0 nothing tells that there are no more slices.
+        if decoder.reader.remaining() == 0 {
+            return Err(unknown());
+        }
+        n_slices += 1;
+        if n_slices > limits.slices {
+            return Err(Error::limit("slices of an exception", n_slices, limits.slices));
+        }
+        head = slice_head(&mut decoder)?;
+    };
+    let sliced = head.end.is_some() && !is_old;
     let mut fields = Vec::new();
-    let mut expected = None;
-    let mut sliced = is_old;
-    for _ in 0..limits.slices {
-        let flags = if is_old { flag::SIZE } else { decoder.reader.u8()? };
-        if flags & flag::OPTIONAL != 0 {
-            return Err(decoder.reader.error("exception", "optional members are not supported"));
+    let mut slice = known;
+    loop {
+        let behind = head.end.map(|end| decoder.begin_exception_slice(end, head.has_table));
+        let behind = behind.transpose()?;
+        for of in member_types(schema.exceptions[slice as usize].members.iter()) {
+            fields.push(decoder.value(of)?);
         }
-        if flags & flag::INDIRECTION != 0 {
-            return Err(decoder.reader.error("exception", "tables of instances are not supported"));
+        if let (Some(end), Some(behind)) = (head.end, behind) {
+            decoder.end_exception_slice(end, behind)?;
         }
-        let id = decoder.reader.string()?;
-        let end = match flags & flag::SIZE {
-            0 => None,
-            _ => {
-                let size = decoder.reader.i32()?;
-                let n_bytes = usize::try_from(size).ok().and_then(|n| n.checked_sub(SIZE_BYTES));
-                let n_bytes = n_bytes.filter(|n_bytes| *n_bytes <= decoder.reader.remaining());
-                let n_bytes = n_bytes.ok_or_else(|| {
-                    decoder.reader.error("exception", format!("a slice of {size} bytes"))
-                })?;
-                sliced = true;
-                Some(decoder.reader.position() + n_bytes)
-            }
-        };
-        let first: &str = first.get_or_insert_with(|| id.clone());
-        let is_last = flags & flag::LAST != 0;
-        match (schema.exception(&id), known) {
-            (None, None) => match end {
-                Some(end) if !is_last && decoder.reader.position() <= end => {
-                    let n_bytes = end - decoder.reader.position();
-                    decoder.reader.skip("exception", n_bytes)?;
-                    // In encoding 1.0 nothing tells that there are no more slices.
-                    if decoder.reader.remaining() == 0 {
-                        return Err(Error::unknown("exception", first));
-                    }
-                    continue;
-                }
-                _ => return Err(Error::unknown("exception", first)),
-            },
-            (None, Some(_)) => {
-                return Err(decoder.reader.error("exception", format!("{id} is no base of it")));
-            }
-            (Some(slice), _) => {
-                if known.is_some() && expected != Some(slice) {
-                    return Err(decoder
-                        .reader
-                        .error("exception", format!("{id} is no base of it")));
-                }
-                known = known.or(Some(slice));
-                expected = schema.exceptions[slice as usize].base;
-                for of in member_types(schema.exceptions[slice as usize].members.iter()) {
-                    fields.push(decoder.value(of)?);
-                }
-                if end.is_some_and(|end| end != decoder.reader.position()) {
-                    return Err(decoder
-                        .reader
-                        .error("exception", "a slice has another size than it says"));
-                }
-            }
+        let base = schema.exceptions[slice as usize].base;
+        if !is_old && head.is_last != base.is_none() {
+            return Err(decoder.reader.error("exception", "it has other slices than its type"));
         }
-        let is_done = if is_old { expected.is_none() } else { is_last };
-        if is_done {
-            if expected.is_some() {
-                return Err(decoder.reader.error("exception", "slices are missing"));
-            }
-            if uses_classes {
-                decoder.pending_instances()?;
-            }
-            let id = first.into();
-            let known = known.ok_or_else(|| Error::unknown("exception", first))?;
-            let exception = Exception { id, known, fields, sliced: sliced && !is_old };
-            return Ok((exception, decoder.finish()?));
+        let Some(base) = base else { break };
+        head = slice_head(&mut decoder)?;
+        if schema.exception(&head.id) != Some(base) {
+            let problem = format!("{} is not what it is derived from", head.id);
+            return Err(decoder.reader.error("exception", problem));
         }
+        slice = base;
     }
-    Err(Error::limit("slices of an exception", limits.slices + 1, limits.slices))
+    if uses_classes {
+        decoder.pending_instances()?;
+    }
+    Ok((Exception { id, known, fields, sliced }, decoder.finish()?))
+}
+
+fn slice_head(decoder: &mut Decoder<'_>) -> Result<SliceHead> {
+    let is_old = decoder.encoding == Encoding::V1_0;
+    let flags = if is_old { flag::SIZE } else { decoder.reader.u8()? };
+    if flags & flag::OPTIONAL != 0 {
+        return Err(decoder.reader.error("exception", "optional members are not supported"));
+    }
+    let id = decoder.reader.string()?;
+    let end = match flags & flag::SIZE {
+        0 => None,
+        _ => {
+            let size = decoder.reader.i32()?;
+            let n_bytes = usize::try_from(size).ok().and_then(|n| n.checked_sub(SIZE_BYTES));
+            let n_bytes = n_bytes.filter(|n_bytes| *n_bytes <= decoder.reader.remaining());
+            let wrong = || decoder.reader.error("exception", format!("a slice of {size} bytes"));
+            Some(decoder.reader.position() + n_bytes.ok_or_else(wrong)?)
+        }
+    };
+    let has_table = flags & flag::INDIRECTION != 0;
+    if has_table && end.is_none() {
+        let problem = "a table of instances needs a slice of known size";
+        return Err(decoder.reader.error("exception", problem));
+    }
+    Ok(SliceHead { id, end, is_last: flags & flag::LAST != 0, has_table })
 }
 
 /// Writes an exception with the instances that it refers to.
@@ -135,17 +139,19 @@ pub fn encode_exception(
     for slice in schema.exception_slices(exception.known) {
         let of = &schema.exceptions[slice as usize];
         let has_size = is_old || exception.sliced;
+        let flags_at = encoder.writer.len();
         if !is_old {
             let last = if of.base.is_none() { flag::LAST } else { 0 };
             encoder.writer.u8(last | if has_size { flag::SIZE } else { 0 });
         }
         encoder.writer.string(&of.id)?;
         let size_at = has_size.then(|| encoder.writer.begin_size());
+        encoder.begin_table(!is_old && has_size);
         for (member, value) in of.members.iter().zip(fields.by_ref()) {
             encoder.value(member.of, value)?;
         }
         if let Some(size_at) = size_at {
-            encoder.writer.end_size(size_at)?;
+            encoder.end_slice(size_at, flags_at)?;
         }
     }
     if uses_classes {

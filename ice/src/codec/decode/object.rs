@@ -18,6 +18,17 @@ const SIZE_BYTES: usize = 4;
 /// What encoding 1.0 ends every instance with.
 const ROOT: &str = "::Ice::Object";
 
+/// How many values are open before memory is saved.
+const DEEP: usize = 256;
+
+/// An instance whose class is not known yet.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    id: ObjectId,
+    expected: Option<u32>,
+    n_skipped: usize,
+}
+
 /// What precedes the members of a slice.
 struct SliceHead {
     flags: u8,
@@ -30,7 +41,9 @@ impl Decoder<'_> {
     /// Reads a reference to an instance, and begins the instance if it is here.
     pub(super) fn begin_object(&mut self, expected: Option<u32>) -> Result<Option<Value>> {
         if self.encoding == Encoding::V1_0 {
-            return Ok(Some(Value::Object(self.reference_1_0()?)));
+            let found = self.reference_1_0()?;
+            self.expected.extend(found.zip(expected));
+            return Ok(Some(Value::Object(found)));
         }
         let found = match self.indirection.as_ref().filter(|_| self.is_in_sliced()) {
             // A member of a slice that has a table names an entry of it.
@@ -71,10 +84,10 @@ impl Decoder<'_> {
                 Frame::Table { .. } => Some(false),
                 _ => None,
             })
-            .unwrap_or(false)
+            .unwrap_or(self.is_in_exception)
     }
 
-    fn check_class(&self, found: Option<ObjectId>, expected: Option<u32>) -> Result<()> {
+    pub(super) fn check_class(&self, found: Option<ObjectId>, expected: Option<u32>) -> Result<()> {
         let class = found.and_then(|id| *self.classes.get(id.0 as usize)?);
         let (Some(class), Some(expected)) = (class, expected) else { return Ok(()) };
         if self.schema.is_derived(class, expected) {
@@ -97,7 +110,14 @@ impl Decoder<'_> {
 
     fn begin_instance(&mut self, expected: Option<u32>) -> Result<Option<Value>> {
         let id = self.new_object()?;
-        let mut n_skipped = 0;
+        self.go_on(Begun { id, expected, n_skipped: 0 })?;
+        Ok(None)
+    }
+
+    /// Begins the first slice of an instance whose class is known. What is not known is passed
+    /// over where its size is: what it is derived from may be known.
+    pub(super) fn go_on(&mut self, begun: Begun) -> Result<()> {
+        let Begun { id, expected, mut n_skipped } = begun;
         loop {
             let head = self.slice_head()?;
             let name = head.id.as_deref().ok_or_else(|| {
@@ -106,22 +126,9 @@ impl Decoder<'_> {
             if let Some(class) = self.schema.class(name) {
                 self.classes[id.0 as usize] = Some(class);
                 self.check_class(Some(id), expected)?;
-                let n = self.schema.members(class).count();
-                let instance = Instance {
-                    id,
-                    fields: Vec::with_capacity(n),
-                    class,
-                    slice: class,
-                    n_read: 0,
-                    is_last: head.flags & flag::LAST != 0,
-                    ends: None,
-                };
-                self.push(Frame::Instance(instance))?;
-                self.begin_slice(&head)?;
-                return Ok(None);
+                self.open(id, class, head.flags & flag::LAST != 0)?;
+                return self.begin_slice(&head);
             }
-            // A class that is not known is passed over where its size is: what it is derived
-            // from may be known.
             let (Some(end), false) = (head.end, head.flags & flag::LAST != 0) else {
                 return Err(Error::unknown("class", name));
             };
@@ -131,9 +138,21 @@ impl Decoder<'_> {
             }
             self.skip_to(end)?;
             if head.flags & flag::INDIRECTION != 0 {
-                return Err(Error::unknown("class", name));
+                // What its table has in it has numbers, which others may refer to.
+                let left = self.reader.count("table of instances", 1)?;
+                self.push(Frame::Unknown(Begun { id, expected, n_skipped }))?;
+                return self.push(Frame::Table { left, found: Vec::new(), members_at: None });
             }
         }
+    }
+
+    fn open(&mut self, id: ObjectId, class: u32, is_last: bool) -> Result<()> {
+        // Where instances are deep in one another, as only few are, room for members is made
+        // when they come: else a few bytes each would take much memory.
+        let n = if self.stack.len() < DEEP { self.schema.members(class).count() } else { 0 };
+        let fields = Vec::with_capacity(n);
+        let instance = Instance { id, fields, class, slice: class, n_read: 0, is_last, ends: None };
+        self.push(Frame::Instance(instance))
     }
 
     /// Reads what precedes the members of a slice.
@@ -204,7 +223,65 @@ impl Decoder<'_> {
         let members_at = self.reader.position();
         self.skip_to(end)?;
         let left = self.reader.count("table of instances", 1)?;
-        self.push(Frame::Table { left, found: Vec::new(), members_at })
+        self.push(Frame::Table { left, found: Vec::new(), members_at: Some(members_at) })
+    }
+
+    /// Passes over a slice of an exception, but for the instances of its table: they have
+    /// numbers, which others may refer to.
+    pub(in super::super) fn pass_over_slice(&mut self, end: usize, has_table: bool) -> Result<()> {
+        self.skip_to(end)?;
+        if has_table {
+            self.table()?;
+        }
+        Ok(())
+    }
+
+    /// Begins the members of a slice of an exception that end at `end`; answers where what
+    /// follows them ends.
+    pub(in super::super) fn begin_exception_slice(
+        &mut self,
+        end: usize,
+        has_table: bool,
+    ) -> Result<usize> {
+        if self.encoding == Encoding::V1_0 {
+            return Ok(end);
+        }
+        let members_at = self.reader.position();
+        self.skip_to(end)?;
+        let table = if has_table { self.table()? } else { Vec::new() };
+        let behind = self.reader.position();
+        self.indirection = Some(table);
+        self.is_in_exception = true;
+        self.reader.go_to(members_at);
+        Ok(behind)
+    }
+
+    /// Ends the members of a slice of an exception.
+    pub(in super::super) fn end_exception_slice(
+        &mut self,
+        end: usize,
+        behind: usize,
+    ) -> Result<()> {
+        if self.reader.position() != end {
+            let problem = "a slice has another size than it says";
+            return Err(self.reader.error("exception", problem));
+        }
+        self.indirection = None;
+        self.is_in_exception = false;
+        self.reader.go_to(behind);
+        Ok(())
+    }
+
+    fn table(&mut self) -> Result<Vec<Option<ObjectId>>> {
+        let n = self.reader.count("table of instances", 1)?;
+        let mut table = Vec::new();
+        for _ in 0..n {
+            match self.value(Type::Object)? {
+                Value::Object(found) => table.push(found),
+                _ => return Err(self.reader.error("table of instances", "no instance")),
+            }
+        }
+        Ok(table)
     }
 
     /// Ends the slice that the top instance is at: begins the next, or ends the instance.
@@ -267,14 +344,20 @@ impl Decoder<'_> {
         let number = found.checked_neg().and_then(|number| usize::try_from(number).ok());
         let number = number
             .ok_or_else(|| self.reader.error("instance", format!("a reference of {found}")))?;
-        // Each instance takes at least its number, a slice and the last slice.
-        if number > self.limits.instances || number > self.reader.remaining() + self.objects.len() {
+        if number > self.most_instances() {
             return Err(self
                 .reader
                 .error("instance", format!("no instance can have number {number}")));
         }
         self.largest = self.largest.max(number);
         Ok(Some(ObjectId(number as u32 - 1)))
+    }
+
+    /// As many instances as encoding 1.0 can have in so many bytes: each has its number and two
+    /// slices at least.
+    fn most_instances(&self) -> usize {
+        let n_bytes = self.reader.position() + self.reader.remaining();
+        self.limits.instances.min(n_bytes / 8)
     }
 
     /// Reads the instances that encoding 1.0 has behind the parameters.
@@ -296,12 +379,13 @@ impl Decoder<'_> {
     fn instance_1_0(&mut self) -> Result<()> {
         let number = self.reader.i32()?;
         let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-        let at = at.filter(|at| *at < self.largest).ok_or_else(|| {
-            self.reader.error("instance", format!("nothing refers to number {number}"))
+        // What slices that were passed over refer to is here too.
+        let at = at.filter(|at| *at < self.most_instances()).ok_or_else(|| {
+            self.reader.error("instance", format!("no instance can have number {number}"))
         })?;
-        if self.objects.len() < self.largest {
-            self.objects.resize_with(self.largest, || None);
-            self.classes.resize(self.largest, None);
+        if self.objects.len() <= at {
+            self.objects.resize_with(at + 1, || None);
+            self.classes.resize(at + 1, None);
         }
         if self.objects[at].is_some() {
             return Err(self.reader.error("instance", format!("number {number} is there twice")));
