@@ -6,6 +6,8 @@
 
 pub mod codec;
 pub mod error;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 #[cfg(feature = "omero")]
 pub mod omero;
 pub mod schema;

@@ -3,16 +3,8 @@
 use std::{io::Read, path::PathBuf};
 
 use bytes::Bytes;
-use ice::{
-    schema::Schema,
-    wire::{HEADER_BYTES, Header, Limits, Message},
-};
+use ice::wire::{HEADER_BYTES, Header, Limits, Message};
 use serde_json::Value as Json;
-
-/// The interface that the frames were made with.
-pub(crate) fn schema() -> &'static Schema {
-    ice::omero::schema()
-}
 
 /// Frames of a file of `tests/data`.
 pub(crate) fn frames(file: &str) -> Vec<Json> {

@@ -5,5 +5,7 @@
 mod frames;
 mod malformed;
 mod neutral;
+mod properties;
+mod random;
 mod typed;
 mod vectors;

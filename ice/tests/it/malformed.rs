@@ -19,7 +19,7 @@ enum Refused {
 }
 
 fn refused(bytes: &[u8]) -> Refused {
-    let schema = frames::schema();
+    let schema = ice::omero::schema();
     let operation = schema.operation("::omero::api::IQuery", "findByQuery").unwrap();
     let message = match frames::message(bytes) {
         Ok((header, _)) if header.n_bytes != bytes.len() => return Refused::Frame,

@@ -129,7 +129,7 @@ fn same(what: &str, found: &Json, expected: &Json) -> Result<(), Problem> {
 
 /// Checks all frames of a file: how many there are, and how many encode to the same bytes.
 fn all(file: &str) -> (usize, usize) {
-    let schema = frames::schema();
+    let schema = ice::omero::schema();
     let frames = frames::frames(file);
     let mut problems = Vec::new();
     let mut n_identical = 0;
