@@ -1,10 +1,12 @@
 //! The one error type of the crate.
 
+use crate::value::{Exception, Graph, Value};
+
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What is wrong with bytes, values or text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Bytes that are no Ice message: the connection they came from is of no more use.
@@ -56,9 +58,77 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Something outside of the program that failed.
+    #[error("{what} failed: {problem}")]
+    Io {
+        /// What it is.
+        what: &'static str,
+        /// What failed, and where.
+        problem: String,
+    },
+    /// A server that cannot be spoken with in TLS, or is not trusted.
+    #[error("no secure connection to {server}: {problem}")]
+    Tls {
+        /// Its host and port.
+        server: String,
+        /// Why, and what to do.
+        problem: String,
+    },
+    /// No answer in time. Whether the server works on the call is not known.
+    #[error("{what} did not come within {after:?}")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        after: std::time::Duration,
+    },
+    /// A connection that ended before the answer was there.
+    #[error("the connection was lost: {reason}{}", if *may_repeat {
+        " (the call may be repeated)"
+    } else {
+        " (whether the call was made is not known)"
+    })]
+    Lost {
+        /// Why.
+        reason: String,
+        /// Whether the call may be repeated: it was not made, or making it twice is as making
+        /// it once.
+        may_repeat: bool,
+    },
+    /// A call that the server could not make.
+    #[error("the server did not make the call: {0}")]
+    Refused(String),
+    /// An exception of an operation, with the instances that it refers to.
+    #[error("{}", exception_text(&.0.0))]
+    Exception(Box<(Exception, Graph)>),
+}
+
+/// The type of an exception and what is in it as text.
+fn exception_text(exception: &Exception) -> String {
+    let texts = exception.fields.iter().filter_map(|field| match field {
+        Value::String(text) => Some(&**text),
+        _ => None,
+    });
+    // Stack traces are of many lines.
+    let mut text = exception.id.trim_start_matches("::").to_owned();
+    for part in texts.filter(|part| !part.is_empty() && !part.contains('\n')) {
+        text.push_str(": ");
+        text.push_str(part);
+    }
+    text
 }
 
 impl Error {
+    /// Whether the call that failed may be made again without asking what became of it.
+    pub fn may_repeat(&self) -> bool {
+        matches!(self, Self::Lost { may_repeat: true, .. })
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn io(what: &'static str, problem: impl Into<String>) -> Self {
+        Self::Io { what, problem: problem.into() }
+    }
+
     pub(crate) fn decode(what: &'static str, at: usize, problem: impl Into<String>) -> Self {
         Self::Decode { what, at, problem: problem.into() }
     }

@@ -5,6 +5,8 @@
 //! protocol are explained in `docs/design/004-ice.md`.
 
 pub mod codec;
+#[cfg(feature = "tokio")]
+pub mod connection;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod fuzz;

@@ -291,6 +291,39 @@ impl ReplyBody {
         })
     }
 
+    /// The result, or an error that says why there is none.
+    ///
+    /// # Errors
+    /// `Refused`; also for exceptions of the operation, which are decoded by
+    /// [`decode_exception`](crate::codec::decode_exception).
+    pub fn into_result(self) -> Result<Encapsulation> {
+        let place = |what: &str, identity: &Identity, operation: &str| {
+            Error::Refused(format!("there is no such {what} ({identity}, `{operation}`)"))
+        };
+        Err(match self {
+            Self::Ok(content) => return Ok(content),
+            Self::UserException(_) => {
+                Error::Refused("the operation raised an exception".to_owned())
+            }
+            Self::ObjectNotExist { identity, operation, .. } => {
+                place("object", &identity, &operation)
+            }
+            Self::FacetNotExist { identity, operation, .. } => {
+                place("facet", &identity, &operation)
+            }
+            Self::OperationNotExist { identity, operation, .. } => {
+                place("operation", &identity, &operation)
+            }
+            Self::UnknownLocalException(text) => {
+                Error::Refused(format!("its runtime failed: {text}"))
+            }
+            Self::UnknownUserException(id) => {
+                Error::Refused(format!("it raised {id}, which the operation does not declare"))
+            }
+            Self::UnknownException(text) => Error::Refused(text),
+        })
+    }
+
     /// Its number on the wire.
     pub fn status(&self) -> u8 {
         match self {

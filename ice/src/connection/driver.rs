@@ -1,0 +1,275 @@
+//! What moves messages between a stream, calls that wait, and servants.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+    time,
+};
+
+use super::{
+    Address, Client, Options,
+    client::{Queued, Shared},
+    pending::Pending,
+    stream::{self, Incoming, Outgoing},
+};
+use crate::{
+    Error, Result,
+    wire::{Compression, Header, Message, MessageKind, Reply, ReplyBody, Request},
+};
+
+/// Messages that wait to be sent; more wait until there is room.
+const QUEUE: usize = 64;
+/// Bytes of messages that are put together to be sent at once.
+const TOGETHER: usize = 64 << 10;
+
+/// The work of a connection, until it ends.
+#[must_use = "a connection does nothing until it runs"]
+pub struct Connection {
+    incoming: Incoming,
+    outgoing: Outgoing,
+    queue: mpsc::Receiver<Queued>,
+    /// For answers of servants. Weak: a connection ends when nobody has a client any more.
+    sender: mpsc::WeakSender<Queued>,
+    /// On the side that was connected to, a connection lives without clients: calls come to it.
+    kept: Option<mpsc::Sender<Queued>>,
+    shared: Arc<Shared>,
+    options: Options,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Connects to a server, and waits until it says that it is there.
+///
+/// # Errors
+/// `Io` when there is none, `Tls` when it is not trusted, `Frame` when it speaks something
+/// else, `Timeout` when it says nothing.
+pub async fn connect(address: &Address, options: Options) -> Result<(Client, Connection)> {
+    let work = async {
+        let (mut incoming, outgoing) =
+            stream::open(address, &options.verification, options.limits).await?;
+        match incoming.next().await? {
+            Some((Header { kind: MessageKind::Validate, .. }, _)) => Ok((incoming, outgoing)),
+            Some((header, _)) => Err(Error::Frame(format!(
+                "the server begins with {:?}, not with the word that it is there",
+                header.kind
+            ))),
+            None => Err(Error::io("a connection", format!("{address} closed it at once"))),
+        }
+    };
+    let (incoming, outgoing) =
+        time::timeout(options.connect_timeout, work).await.map_err(|_| Error::Timeout {
+            what: format!("connecting to {address}"),
+            after: options.connect_timeout,
+        })??;
+    Ok(new(incoming, outgoing, options, false))
+}
+
+/// A connection whose first message was sent or read; one that was `accepted` lives without
+/// clients.
+pub(super) fn new(
+    incoming: Incoming,
+    outgoing: Outgoing,
+    options: Options,
+    accepted: bool,
+) -> (Client, Connection) {
+    let (sender, queue) = mpsc::channel(QUEUE);
+    let shared = Arc::new(Shared::new(&options));
+    let weak = sender.downgrade();
+    let kept = accepted.then(|| sender.clone());
+    let client = Client::new(sender, shared.clone());
+    (client, Connection { incoming, outgoing, queue, sender: weak, kept, shared, options })
+}
+
+impl Connection {
+    /// Works until the connection ends: because a client closed it or no client is left, or the
+    /// peer closed it.
+    ///
+    /// # Errors
+    /// What it ended with, when nobody closed it. All calls that wait get an error too.
+    pub async fn run(self) -> Result<()> {
+        let Self { incoming, outgoing, queue, sender, kept: _kept, shared, options } = self;
+        let reader = Reader {
+            sender,
+            shared: shared.clone(),
+            options: options.clone(),
+            work: JoinSet::new(),
+            permits: Arc::new(Semaphore::new(options.dispatches)),
+        };
+        // Whatever happens, even when this future is dropped, those who wait are told.
+        let _told = TellAll(&shared.pending);
+        let ended = tokio::select! {
+            ended = reader.run(incoming) => ended,
+            ended = write(outgoing, queue, &shared, &options) => ended.map(|()| End::Ours),
+        };
+        match ended {
+            Ok(End::Ours) => {
+                shared.pending.end("the connection was closed", false);
+                Ok(())
+            }
+            Ok(End::Peer) => {
+                shared.pending.end("the server closed the connection", true);
+                Ok(())
+            }
+            Err(error) => {
+                shared.pending.end(&error.to_string(), false);
+                Err(error)
+            }
+        }
+    }
+}
+
+struct TellAll<'p>(&'p Pending);
+
+impl Drop for TellAll<'_> {
+    fn drop(&mut self) {
+        self.0.end("the connection's task was stopped", false);
+    }
+}
+
+/// Who ended a connection as it should be.
+enum End {
+    Ours,
+    Peer,
+}
+
+/// Sends what is queued, and heartbeats when nothing is. Ends when it is told to close, or
+/// when nobody can queue anything any more.
+async fn write(
+    mut outgoing: Outgoing,
+    mut queue: mpsc::Receiver<Queued>,
+    shared: &Shared,
+    options: &Options,
+) -> Result<()> {
+    loop {
+        let next = match options.heartbeat {
+            None => queue.recv().await,
+            Some(after) => match time::timeout(after, queue.recv()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    outgoing.send(Message::Validate.encode(Compression::Never)?).await?;
+                    outgoing.flush().await?;
+                    continue;
+                }
+            },
+        };
+        let mut next = next.unwrap_or(Queued::Close);
+        let mut together: Vec<u8> = Vec::new();
+        let is_closing = loop {
+            let bytes = match next {
+                Queued::Close => break true,
+                Queued::Call { id, bytes } if id == 0 || shared.pending.sent(id) => bytes,
+                // It was given up before it was sent.
+                Queued::Call { .. } => Vec::new(),
+                Queued::Reply(bytes) => bytes,
+            };
+            let is_large = together.len() + bytes.len() > TOGETHER;
+            if !together.is_empty() && (is_large || !outgoing.joins()) {
+                outgoing.send(std::mem::take(&mut together)).await?;
+            }
+            if together.is_empty() {
+                together = bytes
+            } else {
+                together.extend(bytes)
+            }
+            match queue.try_recv() {
+                Ok(another) => next = another,
+                Err(_) => break false,
+            }
+        };
+        if !together.is_empty() {
+            outgoing.send(together).await?;
+        }
+        if is_closing {
+            outgoing.send(Message::Close.encode(Compression::Understood)?).await?;
+        }
+        outgoing.flush().await?;
+        if is_closing {
+            outgoing.shut_down().await;
+            return Ok(());
+        }
+    }
+}
+
+/// Reads messages and gives them to whom they are for.
+struct Reader {
+    sender: mpsc::WeakSender<Queued>,
+    shared: Arc<Shared>,
+    options: Options,
+    /// Calls of the peer that are worked on.
+    work: JoinSet<()>,
+    permits: Arc<Semaphore>,
+}
+
+impl Reader {
+    async fn run(mut self, mut incoming: Incoming) -> Result<End> {
+        loop {
+            let Some((header, body)) = incoming.next().await? else {
+                return Err(Error::io("a connection", "the server ended it without a word"));
+            };
+            while self.work.try_join_next().is_some() {}
+            // Of a message that is wrong inside, the number still tells whose it is.
+            let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
+            match (Message::decode(&header, body, &self.options.limits), header.kind) {
+                (Ok(Message::Validate), _) => {}
+                (Ok(Message::Close), _) => return Ok(End::Peer),
+                (Ok(Message::Reply(Reply { id, body })), _) => {
+                    self.shared.pending.answer(id, Ok(body));
+                }
+                (Ok(Message::Request(request)), _) => self.dispatch(request, header).await,
+                (Ok(Message::Batch(calls)), _) => {
+                    for call in calls {
+                        self.dispatch(Request { id: 0, call }, header).await;
+                    }
+                }
+                (Err(error @ Error::Decode { .. }), MessageKind::Reply) => {
+                    self.shared.pending.answer(id, Err(error));
+                }
+                (Err(error @ Error::Decode { .. }), MessageKind::Request)
+                    if header.compression != Compression::Bzip2 =>
+                {
+                    let body = ReplyBody::UnknownLocalException(error.to_string());
+                    reply(&self.sender, id, body, header.compression).await;
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+    }
+
+    /// Has a call of the peer answered, at the same time as others.
+    async fn dispatch(&mut self, request: Request, header: Header) {
+        let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
+        let servants = self.options.servants.clone();
+        let sender = self.sender.clone();
+        let busy = self.shared.busy.clone();
+        let counted = busy.count();
+        self.work.spawn(async move {
+            let body = servants.dispatch(request.call).await;
+            reply(&sender, request.id, body, header.compression).await;
+            drop((permit, counted));
+        });
+    }
+}
+
+/// Queues an answer, unless none is wanted. One that cannot be sent becomes one that says so.
+async fn reply(sender: &mpsc::WeakSender<Queued>, id: i32, body: ReplyBody, asked: Compression) {
+    let Some(sender) = sender.upgrade().filter(|_| id != 0) else { return };
+    // Who can read compressed messages says so in each.
+    let compression = match asked {
+        Compression::Never => Compression::Never,
+        _ => Compression::Bzip2,
+    };
+    let encoded = Message::Reply(Reply { id, body }).encode(compression).or_else(|error| {
+        let body = ReplyBody::UnknownLocalException(error.to_string());
+        Message::Reply(Reply { id, body }).encode(Compression::Never)
+    });
+    if let Ok(bytes) = encoded {
+        // When the connection has ended nobody waits for it any more.
+        let _: std::result::Result<(), _> = sender.send(Queued::Reply(bytes)).await;
+    }
+}

@@ -1,0 +1,171 @@
+//! Messages on streams of bytes.
+
+use std::{io, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    Address, Verification, tls,
+    websocket::{self, WebReader, WebWriter},
+};
+use crate::{
+    Error, Result,
+    wire::{HEADER_BYTES, Header, Limits},
+};
+
+/// A stream of bytes in both directions.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
+
+/// Room that is made at a time, before bytes for more are there.
+const CHUNK: usize = 64 << 10;
+const LARGEST_CHUNK: usize = 4 << 20;
+
+/// Where messages come from.
+pub(super) struct Incoming {
+    source: Source,
+    /// What came and was not read.
+    buffer: BytesMut,
+    limits: Limits,
+}
+
+enum Source {
+    Bytes(Box<dyn AsyncRead + Send + Unpin>),
+    Web(WebReader),
+}
+
+/// Where messages go to.
+pub(super) enum Outgoing {
+    Bytes(Box<dyn AsyncWrite + Send + Unpin>),
+    Web(WebWriter),
+}
+
+/// Connects to a server.
+pub(super) async fn open(
+    address: &Address,
+    verification: &Verification,
+    limits: Limits,
+) -> Result<(Incoming, Outgoing)> {
+    let to = (address.host.as_str(), address.port);
+    let stream = TcpStream::connect(to)
+        .await
+        .map_err(|error| Error::io("a connection", format!("{address}: {error}")))?;
+    // Calls are small and wait for answers: nothing is gained by waiting for more of them.
+    stream.set_nodelay(true).map_err(|error| Error::io("a connection", error.to_string()))?;
+    let stream: Box<dyn Stream> = if address.scheme.is_secure() {
+        Box::new(tls::secure(stream, address, verification).await?)
+    } else {
+        Box::new(stream)
+    };
+    if address.scheme.is_websocket() {
+        let (reader, writer) = websocket::connect(stream, address, limits).await?;
+        return Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)));
+    }
+    Ok(halves(stream, limits))
+}
+
+/// Messages on a stream as it is.
+pub(super) fn halves(stream: Box<dyn Stream>, limits: Limits) -> (Incoming, Outgoing) {
+    let (reader, writer) = tokio::io::split(stream);
+    let incoming = Incoming::new(Source::Bytes(Box::new(reader)), limits);
+    (incoming, Outgoing::Bytes(Box::new(writer)))
+}
+
+/// Messages in WebSocket on a stream, for a server.
+///
+/// # Errors
+/// `Io` when the other end does not begin as it should.
+pub(super) async fn web_halves(
+    stream: Box<dyn Stream>,
+    limits: Limits,
+) -> Result<(Incoming, Outgoing)> {
+    let (reader, writer) = websocket::accept(stream, limits).await?;
+    Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)))
+}
+
+impl Incoming {
+    fn new(source: Source, limits: Limits) -> Self {
+        Self { source, buffer: BytesMut::new(), limits }
+    }
+
+    /// The next message: its header and body; none when the other end has closed between two.
+    ///
+    /// # Errors
+    /// `Io` when the stream fails or ends in a message, else as [`Header::decode`].
+    pub(super) async fn next(&mut self) -> Result<Option<(Header, Bytes)>> {
+        while self.buffer.len() < HEADER_BYTES {
+            self.buffer.reserve(CHUNK);
+            if self.fill().await? == 0 {
+                return match self.buffer.len() {
+                    0 => Ok(None),
+                    _ => Err(Error::io("a connection", "it ended in the middle of a message")),
+                };
+            }
+        }
+        let mut head = [0; HEADER_BYTES];
+        head.copy_from_slice(&self.buffer[..HEADER_BYTES]);
+        let header = Header::decode(&head, &self.limits)?;
+        while self.buffer.len() < header.n_bytes {
+            // What a header says is no reason to take much memory; what comes is.
+            let left = header.n_bytes - self.buffer.len();
+            self.buffer.reserve(left.min(LARGEST_CHUNK.max(self.buffer.len())));
+            if self.fill().await? == 0 {
+                return Err(Error::io("a connection", "it ended in the middle of a message"));
+            }
+        }
+        let message = self.buffer.split_to(header.n_bytes).freeze();
+        Ok(Some((header, message.slice(HEADER_BYTES..))))
+    }
+
+    async fn fill(&mut self) -> Result<usize> {
+        let read = match &mut self.source {
+            Source::Bytes(reader) => reader.read_buf(&mut self.buffer).await,
+            Source::Web(reader) => reader.read(&mut self.buffer).await,
+        };
+        read.map_err(|error| Error::io("a connection", error.to_string()))
+    }
+}
+
+impl Outgoing {
+    /// Sends whole messages that are one after the other in `bytes`. In WebSocket each call is
+    /// one frame.
+    pub(super) async fn send(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let sent = match self {
+            Self::Bytes(writer) => writer.write_all(&bytes).await,
+            Self::Web(writer) => writer.send(bytes).await,
+        };
+        sent.map_err(|error| Error::io("a connection", error.to_string()))
+    }
+
+    /// Whether messages may be put together to be sent at once.
+    pub(super) fn joins(&self) -> bool {
+        matches!(self, Self::Bytes(_))
+    }
+
+    /// Sends what is not sent yet.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        let flushed = match self {
+            Self::Bytes(writer) => writer.flush().await,
+            Self::Web(writer) => writer.flush().await,
+        };
+        flushed.map_err(|error| Error::io("a connection", error.to_string()))
+    }
+
+    /// Ends the stream in this direction. The other end may have gone already, which is no
+    /// failure.
+    pub(super) async fn shut_down(&mut self) {
+        let ended = async {
+            match self {
+                Self::Bytes(writer) => writer.shutdown().await,
+                Self::Web(writer) => writer.close().await,
+            }
+        };
+        let _: std::result::Result<io::Result<()>, _> =
+            tokio::time::timeout(Duration::from_secs(1), ended).await;
+    }
+}
