@@ -38,6 +38,9 @@ pub const LIMITS: Limits = Limits {
 };
 
 /// A message with its header.
+///
+/// # Panics
+/// When what was read does not come back.
 pub fn message(bytes: &[u8]) {
     let Some((head, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return };
     let Ok(header) = Header::decode(head, &LIMITS) else { return };
@@ -54,6 +57,9 @@ pub fn message(bytes: &[u8]) {
 
 /// Values: a byte for the encoding, two for the operation whose results they are (or its
 /// parameters, or an exception), and what is in an encapsulation.
+///
+/// # Panics
+/// When what was read does not come back.
 pub fn values(bytes: &[u8]) {
     let Some((&[encoding, low, high], content)) = bytes.split_first_chunk::<3>() else { return };
     let encoding = if encoding & 1 == 0 { Encoding::V1_1 } else { Encoding::V1_0 };
@@ -104,6 +110,9 @@ fn exception(content: &Encapsulation, encoding: Encoding) {
 }
 
 /// A proxy in words.
+///
+/// # Panics
+/// When what was read does not come back.
 pub fn text(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(proxy) = text.parse::<Proxy>() else { return };

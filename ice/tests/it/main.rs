@@ -7,5 +7,6 @@ mod malformed;
 mod neutral;
 mod properties;
 mod random;
+mod sans_io;
 mod typed;
 mod vectors;
