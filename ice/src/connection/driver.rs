@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::{
     sync::{Semaphore, mpsc},
-    task::JoinSet,
     time,
 };
 
@@ -98,12 +97,13 @@ impl Connection {
             sender,
             shared: shared.clone(),
             options: options.clone(),
-            work: JoinSet::new(),
             permits: Arc::new(Semaphore::new(options.dispatches)),
         };
         // Whatever happens, even when this future is dropped, those who wait are told.
         let _told = TellAll(&shared.pending);
         let ended = tokio::select! {
+            // The peer's goodbye counts more than that nothing can be sent to it any more.
+            biased;
             ended = reader.run(incoming) => ended,
             ended = write(outgoing, queue, &shared, &options) => ended.map(|()| End::Ours),
         };
@@ -201,18 +201,16 @@ struct Reader {
     sender: mpsc::WeakSender<Queued>,
     shared: Arc<Shared>,
     options: Options,
-    /// Calls of the peer that are worked on.
-    work: JoinSet<()>,
+    /// For calls of the peer that are worked on.
     permits: Arc<Semaphore>,
 }
 
 impl Reader {
-    async fn run(mut self, mut incoming: Incoming) -> Result<End> {
+    async fn run(self, mut incoming: Incoming) -> Result<End> {
         loop {
             let Some((header, body)) = incoming.next().await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));
             };
-            while self.work.try_join_next().is_some() {}
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
             match (Message::decode(&header, body, &self.options.limits), header.kind) {
@@ -242,13 +240,13 @@ impl Reader {
     }
 
     /// Has a call of the peer answered, at the same time as others.
-    async fn dispatch(&mut self, request: Request, header: Header) {
+    async fn dispatch(&self, request: Request, header: Header) {
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
         let servants = self.options.servants.clone();
         let sender = self.sender.clone();
         let busy = self.shared.busy.clone();
         let counted = busy.count();
-        self.work.spawn(async move {
+        tokio::spawn(async move {
             let body = servants.dispatch(request.call).await;
             reply(&sender, request.id, body, header.compression).await;
             drop((permit, counted));

@@ -21,6 +21,7 @@
 
 mod accept;
 mod address;
+pub mod blocking;
 mod client;
 mod driver;
 mod known_hosts;

@@ -18,7 +18,8 @@ pub type Reply<'a> = BoxFuture<'a, ReplyBody>;
 
 /// Answers calls.
 pub trait Servant: Send + Sync {
-    /// Answers a call. Answers to calls that want none are dropped.
+    /// Answers a call. It is worked on to its end also when the connection is gone; answers
+    /// that nobody waits for are dropped.
     fn dispatch(&self, call: Call) -> Reply<'_>;
 }
 

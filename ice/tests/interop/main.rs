@@ -83,15 +83,28 @@ impl Servant for Echo {
     }
 }
 
-fn certificate() -> ServerTls {
-    let key = rcgen::KeyPair::generate().unwrap();
+/// Files of a certificate and its key.
+struct Certificate {
+    _folder: tempfile::TempDir,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+fn certificate() -> Certificate {
+    let pair = rcgen::KeyPair::generate().unwrap();
     let made = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let made = made.self_signed(&key).unwrap();
+    let made = made.self_signed(&pair).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (file, key_file) = (folder.path().join("a.pem"), folder.path().join("a.key"));
-    std::fs::write(&file, made.pem()).unwrap();
-    std::fs::write(&key_file, key.serialize_pem()).unwrap();
-    ServerTls::from_files(&file, &key_file).unwrap()
+    let (certificate, key) = (folder.path().join("a.pem"), folder.path().join("a.key"));
+    std::fs::write(&certificate, made.pem()).unwrap();
+    std::fs::write(&key, pair.serialize_pem()).unwrap();
+    Certificate { _folder: folder, certificate, key }
+}
+
+impl Certificate {
+    fn tls(&self) -> ServerTls {
+        ServerTls::from_files(&self.certificate, &self.key).unwrap()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,7 +120,7 @@ async fn official_client() {
         let tls = kind.ends_with("ss") || kind == "ssl";
         let acceptor = Acceptor {
             options: options.clone(),
-            tls: tls.then(certificate),
+            tls: tls.then(|| certificate().tls()),
             websocket: kind.starts_with("ws"),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -134,10 +147,12 @@ async fn official_client() {
 #[tokio::test]
 #[ignore = "needs POLYSTORE_ICE_PYTHON"]
 async fn official_server() {
-    for kind in ["tcp", "ws"] {
+    let certificate = certificate();
+    for kind in ["tcp", "ssl", "ws", "wss"] {
         let endpoints = format!("{kind} -h 127.0.0.1 -p 0");
         let mut server = python()
             .args(["server", &endpoints])
+            .args([&certificate.certificate, &certificate.key])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -153,7 +168,7 @@ async fn official_server() {
         ] {
             let proxy = Proxy { encoding: Version::from(version), ..proxy.clone() };
             let options = Options::default()
-                .with_verification(Verification::Insecure)
+                .with_verification(Verification::CaFile(certificate.certificate.clone()))
                 .with_compression(compression);
             let (client, connection) = connect(&address, options).await.unwrap();
             let running = tokio::spawn(connection.run());

@@ -1,7 +1,9 @@
 """The official Ice runtime against this crate; run by tests/interop/main.rs.
 
-    official.py client PROXY      calls an object of ours
-    official.py server ENDPOINTS  answers calls of ours, until its standard input ends
+    official.py client PROXY ENCODING
+                                  calls an object of ours
+    official.py server ENDPOINTS [CERTIFICATE KEY]
+                                  answers calls of ours, until its standard input ends
 """
 
 import sys
@@ -19,10 +21,13 @@ def communicator(endpoints: str = "") -> Ice.Communicator:
     data = Ice.InitializationData()
     data.properties = Ice.createProperties()
     data.properties.setProperty("Ice.ImplicitContext", "Shared")
-    data.properties.setProperty("Ice.Default.EncodingVersion", sys.argv[3] if len(sys.argv) > 3 else "1.1")
+    data.properties.setProperty("Ice.Default.EncodingVersion", "1.1" if endpoints else sys.argv[3])
     data.properties.setProperty("Ice.Plugin.IceSSL", "IceSSL:createIceSSL")
     data.properties.setProperty("IceSSL.VerifyPeer", "0")
     data.properties.setProperty("IceSSL.Ciphers", "HIGH")
+    if len(sys.argv) > 4:
+        data.properties.setProperty("IceSSL.CertFile", sys.argv[3])
+        data.properties.setProperty("IceSSL.KeyFile", sys.argv[4])
     if endpoints:
         data.properties.setProperty("A.Endpoints", endpoints)
     ic = Ice.initialize(data)
