@@ -1,8 +1,11 @@
-//! The ZeroC Ice protocol 1.0 in pure Rust: messages, values and proxies as bytes.
+//! The ZeroC Ice protocol 1.0 in pure Rust: messages, values and proxies as bytes, and
+//! connections that carry them.
 //!
-//! Nothing here does I/O: [`wire`] turns bytes into messages and back, [`schema`] describes
-//! the types that travel, and [`value`] holds what was decoded with them. Facts of the
-//! protocol are explained in `docs/design/004-ice.md`.
+//! [`wire`] turns bytes into messages and back, [`schema`] describes the types that travel,
+//! [`value`] holds what was decoded with them, and [`codec`] does that. None of these does I/O.
+//! With the feature `omero` there are the types of OMERO's interface for the compiler, and with
+//! `tokio` connections; both are on unless default features are left out. Facts of the protocol
+//! are explained in `docs/design/004-ice.md`.
 
 pub mod codec;
 #[cfg(feature = "tokio")]

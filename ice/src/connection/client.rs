@@ -187,6 +187,11 @@ impl Client {
         self.call(call).await?.into_result().map(|_| ())
     }
 
+    /// The limits that answers are read with.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
     /// How many calls wait for an answer.
     pub fn n_waiting(&self) -> usize {
         self.shared.pending.len()
@@ -244,10 +249,10 @@ impl Client {
             ReplyBody::UserException(content) => {
                 let schema = invocation.schema();
                 let (exception, graph) =
-                    crate::codec::decode_exception(schema, &content, &self.shared.limits)?;
+                    crate::codec::decode_exception(schema, &content, self.limits())?;
                 Err(Error::Exception(Box::new((exception, graph))))
             }
-            other => invocation.answer(&other.into_result()?, &self.shared.limits),
+            other => invocation.answer(&other.into_result()?, self.limits()),
         }
     }
 }

@@ -218,3 +218,40 @@ async fn answers_that_are_wrong_fail_their_calls() {
     assert!(error.to_string().contains("no status 99"), "{error}");
     client.call(call("b", Mode::Normal, vec![])).await.unwrap();
 }
+
+/// Calls to a server that reads nothing wait, take no more memory than the queue has, and can
+/// be given up.
+#[tokio::test]
+async fn a_server_that_does_not_read() {
+    let (listener, address) = listen().await;
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    let peer = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        send(&mut stream, &Message::Validate).await;
+        told.await.unwrap();
+        // It wakes up: calls that were given up before they were sent do not come.
+        let mut n_calls = 0;
+        while let Some(message) = next(&mut stream).await {
+            let Message::Request(request) = message else { break };
+            n_calls += 1;
+            if request.call.operation == "last" {
+                send(&mut stream, &reply(request.id, 0)).await;
+            }
+        }
+        n_calls
+    });
+    let options = Options::default().with_call_timeout(Some(Duration::from_millis(100)));
+    let (client, connection) = connect(&address, options).await.unwrap();
+    tokio::spawn(connection.run());
+    let calls = (0..200).map(|_| client.call(call("large", Mode::Normal, vec![0; 1 << 20])));
+    for answer in futures_util::future::join_all(calls).await {
+        assert!(matches!(answer, Err(Error::Timeout { .. })), "{answer:?}");
+    }
+    assert_eq!(client.n_waiting(), 0);
+    tell.send(()).unwrap();
+    let last = call("last", Mode::Normal, vec![]);
+    client.call_within(last, Some(Duration::from_secs(20))).await.unwrap();
+    client.close().await;
+    let n_calls = peer.await.unwrap();
+    assert!(n_calls < 100, "{n_calls}");
+}

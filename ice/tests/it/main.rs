@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod degrade;
 mod frames;
 mod malformed;
 mod neutral;
