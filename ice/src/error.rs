@@ -98,6 +98,37 @@ pub enum Error {
     /// A call that the server could not make.
     #[error("the server did not make the call: {0}")]
     Refused(String),
+    /// A call of something that the server does not have. It was not made.
+    #[error("there is no such {what} ({object}, `{operation}`)")]
+    NotExist {
+        /// `object`, `facet` or `operation`.
+        what: &'static str,
+        /// The object that was called, in words.
+        object: String,
+        /// The operation.
+        operation: String,
+    },
+    /// A user or a password, or a session's key, that the server does not accept.
+    #[error("the server does not let this user in: {0}")]
+    PermissionDenied(String),
+    /// A session that the server does not make, though it may know the user.
+    #[error("the server makes no session: {reason}")]
+    CannotCreateSession {
+        /// Why, in the server's words.
+        reason: String,
+        /// The exception that it raised, such as `::omero::ExpiredCredentialException`.
+        kind: Box<str>,
+        /// After which time it may be tried again, when the server says that others were in
+        /// the way.
+        again_after: Option<std::time::Duration>,
+    },
+    /// A connection that has no session at the router, or none any more.
+    #[error("there is no session; log in (again)")]
+    SessionNotExist,
+    /// A session that the server has ended: nothing was called for too long, or it was closed
+    /// from elsewhere.
+    #[error("the session has ended; log in again: {0}")]
+    SessionExpired(String),
     /// An exception of an operation, with the instances that it refers to.
     #[error("{}", exception_text(&.0.0))]
     Exception(Box<(Exception, Graph)>),

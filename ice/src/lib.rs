@@ -13,6 +13,8 @@ pub mod connection;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod fuzz;
+#[cfg(all(feature = "omero", feature = "tokio"))]
+pub mod glacier2;
 #[cfg(feature = "omero")]
 pub mod omero;
 pub mod schema;

@@ -3,9 +3,9 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error, Result,
     wire::{
-        Call, Compression, Encapsulation, Encoding, Identity, Limits, Message, Mode, ReplyBody,
+        Call, Compression, Encapsulation, Encoding, Frame, Identity, Limits, Message, Mode, ReplyBody,
         Request,
     },
 };
@@ -28,11 +28,11 @@ use crate::{
 /// A message that waits to be sent.
 pub(super) enum Queued {
     /// A call, with its number.
-    Call { id: i32, bytes: Vec<u8> },
+    Call { id: i32, bytes: Frame },
     /// An answer.
-    Reply(Vec<u8>),
-    /// The word that nothing more comes.
-    Close,
+    Reply(Frame),
+    /// The word that nothing more comes, or with `false` the end without it.
+    Close(bool),
 }
 
 /// What clients and their connection have together.
@@ -45,6 +45,11 @@ pub(super) struct Shared {
     close_timeout: Duration,
     compression: Compression,
     limits: Limits,
+    /// Whether no more calls of the peer are begun.
+    closing: AtomicBool,
+    began: Instant,
+    /// Milliseconds after `began` when the peer was last heard.
+    heard: AtomicU64,
 }
 
 impl Shared {
@@ -57,7 +62,35 @@ impl Shared {
             close_timeout: options.close_timeout,
             compression: options.compression,
             limits: options.limits,
+            closing: AtomicBool::new(false),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
         }
+    }
+
+    /// A message as bytes. The limit is that of both directions: a peer ends the connection,
+    /// with all calls on it, when a message is too long for it.
+    pub(super) fn encode(&self, message: &Message, compression: Compression) -> Result<Frame> {
+        let frame = message.encode_frame(compression)?;
+        match frame.len() {
+            n if n > self.limits.message_bytes => {
+                Err(Error::limit("bytes of a message", n, self.limits.message_bytes))
+            }
+            _ => Ok(frame),
+        }
+    }
+
+    /// A message has come.
+    pub(super) fn hear(&self) {
+        let now = self.began.elapsed().as_millis() as u64;
+        self.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// One more call of the peer that is worked on, unless the connection is being closed.
+    /// Counted before it is asked: who closes either waits for it or it is not begun.
+    pub(super) fn begin_dispatch(&self) -> Option<Counted> {
+        let counted = self.busy.clone().count();
+        (!self.closing.load(Ordering::SeqCst)).then_some(counted)
     }
 }
 
@@ -146,7 +179,8 @@ impl Client {
         let may_repeat = Mode::from_byte(call.mode).is_some_and(Mode::may_repeat);
         let mut ticket: Ticket = shared.pending.add(may_repeat)?;
         let request = Message::Request(Request { id: ticket.id, call });
-        let queued = Queued::Call { id: ticket.id, bytes: request.encode(shared.compression)? };
+        let bytes = shared.encode(&request, shared.compression)?;
+        let queued = Queued::Call { id: ticket.id, bytes };
         self.sender.send(queued).await.map_err(|_| self.lost())?;
         ticket.answer().await
     }
@@ -160,7 +194,8 @@ impl Client {
             return Err(self.lost());
         }
         let request = Message::Request(Request { id: 0, call });
-        let queued = Queued::Call { id: 0, bytes: request.encode(self.shared.compression)? };
+        let bytes = self.shared.encode(&request, self.shared.compression)?;
+        let queued = Queued::Call { id: 0, bytes };
         self.sender.send(queued).await.map_err(|_| self.lost())
     }
 
@@ -202,20 +237,34 @@ impl Client {
         self.shared.pending.ended().is_some()
     }
 
+    /// For how long no message has come from the peer.
+    pub fn silent_for(&self) -> Duration {
+        let heard = Duration::from_millis(self.shared.heard.load(Ordering::Relaxed));
+        self.shared.began.elapsed().saturating_sub(heard)
+    }
+
     /// Closes the connection: takes no more calls, waits for the answers of those that were
     /// made and for servants that work on calls of the peer, as long as the options say, and
-    /// says goodbye.
+    /// says goodbye. When servants are not done by then it ends without a word: a goodbye says
+    /// that what was not answered was not done.
     pub async fn close(&self) {
-        self.shared.pending.refuse("the connection was closed");
+        let shared = &self.shared;
+        shared.pending.refuse("the connection was closed");
+        shared.closing.store(true, Ordering::SeqCst);
         let drained = async {
-            self.shared.pending.drained().await;
-            self.shared.busy.idle().await;
+            shared.busy.idle().await;
+            shared.pending.drained().await;
         };
-        let _: std::result::Result<(), _> = time::timeout(self.shared.close_timeout, drained).await;
-        // When the connection has ended already, there is nobody to tell.
-        if self.sender.send(Queued::Close).await.is_ok() {
-            self.sender.closed().await;
-        }
+        let _: std::result::Result<(), _> = time::timeout(shared.close_timeout, drained).await;
+        let goodbye = shared.busy.n.load(Ordering::SeqCst) == 0;
+        // When the connection has ended already, there is nobody to tell. A peer that does not
+        // read is not waited for.
+        let told = async {
+            if self.sender.send(Queued::Close(goodbye)).await.is_ok() {
+                self.sender.closed().await;
+            }
+        };
+        let _: std::result::Result<(), _> = time::timeout(shared.close_timeout, told).await;
     }
 }
 
@@ -232,27 +281,46 @@ impl Client {
         invocation: crate::typed::Invocation<R>,
         context: Vec<(String, String)>,
     ) -> Result<crate::typed::Answer<R>> {
-        let encoding = match (proxy.encoding.major, proxy.encoding.minor) {
-            (1, 0) => Encoding::V1_0,
-            _ => Encoding::V1_1,
-        };
-        let operation = invocation.declaration()?;
-        let call = Call {
-            identity: proxy.identity.clone(),
-            facet: proxy.facet.clone(),
-            operation: operation.name.to_string(),
-            mode: operation.mode.byte(),
-            context,
-            parameters: invocation.encode(encoding)?,
-        };
-        match self.call(call).await? {
-            ReplyBody::UserException(content) => {
-                let schema = invocation.schema();
-                let (exception, graph) =
-                    crate::codec::decode_exception(schema, &content, self.limits())?;
-                Err(Error::Exception(Box::new((exception, graph))))
-            }
-            other => invocation.answer(&other.into_result()?, self.limits()),
+        let call = prepare(proxy, &invocation, context)?;
+        finish(&invocation, self.call(call).await?, self.limits())
+    }
+}
+
+/// The call that an invocation on an object makes.
+#[cfg(feature = "omero")]
+pub(crate) fn prepare<R: crate::typed::Outcome>(
+    proxy: &crate::wire::Proxy,
+    invocation: &crate::typed::Invocation<R>,
+    context: Vec<(String, String)>,
+) -> Result<Call> {
+    let encoding = match (proxy.encoding.major, proxy.encoding.minor) {
+        (1, 0) => Encoding::V1_0,
+        _ => Encoding::V1_1,
+    };
+    let operation = invocation.declaration()?;
+    Ok(Call {
+        identity: proxy.identity.clone(),
+        facet: proxy.facet.clone(),
+        operation: operation.name.to_string(),
+        mode: operation.mode.byte(),
+        context,
+        parameters: invocation.encode(encoding)?,
+    })
+}
+
+/// The results that an answer has.
+#[cfg(feature = "omero")]
+pub(crate) fn finish<R: crate::typed::Outcome>(
+    invocation: &crate::typed::Invocation<R>,
+    body: ReplyBody,
+    limits: &Limits,
+) -> Result<crate::typed::Answer<R>> {
+    match body {
+        ReplyBody::UserException(content) => {
+            let schema = invocation.schema();
+            let (exception, graph) = crate::codec::decode_exception(schema, &content, limits)?;
+            Err(Error::Exception(Box::new((exception, graph))))
         }
+        other => invocation.answer(&other.into_result()?, limits),
     }
 }

@@ -158,38 +158,43 @@ async fn write(
                 }
             },
         };
-        let mut next = next.unwrap_or(Queued::Close);
+        let mut next = next.unwrap_or(Queued::Close(true));
         let mut together: Vec<u8> = Vec::new();
-        let is_closing = loop {
-            let bytes = match next {
-                Queued::Close => break true,
-                Queued::Call { id, bytes } if id == 0 || shared.pending.sent(id) => bytes,
+        let goodbye = loop {
+            let frame = match next {
+                Queued::Close(goodbye) => break Some(goodbye),
+                Queued::Call { id, bytes } if id == 0 || shared.pending.sent(id) => Some(bytes),
                 // It was given up before it was sent.
-                Queued::Call { .. } => Vec::new(),
-                Queued::Reply(bytes) => bytes,
+                Queued::Call { .. } => None,
+                Queued::Reply(bytes) => Some(bytes),
             };
-            let is_large = together.len() + bytes.len() > TOGETHER;
-            if !together.is_empty() && (is_large || !outgoing.joins()) {
-                outgoing.send(std::mem::take(&mut together)).await?;
-            }
-            if together.is_empty() {
-                together = bytes
-            } else {
-                together.extend(bytes)
+            if let Some(frame) = frame {
+                let is_large = together.len() + frame.head.len() > TOGETHER;
+                if !together.is_empty() && (is_large || !outgoing.joins()) {
+                    outgoing.send(std::mem::take(&mut together)).await?;
+                }
+                if together.is_empty() {
+                    together = frame.head
+                } else {
+                    together.extend(frame.head)
+                }
+                if !frame.tail.is_empty() {
+                    outgoing.send_two(std::mem::take(&mut together), frame.tail).await?;
+                }
             }
             match queue.try_recv() {
                 Ok(another) => next = another,
-                Err(_) => break false,
+                Err(_) => break None,
             }
         };
         if !together.is_empty() {
             outgoing.send(together).await?;
         }
-        if is_closing {
+        if goodbye == Some(true) {
             outgoing.send(Message::Close.encode(Compression::Understood)?).await?;
         }
         outgoing.flush().await?;
-        if is_closing {
+        if goodbye.is_some() {
             outgoing.shut_down().await;
             return Ok(());
         }
@@ -211,6 +216,7 @@ impl Reader {
             let Some((header, body)) = incoming.next().await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));
             };
+            self.shared.hear();
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
             match (Message::decode(&header, body, &self.options.limits), header.kind) {
@@ -232,7 +238,7 @@ impl Reader {
                     if header.compression != Compression::Bzip2 =>
                 {
                     let body = ReplyBody::UnknownLocalException(error.to_string());
-                    reply(&self.sender, id, body, header.compression).await;
+                    reply(&self.sender, &self.shared, id, body, header.compression).await;
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -242,29 +248,38 @@ impl Reader {
     /// Has a call of the peer answered, at the same time as others.
     async fn dispatch(&self, request: Request, header: Header) {
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
+        let Some(counted) = self.shared.begin_dispatch() else { return };
         let servants = self.options.servants.clone();
         let sender = self.sender.clone();
-        let busy = self.shared.busy.clone();
-        let counted = busy.count();
+        let shared = self.shared.clone();
         tokio::spawn(async move {
             let body = servants.dispatch(request.call).await;
-            reply(&sender, request.id, body, header.compression).await;
+            reply(&sender, &shared, request.id, body, header.compression).await;
             drop((permit, counted));
         });
     }
 }
 
-/// Queues an answer, unless none is wanted. One that cannot be sent becomes one that says so.
-async fn reply(sender: &mpsc::WeakSender<Queued>, id: i32, body: ReplyBody, asked: Compression) {
+/// Queues an answer, unless none is wanted. One that cannot be sent, since it is too long for
+/// instance, becomes one that says so.
+async fn reply(
+    sender: &mpsc::WeakSender<Queued>,
+    shared: &Shared,
+    id: i32,
+    body: ReplyBody,
+    asked: Compression,
+) {
     let Some(sender) = sender.upgrade().filter(|_| id != 0) else { return };
     // Who can read compressed messages says so in each.
     let compression = match asked {
         Compression::Never => Compression::Never,
         _ => Compression::Bzip2,
     };
-    let encoded = Message::Reply(Reply { id, body }).encode(compression).or_else(|error| {
-        let body = ReplyBody::UnknownLocalException(error.to_string());
-        Message::Reply(Reply { id, body }).encode(Compression::Never)
+    let encoded = shared.encode(&Message::Reply(Reply { id, body }), compression);
+    let encoded = encoded.or_else(|error| {
+        let name = if matches!(error, Error::Limit { .. }) { "Ice::MemoryLimitException: " } else { "" };
+        let body = ReplyBody::UnknownLocalException(format!("{name}{error}"));
+        Message::Reply(Reply { id, body }).encode_frame(Compression::Never)
     });
     if let Ok(bytes) = encoded {
         // When the connection has ended nobody waits for it any more.

@@ -35,6 +35,10 @@ mod websocket;
 pub use accept::{Acceptor, ServerTls};
 pub use address::{Address, Scheme};
 pub use client::Client;
+#[cfg(feature = "omero")]
+pub(crate) use client::{finish, prepare};
 pub use driver::{Connection, connect};
 pub use options::{Options, Verification};
 pub use servant::{Adapter, NoServants, Reply, Servant};
+#[cfg(feature = "omero")]
+pub(crate) use servant::{built_in, interface_ids};

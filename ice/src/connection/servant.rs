@@ -23,19 +23,13 @@ pub trait Servant: Send + Sync {
     fn dispatch(&self, call: Call) -> Reply<'_>;
 }
 
-/// What is answered for an object that is not there.
-fn no_object(call: Call) -> ReplyBody {
-    let Call { identity, facet, operation, .. } = call;
-    ReplyBody::ObjectNotExist { identity, facet, operation }
-}
-
 /// Has no objects.
 #[derive(Clone, Copy, Debug)]
 pub struct NoServants;
 
 impl Servant for NoServants {
     fn dispatch(&self, call: Call) -> Reply<'_> {
-        Box::pin(std::future::ready(no_object(call)))
+        Box::pin(std::future::ready(call.object_not_exist()))
     }
 }
 
@@ -43,7 +37,7 @@ impl Servant for NoServants {
 #[derive(Clone)]
 struct Entry {
     servant: Arc<dyn Servant>,
-    /// Scoped names of its interface and of those that it extends, in order of the alphabet.
+    /// Scoped names of its interface and then of those that it extends.
     ids: Arc<[String]>,
 }
 
@@ -54,7 +48,8 @@ struct Entries {
 }
 
 /// Objects by their identities, and those that answer for all of a category. The operations
-/// that every object has (`ice_ping`, `ice_id`, `ice_ids`, `ice_isA`) are answered here.
+/// that every object has (`ice_ping`, `ice_id`, `ice_ids`, `ice_isA`) are answered here, and
+/// calls that mean another mode than the operation's are refused.
 pub struct Adapter {
     schema: &'static Schema,
     entries: RwLock<Entries>,
@@ -80,21 +75,7 @@ impl Adapter {
     }
 
     fn entry(&self, interface: &str, servant: Arc<dyn Servant>) -> Entry {
-        let mut ids: Vec<String> = vec![ROOT.to_owned(), interface.to_owned()];
-        let mut left: Vec<u32> =
-            self.schema.interface(interface).map(|of| of.bases.clone()).unwrap_or_default();
-        while let Some(base) = left.pop() {
-            if let Some(base) = self.schema.interfaces.get(base as usize) {
-                ids.push(base.id.to_string());
-                left.extend(&base.bases);
-            }
-        }
-        ids.sort();
-        ids.dedup();
-        // The first is its own: what it extends is known from it.
-        let own = ids.iter().position(|id| id == interface).unwrap_or(0);
-        ids.swap(0, own);
-        Entry { servant, ids: ids.into() }
+        Entry { servant, ids: interface_ids(self.schema, interface).into() }
     }
 
     /// Adds an object with an interface, or puts another in its place.
@@ -117,6 +98,23 @@ impl Adapter {
         entries.objects.remove(identity).is_some()
     }
 
+    /// Removes who answers for a category; whether there was one.
+    pub fn remove_category(&self, category: &str) -> bool {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.categories.remove(category).is_some()
+    }
+
+    /// How many objects and categories there are.
+    pub fn len(&self) -> usize {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.objects.len() + entries.categories.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn find(&self, identity: &Identity) -> Option<Entry> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let by_category = || entries.categories.get(&identity.category);
@@ -137,12 +135,36 @@ impl Servant for Adapter {
         if let Some(body) = built_in(&entry.ids, &call) {
             return Box::pin(std::future::ready(body));
         }
+        let interface = entry.ids.first().map_or(ROOT, String::as_str);
+        let declared = self.schema.operation(interface, &call.operation);
+        if declared.is_some_and(|operation| !operation.mode.accepts(call.mode)) {
+            return Box::pin(std::future::ready(call.unexpected_mode()));
+        }
         Box::pin(async move { entry.servant.dispatch(call).await })
     }
 }
 
+/// An interface's own name and then those of all that it extends.
+pub(crate) fn interface_ids(schema: &Schema, interface: &str) -> Vec<String> {
+    let mut ids: Vec<String> = vec![ROOT.to_owned(), interface.to_owned()];
+    let mut left: Vec<u32> =
+        schema.interface(interface).map(|of| of.bases.clone()).unwrap_or_default();
+    while let Some(base) = left.pop() {
+        if let Some(base) = schema.interfaces.get(base as usize) {
+            ids.push(base.id.to_string());
+            left.extend(&base.bases);
+        }
+    }
+    ids.sort();
+    ids.dedup();
+    // The first is its own: what it extends is known from it.
+    let own = ids.iter().position(|id| id == interface).unwrap_or(0);
+    ids.swap(0, own);
+    ids
+}
+
 /// Answers the operations that every object has.
-fn built_in(ids: &[String], call: &Call) -> Option<ReplyBody> {
+pub(crate) fn built_in(ids: &[String], call: &Call) -> Option<ReplyBody> {
     let mut writer = Writer::new();
     let written = match call.operation.as_str() {
         "ice_ping" => Ok(()),

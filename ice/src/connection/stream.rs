@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    wire::{HEADER_BYTES, Header, Limits},
+    wire::{Frame, HEADER_BYTES, Header, Limits},
 };
 
 /// A stream of bytes in both directions.
@@ -140,6 +140,18 @@ impl Outgoing {
             Self::Web(writer) => writer.send(bytes).await,
         };
         sent.map_err(|error| Error::io("a connection", error.to_string()))
+    }
+
+    /// Sends the parts of messages, the second without a copy where that is possible.
+    pub(super) async fn send_two(&mut self, head: Vec<u8>, tail: Bytes) -> Result<()> {
+        match self {
+            Self::Bytes(writer) => {
+                let mut parts = Buf::chain(head.as_slice(), tail);
+                let sent = writer.write_all_buf(&mut parts).await;
+                sent.map_err(|error| Error::io("a connection", error.to_string()))
+            }
+            Self::Web(_) => self.send(Frame { head, tail }.into_bytes()).await,
+        }
     }
 
     /// Whether messages may be put together to be sent at once.

@@ -7,6 +7,7 @@
 
 mod class;
 mod exception;
+mod incoming;
 mod kind;
 pub(crate) mod macros;
 mod operation;
@@ -14,6 +15,7 @@ mod seq;
 
 pub use class::{AnyObject, Builder, Class, Field, Inherits, Members, Ref, View};
 pub use exception::ExceptionView;
+pub use incoming::Incoming;
 pub use kind::{AnyInterface, Instance, Interface, Kind, Record, RecordView, Text, To};
 pub use operation::{Answer, Arguments, Invocation, Op, Outcome};
 pub use seq::{Entries, Items, List, Map, Number, Numbers};

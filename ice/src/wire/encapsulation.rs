@@ -74,11 +74,16 @@ impl Encapsulation {
         Ok(Self { version, content: reader.bytes("encapsulation", n_bytes)? })
     }
 
-    pub(crate) fn encode(&self, writer: &mut Writer) -> Result<()> {
-        let start = writer.begin_size();
-        writer.u8(self.version.0);
-        writer.u8(self.version.1);
-        writer.raw(&self.content);
-        writer.end_size(start)
+    /// Writes what stands before the content.
+    ///
+    /// # Errors
+    /// `Limit` when it is 2 GiB or longer.
+    pub(crate) fn encode_head(&self, writer: &mut Writer) -> Result<()> {
+        let size = self.content.len() + HEAD_BYTES;
+        let long =
+            i32::try_from(size).map_err(|_| Error::limit("size", size, i32::MAX as usize))?;
+        writer.i32(long);
+        writer.raw(&[self.version.0, self.version.1]);
+        Ok(())
     }
 }

@@ -190,14 +190,23 @@ impl Message {
     /// # Errors
     /// `Limit` when it is 2 GiB or longer.
     pub fn encode(&self, compression: Compression) -> Result<Vec<u8>> {
+        self.encode_frame(compression).map(Frame::into_bytes)
+    }
+
+    /// As [`Message::encode`], without a copy of what is long in it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encode_frame(&self, compression: Compression) -> Result<Frame> {
         let mut writer = Writer::new();
         writer.raw(&[0; HEADER_BYTES]);
+        let mut tail = Bytes::new();
         let kind = match self {
             Self::Validate => MessageKind::Validate,
             Self::Close => MessageKind::Close,
             Self::Request(request) => {
                 writer.i32(request.id);
-                request.call.encode(&mut writer)?;
+                tail = request.call.encode(&mut writer)?;
                 MessageKind::Request
             }
             Self::Batch(calls) => {
@@ -205,25 +214,65 @@ impl Message {
                 let count = i32::try_from(n)
                     .map_err(|_| Error::limit("calls of a batch", n, i32::MAX as usize))?;
                 writer.i32(count);
-                calls.iter().try_for_each(|call| call.encode(&mut writer))?;
+                for call in calls {
+                    let content = call.encode(&mut writer)?;
+                    writer.raw(&content);
+                }
                 MessageKind::BatchRequest
             }
             Self::Reply(reply) => {
                 writer.i32(reply.id);
-                reply.body.encode(&mut writer)?;
+                tail = reply.body.encode(&mut writer)?;
                 MessageKind::Reply
             }
         };
-        if compression == Compression::Bzip2 && writer.len() >= compress::LEAST_BYTES {
-            return compress::compress(kind, writer.into_bytes());
+        let mut frame = Frame { head: writer.into_bytes(), tail };
+        if frame.tail.len() < Frame::LONG {
+            frame.head.extend_from_slice(&frame.tail);
+            frame.tail = Bytes::new();
+        }
+        if compression == Compression::Bzip2 && frame.len() >= compress::LEAST_BYTES {
+            let head = compress::compress(kind, frame.into_bytes())?;
+            return Ok(Frame { head, tail: Bytes::new() });
         }
         let compression = match compression {
             Compression::Never => Compression::Never,
             _ => Compression::Understood,
         };
-        let header = Header { kind, compression, n_bytes: writer.len() };
-        writer.patch(0, &header.encode()?);
-        Ok(writer.into_bytes())
+        let header = Header { kind, compression, n_bytes: frame.len() };
+        frame.head[..HEADER_BYTES].copy_from_slice(&header.encode()?);
+        Ok(frame)
+    }
+}
+
+/// A message as bytes in two parts, so that a long content is not copied.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The first bytes: all of them when the message is short.
+    pub head: Vec<u8>,
+    /// The bytes after them.
+    pub tail: Bytes,
+}
+
+impl Frame {
+    /// Contents from here on are kept apart.
+    const LONG: usize = 8 << 10;
+
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All bytes in one.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.head;
+        bytes.extend_from_slice(&self.tail);
+        bytes
     }
 }
 
@@ -237,6 +286,31 @@ fn decode_batch(reader: &mut Reader, limits: &Limits) -> Result<Vec<BatchCall>> 
 }
 
 impl Call {
+    /// The value of a key of the context.
+    pub fn context_value(&self, key: &str) -> Option<&str> {
+        self.context.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The answer that there is no such object.
+    pub fn object_not_exist(self) -> ReplyBody {
+        let Self { identity, facet, operation, .. } = self;
+        ReplyBody::ObjectNotExist { identity, facet, operation }
+    }
+
+    /// The answer that the object has no such operation.
+    pub fn operation_not_exist(self) -> ReplyBody {
+        let Self { identity, facet, operation, .. } = self;
+        ReplyBody::OperationNotExist { identity, facet, operation }
+    }
+
+    /// The answer to a call whose mode is not the operation's.
+    pub fn unexpected_mode(&self) -> ReplyBody {
+        let Self { operation, mode, .. } = self;
+        ReplyBody::UnknownLocalException(format!(
+            "Ice::MarshalException: unexpected operation mode {mode} for `{operation}`"
+        ))
+    }
+
     fn decode(reader: &mut Reader, limits: &Limits) -> Result<Self> {
         let identity = Identity::decode(reader)?;
         let facet = decode_facet(reader)?;
@@ -254,7 +328,8 @@ impl Call {
         Ok(Self { identity, facet, operation, mode, context, parameters })
     }
 
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
+    /// Writes all but the content of the parameters, and answers that.
+    fn encode(&self, writer: &mut Writer) -> Result<Bytes> {
         self.identity.encode(writer)?;
         encode_facet(&self.facet, writer)?;
         writer.string(&self.operation)?;
@@ -264,7 +339,8 @@ impl Call {
             writer.string(key)?;
             writer.string(value)?;
         }
-        self.parameters.encode(writer)
+        self.parameters.encode_head(writer)?;
+        Ok(self.parameters.content.clone())
     }
 }
 
@@ -294,11 +370,13 @@ impl ReplyBody {
     /// The result, or an error that says why there is none.
     ///
     /// # Errors
-    /// `Refused`; also for exceptions of the operation, which are decoded by
+    /// `NotExist` for what the server does not have, else `Refused`; also for exceptions of the operation, which are decoded by
     /// [`decode_exception`](crate::codec::decode_exception).
     pub fn into_result(self) -> Result<Encapsulation> {
-        let place = |what: &str, identity: &Identity, operation: &str| {
-            Error::Refused(format!("there is no such {what} ({identity}, `{operation}`)"))
+        let place = |what, identity: &Identity, operation: String| Error::NotExist {
+            what,
+            object: identity.to_string(),
+            operation,
         };
         Err(match self {
             Self::Ok(content) => return Ok(content),
@@ -306,13 +384,13 @@ impl ReplyBody {
                 Error::Refused("the operation raised an exception".to_owned())
             }
             Self::ObjectNotExist { identity, operation, .. } => {
-                place("object", &identity, &operation)
+                place("object", &identity, operation)
             }
             Self::FacetNotExist { identity, operation, .. } => {
-                place("facet", &identity, &operation)
+                place("facet", &identity, operation)
             }
             Self::OperationNotExist { identity, operation, .. } => {
-                place("operation", &identity, &operation)
+                place("operation", &identity, operation)
             }
             Self::UnknownLocalException(text) => {
                 Error::Refused(format!("its runtime failed: {text}"))
@@ -338,20 +416,25 @@ impl ReplyBody {
         }
     }
 
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
+    /// Writes all but the content of a result, and answers that.
+    fn encode(&self, writer: &mut Writer) -> Result<Bytes> {
         writer.u8(self.status());
         match self {
-            Self::Ok(content) | Self::UserException(content) => content.encode(writer),
+            Self::Ok(content) | Self::UserException(content) => {
+                content.encode_head(writer)?;
+                return Ok(content.content.clone());
+            }
             Self::ObjectNotExist { identity, facet, operation }
             | Self::FacetNotExist { identity, facet, operation }
             | Self::OperationNotExist { identity, facet, operation } => {
                 identity.encode(writer)?;
                 encode_facet(facet, writer)?;
-                writer.string(operation)
+                writer.string(operation)?;
             }
             Self::UnknownLocalException(text)
             | Self::UnknownUserException(text)
-            | Self::UnknownException(text) => writer.string(text),
+            | Self::UnknownException(text) => writer.string(text)?,
         }
+        Ok(Bytes::new())
     }
 }

@@ -15,7 +15,7 @@ pub use encapsulation::{Encapsulation, Encoding};
 pub use endpoint::{Endpoint, Transport};
 pub use header::{Compression, HEADER_BYTES, Header, MessageKind};
 pub use limits::Limits;
-pub use message::{BatchCall, Call, Message, Mode, Reply, ReplyBody, Request};
+pub use message::{BatchCall, Call, Frame, Message, Mode, Reply, ReplyBody, Request};
 pub use proxy::{Identity, Proxy, ProxyMode, Version};
 pub use reader::Reader;
 pub use writer::Writer;

@@ -130,9 +130,4 @@ impl Writer {
     pub(crate) fn set_bits(&mut self, at: usize, bits: u8) {
         self.bytes[at] |= bits;
     }
-
-    /// Replaces bytes that were written.
-    pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
-        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
-    }
 }
