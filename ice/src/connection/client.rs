@@ -237,6 +237,11 @@ impl Client {
         self.shared.pending.ended().is_some()
     }
 
+    /// Waits until the connection has ended.
+    pub async fn ended(&self) {
+        self.sender.closed().await;
+    }
+
     /// For how long no message has come from the peer.
     pub fn silent_for(&self) -> Duration {
         let heard = Duration::from_millis(self.shared.heard.load(Ordering::Relaxed));

@@ -7,7 +7,7 @@ use crate::{
     Error, Result,
     connection::Client,
     omero::{
-        WrappedCreateSessionException,
+        ServerError, SessionException, WrappedCreateSessionException,
         glacier2::{
             CannotCreateSessionException, PermissionDeniedException, Router,
             SessionNotExistException,
@@ -70,10 +70,9 @@ fn exception(raised: &crate::value::Exception) -> Option<Error> {
     if raised.view::<SessionNotExistException>().is_some() {
         return Some(Error::SessionNotExist);
     }
-    if &*raised.id == "::omero::RemovedSessionException"
-        || &*raised.id == "::omero::SessionTimeoutException"
-    {
-        return Some(Error::SessionExpired(Error::Exception(Box::new((raised.clone(), Default::default()))).to_string()));
+    if let Some(gone) = raised.view::<SessionException>() {
+        let message = gone.get(ServerError::MESSAGE).unwrap_or_default();
+        return Some(Error::SessionExpired(format!("{}: {message}", raised.id)));
     }
     let refused = raised.view::<CannotCreateSessionException>()?;
     let reason = refused.get(CannotCreateSessionException::REASON).unwrap_or_default();

@@ -7,7 +7,7 @@
 mod credentials;
 mod keep_alive;
 mod login;
-//ROUTER
+pub mod router;
 mod routes;
 mod session;
 
