@@ -20,8 +20,8 @@ use super::{
 use crate::{
     Error, Result,
     wire::{
-        Call, Compression, Encapsulation, Encoding, Frame, Identity, Limits, Message, Mode, ReplyBody,
-        Request,
+        Call, Compression, Encapsulation, Encoding, Frame, Identity, Limits, Message, Mode,
+        ReplyBody, Request,
     },
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     limits: Limits,
     /// Whether no more calls of the peer are begun.
     closing: AtomicBool,
+    /// Told when the connection is to end at once.
+    pub(super) cut: Notify,
     began: Instant,
     /// Milliseconds after `began` when the peer was last heard.
     heard: AtomicU64,
@@ -63,6 +65,7 @@ impl Shared {
             compression: options.compression,
             limits: options.limits,
             closing: AtomicBool::new(false),
+            cut: Notify::new(),
             began: Instant::now(),
             heard: AtomicU64::new(0),
         }
@@ -269,7 +272,9 @@ impl Client {
                 self.sender.closed().await;
             }
         };
-        let _: std::result::Result<(), _> = time::timeout(shared.close_timeout, told).await;
+        if time::timeout(shared.close_timeout, told).await.is_err() {
+            shared.cut.notify_one();
+        }
     }
 }
 

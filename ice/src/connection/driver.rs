@@ -106,6 +106,7 @@ impl Connection {
             biased;
             ended = reader.run(incoming) => ended,
             ended = write(outgoing, queue, &shared, &options) => ended.map(|()| End::Ours),
+            () = shared.cut.notified() => Ok(End::Ours),
         };
         match ended {
             Ok(End::Ours) => {
@@ -277,7 +278,8 @@ async fn reply(
     };
     let encoded = shared.encode(&Message::Reply(Reply { id, body }), compression);
     let encoded = encoded.or_else(|error| {
-        let name = if matches!(error, Error::Limit { .. }) { "Ice::MemoryLimitException: " } else { "" };
+        let name =
+            if matches!(error, Error::Limit { .. }) { "Ice::MemoryLimitException: " } else { "" };
         let body = ReplyBody::UnknownLocalException(format!("{name}{error}"));
         Message::Reply(Reply { id, body }).encode_frame(Compression::Never)
     });

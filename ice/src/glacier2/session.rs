@@ -11,9 +11,7 @@ use tokio::task::AbortHandle;
 use super::{Login, credentials::set, keep_alive, key, login, routes::Routes};
 use crate::{
     Error, Result,
-    connection::{
-        Adapter, Address, Client, Options, Servant, connect, finish, prepare,
-    },
+    connection::{Adapter, Address, Client, Options, Servant, connect, finish, prepare},
     omero::{self, glacier2::Router},
     typed::{Answer, Interface, Invocation, Outcome},
     wire::{Call, Endpoint, Identity, Proxy, ReplyBody},

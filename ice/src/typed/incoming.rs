@@ -121,10 +121,7 @@ impl Incoming {
     ///
     /// # Errors
     /// `Value` when it calls another operation.
-    pub fn arguments<A: Arguments, R: Outcome>(
-        &self,
-        operation: Op<A, R>,
-    ) -> Result<A::View<'_>> {
+    pub fn arguments<A: Arguments, R: Outcome>(&self, operation: Op<A, R>) -> Result<A::View<'_>> {
         A::view(&self.decoded.values)
             .map_err(|_| Error::value(format!("{operation:?}"), format!("{self:?}")))
     }

@@ -386,9 +386,7 @@ impl ReplyBody {
             Self::ObjectNotExist { identity, operation, .. } => {
                 place("object", &identity, operation)
             }
-            Self::FacetNotExist { identity, operation, .. } => {
-                place("facet", &identity, operation)
-            }
+            Self::FacetNotExist { identity, operation, .. } => place("facet", &identity, operation),
             Self::OperationNotExist { identity, operation, .. } => {
                 place("operation", &identity, operation)
             }

@@ -96,10 +96,10 @@ impl Refusal {
     /// A user or a password that is wrong.
     pub fn denied(reason: &str) -> Self {
         let exception = Exception::make::<PermissionDeniedException>(true);
-        Self(Box::new(exception.with::<PermissionDeniedException, _, _>(
-            PermissionDeniedException::REASON,
-            reason,
-        )))
+        Self(Box::new(
+            exception
+                .with::<PermissionDeniedException, _, _>(PermissionDeniedException::REASON, reason),
+        ))
     }
 
     /// Anything else that is in the way.

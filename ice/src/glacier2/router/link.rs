@@ -9,8 +9,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    End, HostedSession, Peer,
-    operations,
+    End, HostedSession, Peer, operations,
     serve::{Counted, Shared},
     table::Table,
 };

@@ -1,9 +1,6 @@
 //! The router's own operations.
 
-use super::{
-    End, LoginRequest, Made, Refusal,
-    link::Link,
-};
+use super::{End, LoginRequest, Made, Refusal, link::Link};
 use crate::{
     Result,
     connection::built_in,
