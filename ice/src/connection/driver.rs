@@ -92,7 +92,7 @@ impl Connection {
     /// # Errors
     /// What it ended with, when nobody closed it. All calls that wait get an error too.
     pub async fn run(self) -> Result<()> {
-        let Self { incoming, outgoing, queue, sender, kept: _kept, shared, options } = self;
+        let Self { mut incoming, mut outgoing, queue, sender, kept: _kept, shared, options } = self;
         let reader = Reader {
             sender,
             shared: shared.clone(),
@@ -104,24 +104,24 @@ impl Connection {
         let ended = tokio::select! {
             // The peer's goodbye counts more than that nothing can be sent to it any more.
             biased;
-            ended = reader.run(incoming) => ended,
-            ended = write(outgoing, queue, &shared, &options) => ended.map(|()| End::Ours),
-            () = shared.cut.notified() => Ok(End::Ours),
+            ended = reader.run(&mut incoming) => ended,
+            ended = write(&mut outgoing, queue, &shared, &options) => ended,
+            () = shared.cut.notified() => Ok(End::Cut),
         };
         match ended {
-            Ok(End::Ours) => {
+            Ok(End::Ours) => shared.pending.end("the connection was closed", false),
+            Ok(End::Peer) => shared.pending.end("the server closed the connection", true),
+            Ok(End::Cut) => {
                 shared.pending.end("the connection was closed", false);
-                Ok(())
-            }
-            Ok(End::Peer) => {
-                shared.pending.end("the server closed the connection", true);
-                Ok(())
+                return Ok(());
             }
             Err(error) => {
                 shared.pending.end(&error.to_string(), false);
-                Err(error)
+                return Err(error);
             }
         }
+        stream::finish(incoming, outgoing).await;
+        Ok(())
     }
 }
 
@@ -137,16 +137,18 @@ impl Drop for TellAll<'_> {
 enum End {
     Ours,
     Peer,
+    /// Without a word, since servants or the peer took too long.
+    Cut,
 }
 
 /// Sends what is queued, and heartbeats when nothing is. Ends when it is told to close, or
 /// when nobody can queue anything any more.
 async fn write(
-    mut outgoing: Outgoing,
+    outgoing: &mut Outgoing,
     mut queue: mpsc::Receiver<Queued>,
     shared: &Shared,
     options: &Options,
-) -> Result<()> {
+) -> Result<End> {
     loop {
         let next = match options.heartbeat {
             None => queue.recv().await,
@@ -195,9 +197,10 @@ async fn write(
             outgoing.send(Message::Close.encode(Compression::Understood)?).await?;
         }
         outgoing.flush().await?;
-        if goodbye.is_some() {
-            outgoing.shut_down().await;
-            return Ok(());
+        match goodbye {
+            Some(true) => return Ok(End::Ours),
+            Some(false) => return Ok(End::Cut),
+            None => {}
         }
     }
 }
@@ -212,7 +215,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(self, mut incoming: Incoming) -> Result<End> {
+    async fn run(self, incoming: &mut Incoming) -> Result<End> {
         loop {
             let Some((header, body)) = incoming.next().await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));

@@ -167,17 +167,30 @@ impl Outgoing {
         };
         flushed.map_err(|error| Error::io("a connection", error.to_string()))
     }
+}
 
-    /// Ends the stream in this direction. The other end may have gone already, which is no
-    /// failure.
-    pub(super) async fn shut_down(&mut self) {
-        let ended = async {
-            match self {
-                Self::Bytes(writer) => writer.shutdown().await,
-                Self::Web(writer) => writer.close().await,
-            }
+/// How long the other end may take to see that a connection ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Ends a stream after the last message: says so in the way of what carries it, and waits until
+/// the other end has seen it. Without that, what the other end still sends would have the system
+/// throw away what it has not read yet. The other end may have gone already.
+pub(super) async fn finish(mut incoming: Incoming, mut outgoing: Outgoing) {
+    let ending = async {
+        let _: io::Result<()> = match &mut outgoing {
+            Outgoing::Bytes(writer) => writer.shutdown().await,
+            Outgoing::Web(writer) => writer.close().await,
         };
-        let _: std::result::Result<io::Result<()>, _> =
-            tokio::time::timeout(Duration::from_secs(1), ended).await;
-    }
+        loop {
+            incoming.buffer.clear();
+            incoming.buffer.reserve(CHUNK);
+            if !matches!(incoming.fill().await, Ok(1..)) {
+                break;
+            }
+        }
+        if let (Source::Web(reader), Outgoing::Web(writer)) = (incoming.source, outgoing) {
+            websocket::shut_down(reader, writer).await;
+        }
+    };
+    let _: std::result::Result<(), _> = tokio::time::timeout(LAST_WORDS, ending).await;
 }

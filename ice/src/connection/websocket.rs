@@ -8,6 +8,7 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
+use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async_with_config, client_async_with_config,
     tungstenite::{
@@ -96,6 +97,14 @@ fn io_error(error: tungstenite::Error) -> io::Error {
     match error {
         tungstenite::Error::Io(error) => error,
         other => io::Error::other(other),
+    }
+}
+
+/// Ends the stream below a WebSocket that was closed.
+pub(super) async fn shut_down(reader: WebReader, writer: WebWriter) {
+    if let Ok(mut web) = reader.0.reunite(writer.0) {
+        // The other end may have gone already.
+        let _: io::Result<()> = web.get_mut().shutdown().await;
     }
 }
 

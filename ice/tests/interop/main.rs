@@ -1,9 +1,14 @@
 //! The official Ice runtime as client and as server.
 //!
-//! `POLYSTORE_ICE_PYTHON` is a Python 3.10 with `omero-py` and ZeroC's wheel; without it these
-//! tests are left out: `cargo test -p polystore-ice --test interop -- --ignored` runs them.
+//! `POLYSTORE_ICE_PYTHON` is a Python 3.10 with `omero-py` and ZeroC's wheel. Without it these
+//! tests are skipped out loud, or fail when `POLYSTORE_REQUIRE` says so.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+#[path = "../glacier2/host.rs"]
+mod host;
+mod need;
+mod router;
 
 use std::{
     io::{BufRead, BufReader},
@@ -28,13 +33,20 @@ use ice::{
 };
 use tokio::net::TcpListener;
 
-fn python() -> Command {
-    let python = std::env::var_os("POLYSTORE_ICE_PYTHON")
-        .unwrap_or_else(|| panic!("set POLYSTORE_ICE_PYTHON to a Python 3.10 with omero-py"));
+/// The official runtime, or a test that is skipped.
+pub(crate) fn python() -> Option<impl Fn() -> Command> {
+    let python = std::env::var_os("POLYSTORE_ICE_PYTHON").map(PathBuf::from);
+    let python = need::skip_without(
+        python.filter(|python| python.is_file()),
+        "ice-python",
+        "POLYSTORE_ICE_PYTHON is not set to a Python 3.10 with omero-py",
+    )?;
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/official.py");
-    let mut command = Command::new(python);
-    command.arg(script).stderr(Stdio::inherit());
-    command
+    Some(move || {
+        let mut command = Command::new(&python);
+        command.arg(&script).stderr(Stdio::inherit());
+        command
+    })
 }
 
 /// Gives back what it is to save, and deletes nothing.
@@ -108,8 +120,9 @@ impl Certificate {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs POLYSTORE_ICE_PYTHON"]
 async fn official_client() {
+    let Some(python) = python() else { return };
+    let python = Arc::new(python);
     let identity = Identity::new("update", "test");
     let adapter = Adapter::new(omero::schema());
     adapter.add(identity, "::omero::api::IUpdate", Arc::new(Echo));
@@ -136,6 +149,7 @@ async fn official_client() {
             }
         });
         let proxy = format!("test/update -e {encoding}:{kind} -h 127.0.0.1 -p {port}");
+        let python = python.clone();
         let run = move || python().args(["client", &proxy, encoding]).output().unwrap();
         let output = tokio::task::spawn_blocking(run).await.unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
@@ -145,8 +159,8 @@ async fn official_client() {
 }
 
 #[tokio::test]
-#[ignore = "needs POLYSTORE_ICE_PYTHON"]
 async fn official_server() {
+    let Some(python) = python() else { return };
     let certificate = certificate();
     for kind in ["tcp", "ssl", "ws", "wss"] {
         let endpoints = format!("{kind} -h 127.0.0.1 -p 0");
