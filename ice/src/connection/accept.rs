@@ -73,15 +73,18 @@ impl Acceptor {
         let failed = |error: std::io::Error| Error::io("a connection", error.to_string());
         let begin = async {
             stream.set_nodelay(true).map_err(failed)?;
-            let stream: Box<dyn Stream> = match &self.tls {
-                Some(ServerTls(tls)) => Box::new(tls.accept(stream).await.map_err(failed)?),
-                None => Box::new(stream),
-            };
             let limits = self.options.limits;
-            let (incoming, mut outgoing) = if self.websocket {
-                stream::web_halves(stream, limits).await?
-            } else {
-                stream::halves(stream, limits)
+            let (incoming, mut outgoing) = match (&self.tls, self.websocket) {
+                (None, false) => stream::plain_halves(stream, limits),
+                (None, true) => stream::web_halves(Box::new(stream), limits).await?,
+                (Some(ServerTls(tls)), websocket) => {
+                    let stream: Box<dyn Stream> =
+                        Box::new(tls.accept(stream).await.map_err(failed)?);
+                    match websocket {
+                        true => stream::web_halves(stream, limits).await?,
+                        false => stream::halves(stream, limits),
+                    }
+                }
             };
             outgoing.send(Message::Validate.encode(Compression::Never)?).await?;
             outgoing.flush().await?;

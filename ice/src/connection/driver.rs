@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{
+        Semaphore,
+        mpsc::{self, error::TrySendError},
+    },
     time,
 };
 
@@ -15,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    wire::{Compression, Header, Message, MessageKind, Reply, ReplyBody, Request},
+    wire::{Compression, Frame, Header, Message, MessageKind, Reply, ReplyBody, Request},
 };
 
 /// Messages that wait to be sent; more wait until there is room.
@@ -150,9 +154,10 @@ async fn write(
     options: &Options,
 ) -> Result<End> {
     loop {
-        let next = match options.heartbeat {
-            None => queue.recv().await,
-            Some(after) => match time::timeout(after, queue.recv()).await {
+        let next = match (queue.try_recv(), options.heartbeat) {
+            (Ok(next), _) => Some(next),
+            (Err(_), None) => queue.recv().await,
+            (Err(_), Some(after)) => match time::timeout(after, queue.recv()).await {
                 Ok(next) => next,
                 Err(_) => {
                     outgoing.send(Message::Validate.encode(Compression::Never)?).await?;
@@ -163,6 +168,7 @@ async fn write(
         };
         let mut next = next.unwrap_or(Queued::Close(true));
         let mut together: Vec<u8> = Vec::new();
+        let mut waited = false;
         let goodbye = loop {
             let frame = match next {
                 Queued::Close(goodbye) => break Some(goodbye),
@@ -185,7 +191,15 @@ async fn write(
                     outgoing.send_two(std::mem::take(&mut together), frame.tail).await?;
                 }
             }
-            match queue.try_recv() {
+            let mut another = queue.try_recv();
+            if another.is_err() && !waited {
+                // Others may be about to queue something too: each time that bytes are sent
+                // costs more than a turn of theirs.
+                waited = true;
+                tokio::task::yield_now().await;
+                another = queue.try_recv();
+            }
+            match another {
                 Ok(another) => next = another,
                 Err(_) => break None,
             }
@@ -254,18 +268,31 @@ impl Reader {
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
         let Some(counted) = self.shared.begin_dispatch() else { return };
         let servants = self.options.servants.clone();
-        let sender = self.sender.clone();
-        let shared = self.shared.clone();
+        let mut work = Box::pin(async move { servants.dispatch(request.call).await });
+        let (sender, shared) = (self.sender.clone(), self.shared.clone());
+        // What is answered at once needs no task of its own.
+        if let Some(body) = (&mut work).now_or_never() {
+            let frame = answer(&self.shared, request.id, body, header.compression);
+            let Some((sender, frame)) = sender.upgrade().zip(frame) else { return };
+            // When there is no room, reading goes on: the peer may be waiting for it.
+            if let Err(TrySendError::Full(queued)) = sender.try_send(Queued::Reply(frame)) {
+                tokio::spawn(async move {
+                    // When the connection has ended nobody waits for it any more.
+                    let _: std::result::Result<(), _> = sender.send(queued).await;
+                    drop((permit, counted));
+                });
+            }
+            return;
+        }
         tokio::spawn(async move {
-            let body = servants.dispatch(request.call).await;
+            let body = work.await;
             reply(&sender, &shared, request.id, body, header.compression).await;
             drop((permit, counted));
         });
     }
 }
 
-/// Queues an answer, unless none is wanted. One that cannot be sent, since it is too long for
-/// instance, becomes one that says so.
+/// Queues an answer, unless none is wanted.
 async fn reply(
     sender: &mpsc::WeakSender<Queued>,
     shared: &Shared,
@@ -273,7 +300,19 @@ async fn reply(
     body: ReplyBody,
     asked: Compression,
 ) {
-    let Some(sender) = sender.upgrade().filter(|_| id != 0) else { return };
+    let frame = answer(shared, id, body, asked);
+    if let Some((sender, frame)) = sender.upgrade().zip(frame) {
+        // When the connection has ended nobody waits for it any more.
+        let _: std::result::Result<(), _> = sender.send(Queued::Reply(frame)).await;
+    }
+}
+
+/// An answer as bytes; none when none is wanted. One that cannot be sent, since it is too long
+/// for instance, becomes one that says so.
+fn answer(shared: &Shared, id: i32, body: ReplyBody, asked: Compression) -> Option<Frame> {
+    if id == 0 {
+        return None;
+    }
     // Who can read compressed messages says so in each.
     let compression = match asked {
         Compression::Never => Compression::Never,
@@ -281,13 +320,11 @@ async fn reply(
     };
     let encoded = shared.encode(&Message::Reply(Reply { id, body }), compression);
     let encoded = encoded.or_else(|error| {
-        let name =
-            if matches!(error, Error::Limit { .. }) { "Ice::MemoryLimitException: " } else { "" };
+        let is_long = matches!(error, Error::Limit { .. });
+        let name = if is_long { "Ice::MemoryLimitException: " } else { "" };
         let body = ReplyBody::UnknownLocalException(format!("{name}{error}"));
         Message::Reply(Reply { id, body }).encode_frame(Compression::Never)
     });
-    if let Ok(bytes) = encoded {
-        // When the connection has ended nobody waits for it any more.
-        let _: std::result::Result<(), _> = sender.send(Queued::Reply(bytes)).await;
-    }
+    // Nothing in a short text can fail.
+    encoded.ok()
 }

@@ -18,7 +18,9 @@ pub type Reply<'a> = BoxFuture<'a, ReplyBody>;
 
 /// Answers calls.
 pub trait Servant: Send + Sync {
-    /// Answers a call. It is worked on to its end also when the connection is gone; answers
+    /// Answers a call. What is done before something is waited for first is done where messages
+    /// are read, one after the other: work that takes a processor's time belongs into a task of
+    /// its own. It is worked on to its end also when the connection is gone; answers
     /// that nobody waits for are dropped.
     fn dispatch(&self, call: Call) -> Reply<'_>;
 }

@@ -57,16 +57,24 @@ pub(super) async fn open(
         .map_err(|error| Error::io("a connection", format!("{address}: {error}")))?;
     // Calls are small and wait for answers: nothing is gained by waiting for more of them.
     stream.set_nodelay(true).map_err(|error| Error::io("a connection", error.to_string()))?;
-    let stream: Box<dyn Stream> = if address.scheme.is_secure() {
-        Box::new(tls::secure(stream, address, verification).await?)
-    } else {
-        Box::new(stream)
+    let stream: Box<dyn Stream> = match (address.scheme.is_secure(), address.scheme.is_websocket())
+    {
+        (true, _) => Box::new(tls::secure(stream, address, verification).await?),
+        (false, true) => Box::new(stream),
+        (false, false) => return Ok(plain_halves(stream, limits)),
     };
     if address.scheme.is_websocket() {
         let (reader, writer) = websocket::connect(stream, address, limits).await?;
         return Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)));
     }
     Ok(halves(stream, limits))
+}
+
+/// Messages on TCP as it is, whose directions do not wait for one another.
+pub(super) fn plain_halves(stream: TcpStream, limits: Limits) -> (Incoming, Outgoing) {
+    let (reader, writer) = stream.into_split();
+    let incoming = Incoming::new(Source::Bytes(Box::new(reader)), limits);
+    (incoming, Outgoing::Bytes(Box::new(writer)))
 }
 
 /// Messages on a stream as it is.

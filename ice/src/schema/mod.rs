@@ -155,6 +155,9 @@ pub struct Schema {
     class_numbers: HashMap<Box<str>, u32>,
     exception_numbers: HashMap<Box<str>, u32>,
     interface_numbers: HashMap<Box<str>, u32>,
+    /// By interface and name, inherited ones too: the interface that declares it, and which it
+    /// is there.
+    operation_numbers: HashMap<Box<str>, HashMap<Box<str>, (u32, u32)>>,
     /// Fewest bytes of a value of each sequence's element, for bounds.
     smallest: Vec<usize>,
 }
@@ -178,17 +181,32 @@ impl Schema {
     /// An operation of an interface, of one that it extends, or of `::Ice::Object`, whose
     /// operations every object has.
     pub fn operation(&self, interface: &str, name: &str) -> Option<&Operation> {
-        let of_all = self.interface("::Ice::Object");
-        let mut pending: Vec<_> = of_all.into_iter().chain([self.interface(interface)?]).collect();
-        while let Some(interface) = pending.pop() {
-            let found = interface.operations.iter().find(|operation| &*operation.name == name);
-            if found.is_some() {
-                return found;
+        let &(interface, operation) = self.operation_numbers.get(interface)?.get(name)?;
+        self.interfaces.get(interface as usize)?.operations.get(operation as usize)
+    }
+
+    /// Fills in where the operations of each interface are, its own before those that it
+    /// extends.
+    fn number_operations(&mut self) {
+        let of_all = self.interface_numbers.get("::Ice::Object").copied();
+        for interface in &self.interfaces {
+            let own = self.interface_numbers.get(&interface.id).copied();
+            let mut pending: Vec<u32> = of_all.into_iter().chain(own).collect();
+            let mut seen = Vec::new();
+            let mut numbers: HashMap<Box<str>, (u32, u32)> = HashMap::new();
+            while let Some(at) = pending.pop() {
+                let Some(of) = self.interfaces.get(at as usize).filter(|_| !seen.contains(&at))
+                else {
+                    continue;
+                };
+                seen.push(at);
+                for (operation, declared) in (0..).zip(&of.operations) {
+                    numbers.entry(declared.name.clone()).or_insert((at, operation));
+                }
+                pending.extend(&of.bases);
             }
-            let bases = interface.bases.iter();
-            pending.extend(bases.filter_map(|&base| self.interfaces.get(base as usize)));
+            self.operation_numbers.insert(interface.id.clone(), numbers);
         }
-        None
     }
 
     /// Whether `class` is `of` or derived from it.

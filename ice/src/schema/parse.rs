@@ -60,6 +60,7 @@ impl Schema {
         for number in 0..schema.dictionaries.len() as u32 {
             schema.smallest_value(Type::Dictionary(number), 0)?;
         }
+        schema.number_operations();
         Ok(schema)
     }
 
