@@ -19,6 +19,7 @@ enum Of<'s> {
     Class,
     Exception,
     Interface,
+    Constant,
 }
 
 /// A declaration of the schema.
@@ -115,6 +116,7 @@ impl<'s> Names<'s> {
                 "class" => Of::Class,
                 "exception" => Of::Exception,
                 "interface" => Of::Interface,
+                "constant" => Of::Constant,
                 other => bail!("there is no `{other}`"),
             };
             if matches!(of, Of::Class | Of::Exception) && part(0)? != "-" {
@@ -184,7 +186,7 @@ impl<'s> Names<'s> {
             Of::Dictionary(key, value) => {
                 format!("Map<{}, {}>", self.kind(from, key)?, self.kind(from, value)?)
             }
-            Of::Exception | Of::Interface => bail!("`{of}` is no type of a value"),
+            Of::Exception | Of::Interface | Of::Constant => bail!("`{of}` is no type of a value"),
         })
     }
 
@@ -200,9 +202,16 @@ impl<'s> Names<'s> {
                 format!("{name} {} \"{id}\" ({})", declaration.number, bases.join(", "))
             }
             "interface" => format!("{name} \"{id}\""),
+            "constant" => {
+                let (of, value) = declaration.parts.split_first().context("no value")?;
+                let value = value.join(" ");
+                let literal = if *of == "string" { format!("{value:?}") } else { value };
+                format!("{name} {of} \"{id}\" {literal}")
+            }
             _ => return Ok(None),
         };
         let (is_packed, entries) = match declaration.kind {
+            "constant" => (true, Vec::new()),
             "enum" => (true, declaration.parts.iter().map(|part| enumerator(part)).collect()),
             "interface" => {
                 let lines = declaration.operations.iter();

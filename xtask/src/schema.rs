@@ -54,6 +54,11 @@ pub(crate) fn text(facts: &Json) -> Result<String> {
             members(&mut out, &of["members"])?;
         }
     }
+    for (id, value) in part("constants")? {
+        let kind = if value.is_string() { "string" } else { "int" };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        writeln!(out, "constant {id} {kind} {text}")?;
+    }
     let builtin = Json::from_iter([("operations", facts["builtin_object_operations"].clone())]);
     let root = (ROOT.to_owned(), builtin);
     for (id, of) in std::iter::once((&root.0, &root.1)).chain(part("interfaces")?) {

@@ -16,12 +16,14 @@ pub use session::Session;
 
 /// Keys of contexts that have a meaning for OMERO's servers.
 pub mod key {
+    use crate::omero::constants;
+
     /// The client's number, which a login must have.
-    pub const CLIENT_UUID: &str = "omero.client.uuid";
+    pub const CLIENT_UUID: &str = constants::CLIENTUUID;
     /// The session's number.
-    pub const SESSION_UUID: &str = "omero.session.uuid";
+    pub const SESSION_UUID: &str = constants::SESSIONUUID;
     /// The group that a call is made in: its number, or `-1` for all; its name when logging in.
-    pub const GROUP: &str = "omero.group";
+    pub const GROUP: &str = constants::GROUP;
     /// Who the client is, for the server's log.
-    pub const AGENT: &str = "omero.agent";
+    pub const AGENT: &str = constants::AGENT;
 }

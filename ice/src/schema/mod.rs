@@ -152,6 +152,8 @@ pub struct Schema {
     pub exceptions: Vec<Class>,
     /// Interfaces.
     pub interfaces: Vec<Interface>,
+    /// Scoped names of constants, and their values.
+    pub constants: Vec<(Box<str>, Value)>,
     class_numbers: HashMap<Box<str>, u32>,
     exception_numbers: HashMap<Box<str>, u32>,
     interface_numbers: HashMap<Box<str>, u32>,
@@ -176,6 +178,11 @@ impl Schema {
     /// An interface by its scoped name.
     pub fn interface(&self, id: &str) -> Option<&Interface> {
         self.interfaces.get(*self.interface_numbers.get(id)? as usize)
+    }
+
+    /// A constant by its scoped name.
+    pub fn constant(&self, id: &str) -> Option<&Value> {
+        self.constants.iter().find(|(found, _)| **found == *id).map(|(_, value)| value)
     }
 
     /// An operation of an interface, of one that it extends, or of `::Ice::Object`, whose

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     Class, Dictionary, Enum, Interface, Member, Operation, Schema, Sequence, Struct, Type,
 };
-use crate::{Error, Result, wire::Mode};
+use crate::{Error, Result, value::Value, wire::Mode};
 
 /// Deepest nesting of structures, sequences and dictionaries in one another.
 const MAX_NESTING: usize = 16;
@@ -21,6 +21,8 @@ impl Schema {
     /// dictionary ID KEY VALUE
     /// class ID BASE MEMBER=TYPE...           BASE is `-` for none
     /// exception ID BASE MEMBER=TYPE...
+    /// constant ID int NUMBER
+    /// constant ID string TEXT                TEXT is the rest of the line
     /// interface ID BASE...
     ///  NAME MODE RESULT NAME=TYPE... [> TYPE...] [! EXCEPTION...] [sliced]
     /// ```
@@ -101,6 +103,16 @@ impl Schema {
                 let class = Class { id, base, members: members(parts, names)? };
                 if is_class { &mut self.classes } else { &mut self.exceptions }.push(class);
             }
+            "constant" => {
+                let of = next("the type")?;
+                let text = line.splitn(4, ' ').nth(3).ok_or("the value is missing")?;
+                let value = match of {
+                    "int" => Value::Int(text.parse().map_err(|_| format!("{text} is no int"))?),
+                    "string" => Value::String(text.into()),
+                    _ => return Err(format!("constants are not of `{of}`")),
+                };
+                self.constants.push((id, value));
+            }
             "interface" => {
                 let bases = parts.map(|base| find(&names.interfaces, base));
                 let bases = bases.collect::<Result<Vec<_>, _>>()?;
@@ -180,7 +192,7 @@ struct Names {
 
 impl Names {
     fn declare(&mut self, number: usize, line: &str) -> Result<()> {
-        if line.starts_with(' ') {
+        if line.starts_with(' ') || line.starts_with("constant ") {
             return Ok(());
         }
         let mut parts = line.split_whitespace();

@@ -42,6 +42,24 @@ macro_rules! enumerations {
     )*};
 }
 
+/// `NAME type "id" value {}`
+macro_rules! constants {
+    ($($name:ident $type:ident $id:literal $value:literal {})*) => {$(
+        #[doc = concat!("`", $id, "`.")]
+        pub const $name: $crate::typed::macros::constant_type!($type) = $value;
+    )*};
+}
+
+/// The type that a constant of a type of Slice has.
+macro_rules! constant_type {
+    (int) => {
+        i32
+    };
+    (string) => {
+        &str
+    };
+}
+
 /// `Name number "id" { FIELD position Kind, ... }`
 macro_rules! structures {
     ($($name:ident $number:literal $id:literal { $($field:ident $from_end:literal $kind:ty,)* })*) => {$(
@@ -138,4 +156,6 @@ macro_rules! interfaces {
     )*};
 }
 
-pub(crate) use {classes, enumerations, exceptions, interfaces, members, structures};
+pub(crate) use {
+    classes, constant_type, constants, enumerations, exceptions, interfaces, members, structures,
+};

@@ -120,3 +120,22 @@ fn names_and_numbers_are_those_of_the_schema() {
     let n_operations: usize = schema.interfaces.iter().map(|of| of.operations.len()).sum();
     assert_eq!((schema.interfaces.len(), n_operations), (68, 668));
 }
+
+/// Constants are in Rust what the schema says, and the schema has all of them.
+#[test]
+fn constants_of_slice() {
+    use ice::{
+        omero::{self, constants},
+        value::Value,
+    };
+    assert_eq!(omero::schema().constants.len(), 94);
+    let of = |id: &str| omero::schema().constant(id).unwrap().clone();
+    let text = |text: &str| Value::String(text.into());
+    assert_eq!(of("::omero::constants::CLIENTUUID"), text(constants::CLIENTUUID));
+    assert_eq!(constants::CLIENTUUID, "omero.client.uuid");
+    assert_eq!(of("::omero::constants::DEFAULTROUTER"), text(constants::DEFAULTROUTER));
+    assert!(constants::DEFAULTROUTER.starts_with("OMERO.Glacier2/router:ssl -p "));
+    assert_eq!(of("::omero::constants::GLACIER2PORT"), Value::Int(constants::GLACIER2PORT));
+    assert_eq!(constants::permissions::CHOWNRESTRICTION, 5);
+    assert_eq!(constants::namespaces::NSMODULO, "openmicroscopy.org/omero/dimension/modulo");
+}

@@ -2,7 +2,19 @@
 
 //! Types of `constants`.
 
+pub mod analysis;
+pub mod annotation;
+pub mod categories;
+pub mod cluster;
+mod constants_1;
+pub mod data;
 mod enumerations_1;
+pub mod jobs;
+pub mod metadata;
+pub mod namespaces;
+pub mod permissions;
 pub mod projection;
+pub mod topics;
 
+pub use constants_1::*;
 pub use enumerations_1::*;

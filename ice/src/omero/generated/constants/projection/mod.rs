@@ -2,6 +2,8 @@
 
 //! Types of `constants::projection`.
 
+mod constants_1;
 mod enumerations_1;
 
+pub use constants_1::*;
 pub use enumerations_1::*;
