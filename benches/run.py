@@ -106,8 +106,9 @@ def contest(
     for contestant in running:
         amount = contestant.rounds[-1]["amount"]
         rate = amount / contestant.seconds / (1e6 if unit == "MB/s" else 1)
-        # Of bytes by the rate, for slow peers are given less to do; of names by the time.
-        per = [entry.seconds / (entry.rounds[-1]["amount"] if unit == "MB/s" else 1) for entry in (contestant, base)]
+        # Of bytes and calls by the rate, for slow peers are given less to do; of names by the time.
+        by_rate = unit in ("MB/s", "calls/s")
+        per = [entry.seconds / (entry.rounds[-1]["amount"] if by_rate else 1) for entry in (contestant, base)]
         ratio = "" if contestant is base else f"{per[0] / per[1]:.2f} x"
         lines.append(f"| {contestant.name} | {contestant.seconds:.4f} | {rate:.0f} | {ratio} |")
     print("\n".join(lines), flush=True)
@@ -241,7 +242,52 @@ def group_memory(_wells: int, _rounds: int) -> list[str]:
     return lines
 
 
+def group_ice(_wells: int, rounds: int) -> list[str]:
+    """Against the official Ice runtime; needs `cargo build --release -p polystore-ice-benches`
+    and a Python 3.10 with omero-py in POLYSTORE_ICE_PYTHON."""
+    bench = pathlib.Path(os.environ.get("POLYSTORE_ICE_BENCH", ROOT / "target" / "release" / "ice-bench"))
+    python = os.environ.get("POLYSTORE_ICE_PYTHON")
+    if not python:
+        raise SystemExit("set POLYSTORE_ICE_PYTHON to a Python 3.10 with zeroc-ice and omero-py")
+    server = subprocess.Popen([bench, "serve"], stdout=subprocess.PIPE, text=True)
+    ports = json.loads(server.stdout.readline())
+    here = f"tcp://127.0.0.1:{ports['ice']}"
+
+    def mine(job: str, *arguments) -> list:
+        return [bench, job, *arguments]
+
+    def official(job: str, count: int = 1) -> list:
+        return [python, ROOT / "benches" / "peers" / "ice_peer.py", job, ports["ice"], count]
+
+    try:
+        contestants = {
+            "ice": mine("projection", here),
+            "official runtime (Python)": official("projection"),
+            "ice, decoding alone": mine("decode", here),
+        }
+        title = "Projection of 13 824 rows and 16 columns, call and answer over loopback"
+        lines = contest(title, contestants, rounds, "10 x the official runtime", "cells/s")
+        contestants = {
+            "ice": mine("planes", here),
+            "official runtime and numpy": official("planes", 50),
+            "ceiling: the bytes from a socket, without a protocol": mine("ceiling-socket", f"127.0.0.1:{ports['raw']}"),
+            "ceiling: a copy in memory": mine("ceiling-copy"),
+        }
+        lines += contest("50 planes of 2 MB from the socket to numbers", contestants, rounds, "3 x a copy")
+        contestants = {
+            "ice, 256 in flight": mine("calls", here),
+            "official runtime, 256 in flight": official("calls-in-flight", 20_000),
+            "official runtime, one after the other": official("calls", 20_000),
+            "ice, one after the other": mine("calls", here, "--in-flight", 1, "--count", 20_000),
+        }
+        lines += contest("Small calls over loopback", contestants, rounds, "5 x omero-py", "calls/s")
+    finally:
+        server.kill()
+    return lines
+
+
 GROUPS = {
+    "ice": group_ice,
     "tiff": group_tiff,
     "zarr": group_zarr,
     "open": group_open,

@@ -1,0 +1,114 @@
+//! Calls that block the thread, for programs that are not asynchronous.
+//!
+//! ```no_run
+//! use ice::connection::{Options, blocking::Client};
+//!
+//! let client = Client::connect(&"tcp://localhost".parse()?, Options::default())?;
+//! client.ping(&ice::wire::Identity::new("router", "OMERO.Glacier2"))?;
+//! client.close();
+//! # Ok::<(), ice::Error>(())
+//! ```
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::{Address, Options};
+use crate::{
+    Error, Result,
+    wire::{Call, Identity, ReplyBody},
+};
+
+/// A runtime that may be dropped anywhere.
+#[derive(Debug)]
+struct Owned(Option<Runtime>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A connection with a thread of its own that works for it. Clones call at the same time, from
+/// any thread.
+#[derive(Clone, Debug)]
+pub struct Client {
+    runtime: Arc<Owned>,
+    client: super::Client,
+}
+
+impl Client {
+    /// Connects to a server.
+    ///
+    /// # Errors
+    /// As [`connect`](super::connect).
+    pub fn connect(address: &Address, options: Options) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("ice")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::io("a thread", error.to_string()))?;
+        let runtime = Arc::new(Owned(Some(runtime)));
+        let (client, connection) = wait(&runtime, super::connect(address, options))?;
+        if let Some(running) = &runtime.0 {
+            running.spawn(connection.run());
+        }
+        Ok(Self { runtime, client })
+    }
+
+    /// As [`Client::call`](super::Client::call).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn call(&self, call: Call) -> Result<ReplyBody> {
+        wait(&self.runtime, self.client.call(call))
+    }
+
+    /// As [`Client::ping`](super::Client::ping).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ping(&self, identity: &Identity) -> Result<()> {
+        wait(&self.runtime, self.client.ping(identity))
+    }
+
+    /// As [`Client::invoke`](super::Client::invoke).
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "omero")]
+    pub fn invoke<R: crate::typed::Outcome>(
+        &self,
+        proxy: &crate::wire::Proxy,
+        invocation: crate::typed::Invocation<R>,
+        context: Vec<(String, String)>,
+    ) -> Result<crate::typed::Answer<R>> {
+        wait(&self.runtime, self.client.invoke(proxy, invocation, context))
+    }
+
+    /// As [`Client::close`](super::Client::close).
+    pub fn close(&self) {
+        let closed = async {
+            self.client.close().await;
+            Ok(())
+        };
+        // In an asynchronous task it cannot be waited for; dropping the client closes too.
+        let _: Result<()> = wait(&self.runtime, closed);
+    }
+
+    /// The client that does not block.
+    pub fn asynchronous(&self) -> &super::Client {
+        &self.client
+    }
+}
+
+fn wait<T>(runtime: &Owned, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let blocked = "it would block an asynchronous task; use the client that does not block there";
+    match &runtime.0 {
+        Some(runtime) if Handle::try_current().is_err() => runtime.block_on(work),
+        _ => Err(Error::io("a blocking call", blocked)),
+    }
+}

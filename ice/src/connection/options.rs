@@ -1,0 +1,165 @@
+//! What a connection may do, and for how long.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::{NoServants, Servant};
+use crate::wire::{Compression, Limits};
+
+/// How the certificate of a server is verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verification {
+    /// By the authorities that this machine trusts.
+    #[default]
+    SystemRoots,
+    /// By the authorities of a PEM file. A certificate that is in the file itself is trusted
+    /// as it is, as the self-signed ones of OMERO must be: they are of an authority's kind,
+    /// which else no server may show.
+    CaFile(PathBuf),
+    /// By the SHA-256 fingerprint of the certificate.
+    Fingerprint([u8; 32]),
+    /// By a file that remembers the fingerprint of each server when it is first met. A server
+    /// that shows another one later is refused.
+    FirstUse(PathBuf),
+    /// Not at all: whoever is on the way can read and change everything.
+    Insecure,
+}
+
+impl Verification {
+    /// A fingerprint in hexadecimal digits, with or without colons between bytes.
+    ///
+    /// # Errors
+    /// `Text` when it is none.
+    pub fn fingerprint(text: &str) -> crate::Result<Self> {
+        let digits: Vec<u32> = text
+            .trim()
+            .trim_start_matches("SHA256:")
+            .chars()
+            .filter(|letter| *letter != ':')
+            .map_while(|letter| letter.to_digit(16))
+            .collect();
+        let n_letters = text.trim().trim_start_matches("SHA256:").replace(':', "").chars().count();
+        let bytes: Vec<u8> =
+            digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
+        match (<[u8; 32]>::try_from(bytes), n_letters) {
+            (Ok(bytes), 64) => Ok(Self::Fingerprint(bytes)),
+            _ => Err(crate::Error::Text {
+                what: "fingerprint",
+                text: text.to_owned(),
+                problem: "it has 64 hexadecimal digits".to_owned(),
+            }),
+        }
+    }
+}
+
+/// What a connection may do, and for how long.
+#[derive(Clone)]
+pub struct Options {
+    /// How the certificate of a server is verified.
+    pub verification: Verification,
+    /// Limits on what is read.
+    pub limits: Limits,
+    /// How long it may take until the first message is there.
+    pub connect_timeout: Duration,
+    /// How long a call may take, if it does not say so itself.
+    pub call_timeout: Option<Duration>,
+    /// After how long without a message a heartbeat is sent.
+    pub heartbeat: Option<Duration>,
+    /// How many calls may wait for an answer; more wait until they may be sent.
+    pub calls_in_flight: usize,
+    /// How many calls of the peer are worked on at a time. More are not read until one is
+    /// answered.
+    pub dispatches: usize,
+    /// How long [`close`](super::Client::close) waits for answers.
+    pub close_timeout: Duration,
+    /// Whether calls are compressed.
+    pub compression: Compression,
+    /// Who answers calls of the peer.
+    pub servants: Arc<dyn Servant>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("verification", &self.verification)
+            .field("limits", &self.limits)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("call_timeout", &self.call_timeout)
+            .field("heartbeat", &self.heartbeat)
+            .field("calls_in_flight", &self.calls_in_flight)
+            .field("dispatches", &self.dispatches)
+            .field("close_timeout", &self.close_timeout)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            verification: Verification::default(),
+            limits: Limits::default(),
+            connect_timeout: Duration::from_secs(15),
+            call_timeout: None,
+            heartbeat: Some(Duration::from_secs(60)),
+            calls_in_flight: 256,
+            dispatches: 256,
+            close_timeout: Duration::from_secs(5),
+            compression: Compression::Never,
+            servants: Arc::new(NoServants),
+        }
+    }
+}
+
+macro_rules! with {
+    ($($(#[$doc:meta])* $with:ident $field:ident: $type:ty;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $with(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )*};
+}
+
+impl Options {
+    with! {
+        /// Sets how the certificate of a server is verified.
+        with_verification verification: Verification;
+        /// Sets limits on what is read.
+        with_limits limits: Limits;
+        /// Sets how long it may take until the first message is there.
+        with_connect_timeout connect_timeout: Duration;
+        /// Sets how long a call may take.
+        with_call_timeout call_timeout: Option<Duration>;
+        /// Sets after how long without a message a heartbeat is sent.
+        with_heartbeat heartbeat: Option<Duration>;
+        /// Sets how many calls may wait for an answer.
+        with_calls_in_flight calls_in_flight: usize;
+        /// Sets how many calls of the peer are worked on at a time.
+        with_dispatches dispatches: usize;
+        /// Sets how long closing waits for answers.
+        with_close_timeout close_timeout: Duration;
+        /// Sets whether calls are compressed.
+        with_compression compression: Compression;
+        /// Sets who answers calls of the peer.
+        with_servants servants: Arc<dyn Servant>;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_in_words() {
+        let plain = "00ff".repeat(16);
+        let colons = vec!["00:FF"; 16].join(":");
+        let expected = Verification::fingerprint(&plain).unwrap();
+        assert_eq!(Verification::fingerprint(&colons).unwrap(), expected);
+        assert_eq!(Verification::fingerprint(&format!("SHA256:{plain}")).unwrap(), expected);
+        for wrong in ["", "00", &plain[1..], &format!("{plain}0"), &plain.replace('f', "g")] {
+            assert!(Verification::fingerprint(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! One connection of a router.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    time::Instant,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    End, HostedSession, Peer, operations,
+    serve::{Counted, Shared},
+    table::Table,
+};
+use crate::{
+    connection::{Client, Reply, Servant},
+    wire::{Call, ReplyBody},
+};
+
+/// A connection, and the session on it.
+pub(super) struct Link {
+    pub(super) router: Arc<Shared>,
+    pub(super) address: SocketAddr,
+    pub(super) is_secure: bool,
+    /// The category of objects of this client.
+    pub(super) category: Arc<str>,
+    /// Set before the first message is read.
+    pub(super) client: OnceLock<Client>,
+    state: Mutex<State>,
+    /// Told when times have changed.
+    pub(super) changed: Notify,
+    /// Told when the connection is to be cut.
+    pub(super) cut: Notify,
+    me: Weak<Link>,
+}
+
+/// Where a connection is in its life.
+enum State {
+    /// Connected then.
+    New(Instant),
+    /// Somebody is being let in on a connection that had no session since then.
+    LoggingIn(Instant),
+    Open(Open),
+    Ended(End),
+}
+
+struct Open {
+    session: Arc<dyn HostedSession>,
+    table: Table,
+    last_call: Instant,
+    /// Calls of the session that are worked on.
+    n_running: usize,
+    _counted: Counted,
+}
+
+/// What is done with a call of a session's object.
+enum Fate {
+    Dispatch(Arc<dyn HostedSession>),
+    Answer(ReplyBody),
+    /// No answer: the connection ends.
+    Cut,
+}
+
+impl Link {
+    pub(super) fn new(router: Arc<Shared>, address: SocketAddr, is_secure: bool) -> Arc<Self> {
+        let category = format!("_{}", uuid::Uuid::now_v7().simple());
+        Arc::new_cyclic(|me| Self {
+            router,
+            address,
+            is_secure,
+            category: category.into(),
+            client: OnceLock::new(),
+            state: Mutex::new(State::New(Instant::now())),
+            changed: Notify::new(),
+            cut: Notify::new(),
+            me: me.clone(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held, and each change is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client as a host sees it; none before the connection works.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        let client = self.client.get()?.clone();
+        Some(Peer { client, category: self.category.clone(), link: self.me.clone() })
+    }
+
+    /// Begins to let somebody in; false when there is a session, or one is being made.
+    pub(super) fn begin_login(&self) -> bool {
+        let mut state = self.state();
+        let since = match *state {
+            State::New(since) => since,
+            State::Ended(_) => Instant::now(),
+            State::LoggingIn(_) | State::Open(_) => return false,
+        };
+        *state = State::LoggingIn(since);
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    /// Nobody was let in.
+    pub(super) fn fail_login(&self) {
+        let mut state = self.state();
+        if let State::LoggingIn(since) = *state {
+            *state = State::New(since);
+        }
+    }
+
+    /// Somebody was let in; false when the connection has gone in the meantime, so that there
+    /// must be no session either.
+    pub(super) fn open(&self, session: Arc<dyn HostedSession>, counted: Counted) -> bool {
+        let table = Table::new(self.router.options.table_size);
+        let last_call = Instant::now();
+        let mut state = self.state();
+        if !matches!(*state, State::LoggingIn(_)) {
+            return false;
+        }
+        *state = State::Open(Open { session, table, last_call, n_running: 0, _counted: counted });
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    /// Changes the table of a session; none when there is no session.
+    pub(super) fn with_table<T>(&self, change: impl FnOnce(&mut Table) -> T) -> Option<T> {
+        match &mut *self.state() {
+            State::Open(open) => Some(change(&mut open.table)),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a session.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(*self.state(), State::Open(_))
+    }
+
+    /// Ends the session, if there is one that has not ended; whether there was.
+    pub(super) fn end(&self, why: End) -> bool {
+        let mut state = self.state();
+        if matches!(*state, State::Ended(_)) {
+            return false;
+        }
+        let before = std::mem::replace(&mut *state, State::Ended(why));
+        drop(state);
+        self.changed.notify_one();
+        let State::Open(open) = before else { return false };
+        tokio::spawn(async move { open.session.ended(why).await });
+        true
+    }
+
+    /// Ends the session and then, when all calls are answered, the connection. Does not wait,
+    /// since who asks for it may be one of those calls.
+    pub(super) fn end_and_close(&self, why: End) -> bool {
+        let was_open = self.end(why);
+        if let Some(client) = self.client.get().cloned() {
+            tokio::spawn(async move { client.close().await });
+        }
+        was_open
+    }
+
+    /// When something is to be looked at: a login that takes too long, or a session that is not
+    /// used.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let options = &self.router.options;
+        let silent = || {
+            let since = self.client.get().map_or_else(Default::default, Client::silent_for);
+            let time = options.session_timeout;
+            (!time.is_zero()).then(|| Instant::now() + time.saturating_sub(since))
+        };
+        match &*self.state() {
+            State::New(since) | State::LoggingIn(since) => Some(*since + options.login_timeout),
+            State::Open(open) => {
+                let idle = (!options.idle_timeout.is_zero() && open.n_running == 0)
+                    .then(|| open.last_call + options.idle_timeout);
+                idle.into_iter().chain(silent()).min()
+            }
+            State::Ended(_) => silent(),
+        }
+    }
+
+    /// Ends what has lasted too long; false when the connection is to be cut.
+    pub(super) fn look(&self) -> bool {
+        let Some(deadline) = self.deadline() else { return true };
+        if deadline > Instant::now() {
+            return true;
+        }
+        let options = &self.router.options;
+        let is_idle = match &*self.state() {
+            State::New(_) | State::LoggingIn(_) | State::Ended(_) => return false,
+            State::Open(open) => {
+                !options.idle_timeout.is_zero()
+                    && open.n_running == 0
+                    && open.last_call.elapsed() >= options.idle_timeout
+            }
+        };
+        self.end(if is_idle { End::Idle } else { End::TimedOut });
+        true
+    }
+
+    /// What becomes of a call of an object that is not the router.
+    fn fate(&self, call: &Call) -> Fate {
+        match &mut *self.state() {
+            // Only the router answers to who is not let in, and to who was silent for too long.
+            State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut) => Fate::Cut,
+            State::Ended(End::Idle) => Fate::Answer(ReplyBody::UnknownException(format!(
+                "omero.SessionTimeoutException: the session exceeded timeToIdle of {} s",
+                self.router.options.idle_timeout.as_secs_f64()
+            ))),
+            State::Ended(_) => Fate::Answer(not_in_table(call)),
+            State::Open(open) => {
+                if !open.table.touch(&call.identity) && self.router.options.table_is_required {
+                    return Fate::Answer(not_in_table(call));
+                }
+                open.last_call = Instant::now();
+                open.n_running += 1;
+                Fate::Dispatch(open.session.clone())
+            }
+        }
+    }
+}
+
+/// Says by the name of an operation that it is the table where the object is missing, so that
+/// the client tells of it and calls again.
+fn not_in_table(call: &Call) -> ReplyBody {
+    ReplyBody::ObjectNotExist {
+        identity: call.identity.clone(),
+        facet: call.facet.clone(),
+        operation: "ice_add_proxy".to_owned(),
+    }
+}
+
+/// One call less, also when it is given up.
+struct Running<'l>(&'l Link);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let State::Open(open) = &mut *self.0.state() {
+            open.n_running = open.n_running.saturating_sub(1);
+            open.last_call = Instant::now();
+        }
+        self.0.changed.notify_one();
+    }
+}
+
+impl Servant for Link {
+    fn dispatch(&self, call: Call) -> Reply<'_> {
+        Box::pin(async move {
+            if call.identity == self.router.identity {
+                return operations::answer(self, call).await;
+            }
+            match self.fate(&call) {
+                Fate::Dispatch(session) => {
+                    let _running = Running(self);
+                    session.dispatch(call).await
+                }
+                Fate::Answer(body) => body,
+                Fate::Cut => {
+                    self.cut.notify_one();
+                    if let Some(client) = self.client.get() {
+                        client.ended().await;
+                    }
+                    // Nobody gets it: the connection is gone.
+                    not_in_table(&call)
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,326 @@
+//! A client's session.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::task::AbortHandle;
+
+use super::{Login, credentials::set, keep_alive, key, login, routes::Routes};
+use crate::{
+    Error, Result,
+    connection::{Adapter, Address, Client, Options, Servant, connect, finish, prepare},
+    omero::{self, glacier2::Router},
+    typed::{Answer, Interface, Invocation, Outcome},
+    wire::{Call, Endpoint, Identity, Proxy, ReplyBody},
+};
+
+/// A session at a router. Clones are cheap and share it; it ends when the last is dropped or
+/// with [`Session::destroy`].
+///
+/// Calls of objects go by [`Session::invoke`]. The router is told of each object before it is
+/// called first; of those that it forgets it is told again.
+#[derive(Clone)]
+pub struct Session {
+    pub(super) shared: Arc<Shared>,
+    context: Arc<[(String, String)]>,
+}
+
+pub(super) struct Shared {
+    pub(super) client: Client,
+    router: Proxy,
+    /// The session's object, if it has one.
+    pub(super) object: Option<Proxy>,
+    callbacks: Arc<Adapter>,
+    category: String,
+    /// Where servers of the router's side find objects of this client.
+    callback_endpoints: Vec<Endpoint>,
+    session_timeout: Option<Duration>,
+    acm_timeout: Option<Duration>,
+    routes: Routes,
+    /// The tasks of the connection and of what keeps the session alive.
+    tasks: Tasks,
+}
+
+#[derive(Default)]
+struct Tasks {
+    keep_alive: OnceLock<AbortHandle>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        if let Some(task) = self.keep_alive.get() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("router", &self.shared.router.identity)
+            .field("client", &self.shared.client)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the router answers for an object that is not in its table, instead of the operation
+/// that was called.
+const NOT_IN_TABLE: &str = "ice_add_proxy";
+
+impl Session {
+    /// Connects to a router and logs in. The connection's work is done by a task; servants of
+    /// `options` are replaced by those of [`Session::add_callback`].
+    ///
+    /// # Errors
+    /// As [`connect`], and `PermissionDenied` or `CannotCreateSession` when the router lets the
+    /// user not in.
+    pub async fn connect(address: &Address, options: Options, login: Login) -> Result<Self> {
+        let callbacks = Arc::new(Adapter::new(omero::schema()));
+        let options = options.with_servants(callbacks.clone());
+        let (client, connection) = connect(address, options).await?;
+        tokio::spawn(connection.run());
+        Self::log_in(client, callbacks, login).await
+    }
+
+    /// Logs in on a connection that there is; `callbacks` must be its servants if objects of
+    /// this client are to be called.
+    ///
+    /// # Errors
+    /// `PermissionDenied` or `CannotCreateSession` when the router lets the user not in, else
+    /// as [`Client::invoke`].
+    pub async fn log_in(client: Client, callbacks: Arc<Adapter>, login: Login) -> Result<Self> {
+        let mut context = login.context.clone();
+        if !context.iter().any(|(found, _)| found == key::CLIENT_UUID) {
+            set(&mut context, key::CLIENT_UUID, &uuid::Uuid::now_v7().to_string());
+        }
+        let mut login_context = context.clone();
+        for (key, value) in &login.login_context {
+            set(&mut login_context, key, value);
+        }
+        let object = login::create(&client, &login, &login_context).await?;
+        let router = Proxy::new(login.router.clone());
+        let category = Router::get_category_for_client();
+        let category = client.invoke(&router, category, context.clone()).await?;
+        let category = category.get()?.to_owned();
+        let seconds = |n: i64| u64::try_from(n).ok().filter(|n| *n > 0).map(Duration::from_secs);
+        let session_timeout =
+            client.invoke(&router, Router::get_session_timeout(), context.clone()).await?.get()?;
+        let acm_timeout = client.invoke(&router, Router::get_acm_timeout(), context.clone()).await;
+        // Routers before Ice 3.6 do not have it.
+        let acm_timeout = acm_timeout.and_then(|answer| answer.get()).map_or(0, i64::from);
+        let server = omero::ice::Router::get_server_proxy();
+        let server = client.invoke(&router, server, context.clone()).await?;
+        let server = server.get()?;
+        if let Some(object) = &object {
+            set(&mut context, key::SESSION_UUID, &object.identity.name);
+        }
+        let session = Self {
+            shared: Arc::new(Shared {
+                router,
+                object,
+                callbacks,
+                category,
+                callback_endpoints: server.map(|proxy| proxy.endpoints.clone()).unwrap_or_default(),
+                session_timeout: seconds(session_timeout),
+                acm_timeout: seconds(acm_timeout),
+                routes: Routes::default(),
+                tasks: Tasks::default(),
+                client,
+            }),
+            context: context.into(),
+        };
+        if let Some(most) = login.keep_alive {
+            let task = tokio::spawn(keep_alive::run(
+                Arc::downgrade(&session.shared),
+                session.context.clone(),
+                session.interval(most),
+            ));
+            // It is set once, here.
+            session.shared.tasks.keep_alive.get_or_init(|| task.abort_handle());
+        }
+        Ok(session)
+    }
+
+    pub(super) fn from_parts(shared: Arc<Shared>, context: Arc<[(String, String)]>) -> Self {
+        Self { shared, context }
+    }
+
+    /// How often the router must hear of the client: twice in the shortest of its times.
+    fn interval(&self, most: Duration) -> Duration {
+        let times = [self.shared.session_timeout, self.shared.acm_timeout];
+        let shortest = times.into_iter().flatten().min().map_or(most, |time| time / 2);
+        shortest.min(most).max(Duration::from_millis(100))
+    }
+
+    /// The session's own object: a [`ServiceFactory`](crate::omero::api::ServiceFactory) of
+    /// OMERO; none at a router without sessions of its own.
+    pub fn object(&self) -> Option<&Proxy> {
+        self.shared.object.as_ref()
+    }
+
+    /// The key by which others join this session.
+    pub fn key(&self) -> Option<&str> {
+        self.shared.object.as_ref().map(|object| object.identity.name.as_str())
+    }
+
+    /// The connection.
+    pub fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    /// The category that objects of this client have.
+    pub fn category(&self) -> &str {
+        &self.shared.category
+    }
+
+    /// After how long without a sign of the client the router ends the session, if it does.
+    pub fn session_timeout(&self) -> Option<Duration> {
+        self.shared.session_timeout
+    }
+
+    /// After how long without a message the router closes the connection, if it does.
+    pub fn acm_timeout(&self) -> Option<Duration> {
+        self.shared.acm_timeout
+    }
+
+    /// What goes along with all calls.
+    pub fn context(&self) -> &[(String, String)] {
+        &self.context
+    }
+
+    /// The same session, with a key of the context of all calls of this clone set.
+    #[must_use]
+    pub fn with_context(&self, key: &str, value: &str) -> Self {
+        let mut context = self.context.to_vec();
+        set(&mut context, key, value);
+        Self { shared: self.shared.clone(), context: context.into() }
+    }
+
+    /// The same session, with calls of this clone made in a group; `-1` is all groups of the
+    /// user.
+    #[must_use]
+    pub fn in_group(&self, id: i64) -> Self {
+        self.with_context(key::GROUP, &id.to_string())
+    }
+
+    /// Makes a typed call of an object and waits for its results.
+    ///
+    /// # Errors
+    /// As [`Client::invoke`]; `SessionExpired` or `SessionNotExist` when the session is gone.
+    pub async fn invoke<R: Outcome>(
+        &self,
+        proxy: &Proxy,
+        invocation: Invocation<R>,
+    ) -> Result<Answer<R>> {
+        let call = prepare(proxy, &invocation, self.context.to_vec())?;
+        let body = self.call(proxy, call).await?;
+        finish(&invocation, body, self.shared.client.limits()).map_err(login::as_typed)
+    }
+
+    /// Makes a call of the session's own object.
+    ///
+    /// # Errors
+    /// As [`Session::invoke`]; `SessionNotExist` when the session has no object.
+    pub async fn invoke_own<R: Outcome>(&self, invocation: Invocation<R>) -> Result<Answer<R>> {
+        let object = self.shared.object.as_ref().ok_or(Error::SessionNotExist)?;
+        self.invoke(object, invocation).await
+    }
+
+    /// Makes a call of an object, which the router is told of before if it does not know it.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call(&self, proxy: &Proxy, call: Call) -> Result<ReplyBody> {
+        // Each time the router may forget the object between two messages of ours, for one of
+        // another task's. It says so, and has not made the call then, so that it is made again
+        // whatever its operation is.
+        for _ in 0..8 {
+            self.add_proxies(&[proxy]).await?;
+            match self.shared.client.call(call.clone()).await? {
+                ReplyBody::ObjectNotExist { operation, identity, .. }
+                    if operation == NOT_IN_TABLE && call.operation != NOT_IN_TABLE =>
+                {
+                    self.shared.routes.forget(&identity);
+                }
+                other => return Ok(other),
+            }
+        }
+        Err(Error::Refused(format!(
+            "the router forgets {} as soon as it is told of it; its table is too small for the \
+             calls that are made at a time",
+            call.identity
+        )))
+    }
+
+    /// Tells the router of objects that are going to be called, all in one message. Calls do it
+    /// by themselves; this saves a message each.
+    ///
+    /// # Errors
+    /// As [`Client::invoke`].
+    pub async fn add_proxies(&self, proxies: &[&Proxy]) -> Result<()> {
+        let routes = &self.shared.routes;
+        let router = &self.shared.router.identity;
+        let mut new: Vec<&Proxy> = proxies.to_vec();
+        new.retain(|proxy| proxy.identity != *router && !routes.has(&proxy.identity));
+        if new.is_empty() {
+            return Ok(());
+        }
+        // As they were received: the router finds the server by their endpoints or adapter.
+        let call = omero::ice::Router::add_proxies(
+            new.iter().map(|proxy| Some((*proxy).clone())).collect(),
+        );
+        let answer = self.ask(call).await?;
+        let evicted = answer.get()?.iter().collect::<Result<Vec<_>>>()?;
+        routes.change(
+            new.iter().map(|proxy| &proxy.identity),
+            evicted.iter().flatten().map(|proxy| &proxy.identity),
+        );
+        Ok(())
+    }
+
+    async fn ask<R: Outcome>(&self, invocation: Invocation<R>) -> Result<Answer<R>> {
+        let Shared { client, router, .. } = &*self.shared;
+        let answer = client.invoke(router, invocation, self.context.to_vec()).await;
+        answer.map_err(login::as_typed)
+    }
+
+    /// Has an object of this client called by servers, and answers its proxy, which is given to
+    /// them. Calls come on this session's connection.
+    pub fn add_callback<I: Interface>(&self, name: &str, servant: Arc<dyn Servant>) -> Proxy {
+        let identity = Identity::new(name, self.shared.category.clone());
+        self.shared.callbacks.add(identity.clone(), I::TYPE_ID, servant);
+        let endpoints = self.shared.callback_endpoints.clone();
+        Proxy { endpoints, ..Proxy::new(identity) }
+    }
+
+    /// No longer has an object of this client called.
+    pub fn remove_callback(&self, proxy: &Proxy) -> bool {
+        self.shared.callbacks.remove(&proxy.identity)
+    }
+
+    /// Tells the router that the client is there. That keeps the router's session, not OMERO's
+    /// behind it, which only calls keep.
+    ///
+    /// # Errors
+    /// `SessionNotExist` when it has none, else as [`Client::invoke`].
+    pub async fn refresh(&self) -> Result<()> {
+        self.ask(Router::refresh_session()).await.map(|_| ())
+    }
+
+    /// Ends the session and closes the connection. A router closes it in place of an answer,
+    /// which is no failure.
+    ///
+    /// # Errors
+    /// `SessionNotExist` when there is none any more, else as [`Client::invoke`].
+    pub async fn destroy(self) -> Result<()> {
+        let ended = self.ask(Router::destroy_session()).await;
+        self.shared.client.close().await;
+        match ended {
+            Ok(_) | Err(Error::Lost { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! How much a peer may ask for.
+
+/// Limits on what is decoded. Every length, count and depth from the wire is compared with
+/// the bytes that are there, and with these, before memory is taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a message, its header included, and of what a compressed one decompresses to.
+    /// OMERO's servers have 64 MiB.
+    pub message_bytes: usize,
+    /// Instances of classes in one encapsulation.
+    pub instances: usize,
+    /// Values that are open at one time: instances inside of instances, and what they are in.
+    pub depth: usize,
+    /// Slices of one instance or exception: how deep a class may inherit.
+    pub slices: usize,
+    /// Endpoints of a proxy.
+    pub endpoints: usize,
+    /// Entries of a context.
+    pub context_entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 64 << 20,
+            instances: 8 << 20,
+            depth: 100_000,
+            slices: 64,
+            endpoints: 64,
+            context_entries: 1024,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Sessions behind a router, both in this process.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+mod client;
+mod faults;
+mod host;
+mod many;
+mod router;
+mod start;
+mod times;

@@ -1,0 +1,96 @@
+//! Times after which a router ends something.
+
+use std::time::{Duration, Instant};
+
+use ice::{
+    Error,
+    connection::{Acceptor, Options, connect},
+    glacier2::{
+        Session, key,
+        router::{End, RouterOptions},
+    },
+    omero::{
+        api::{RawFileStore, ServiceFactory},
+        glacier2::Router,
+    },
+};
+
+use crate::start::{file_store, root, router, start};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// Neither heartbeats nor `refreshSession` keep what is behind the router; a call that is
+/// worked on does.
+#[tokio::test]
+async fn sessions_that_nothing_is_called_in() {
+    let options = RouterOptions { idle_timeout: MS(500), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let options = Options::default().with_heartbeat(Some(MS(50)));
+    let login = root().with_keep_alive(None);
+    let session = Session::connect(&running.address, options, login).await.unwrap();
+    let store = file_store(&session).await;
+    session.invoke(&store, RawFileStore::truncate(900)).await.unwrap();
+    for _ in 0..8 {
+        tokio::time::sleep(MS(100)).await;
+        // It may be over already, when the machine is slow.
+        let _ = session.refresh().await;
+    }
+    assert_eq!(running.router.n_sessions(), 0);
+    assert_eq!(*running.host.ended.lock().unwrap(), [End::Idle]);
+    // The connection is open still, and says what is wrong.
+    for _ in 0..2 {
+        let error = session.invoke(&store, RawFileStore::size()).await.unwrap_err();
+        let Error::SessionExpired(text) = &error else { panic!("{error}") };
+        assert!(text.contains("exceeded timeToIdle"), "{text}");
+    }
+    assert_eq!(session.refresh().await, Err(Error::SessionNotExist));
+    // One may log in again.
+    let context = vec![(key::CLIENT_UUID.to_owned(), "x".to_owned())];
+    let again = Router::create_session("root", "secret");
+    session.client().invoke(&router(), again, context).await.unwrap();
+    assert_eq!(running.router.n_sessions(), 1);
+}
+
+/// Any message of the client keeps the router's own session, even one without a call.
+#[tokio::test]
+async fn clients_that_are_silent() {
+    let options = RouterOptions { session_timeout: MS(1000), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let login = root().with_keep_alive(None);
+    let beats = Options::default().with_heartbeat(Some(MS(100)));
+    let beats = Session::connect(&running.address, beats, login.clone()).await.unwrap();
+    let silent = Options::default().with_heartbeat(None);
+    let silent = Session::connect(&running.address, silent, login).await.unwrap();
+    assert_eq!(silent.session_timeout(), Some(Duration::from_secs(1)));
+    running.until_sessions(1).await;
+    assert_eq!(*running.host.ended.lock().unwrap(), [End::TimedOut]);
+    // The connection is closed with the next call.
+    let error = silent.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+    tokio::time::sleep(MS(1200)).await;
+    beats.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_do_not_log_in() {
+    let options = RouterOptions { login_timeout: MS(300), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let began = Instant::now();
+    let (client, connection) = connect(&running.address, Options::default()).await.unwrap();
+    tokio::spawn(connection.run());
+    // What is asked of the router meanwhile, and wrong passwords, change nothing.
+    while !client.is_closed() && began.elapsed() < Duration::from_secs(10) {
+        let context = vec![(key::CLIENT_UUID.to_owned(), "x".to_owned())];
+        let wrong = Router::create_session("root", "wrong");
+        assert!(client.invoke(&router(), wrong, context).await.is_err());
+        tokio::time::sleep(MS(20)).await;
+    }
+    assert!(began.elapsed() >= MS(300) && began.elapsed() < Duration::from_secs(10));
+    // Who does not even begin TLS or send a word has no more time.
+    let silent = tokio::net::TcpStream::connect(("127.0.0.1", running.address.port)).await.unwrap();
+    let session = running.root().await;
+    tokio::time::sleep(MS(600)).await;
+    session.refresh().await.unwrap();
+    assert_eq!(running.router.n_connections(), 1);
+    drop(silent);
+}

@@ -1,0 +1,155 @@
+//! Small inputs that ask for much.
+
+use bytes::Bytes;
+use ice::{
+    Error,
+    codec::decode,
+    schema::{Schema, Type},
+    wire::{
+        Compression, Encapsulation, Encoding, HEADER_BYTES, Header, Limits, Message, MessageKind,
+    },
+};
+
+use crate::{alone, memory};
+
+/// Memory that values may take for each byte that they are read from, and what everything
+/// takes. A null in a sequence is a byte, and a value with room to grow in memory.
+const MULTIPLE: usize = 256;
+const CONSTANT: usize = 1 << 16;
+
+/// Members of a node that are `int`.
+const N_INTS: usize = 40;
+
+const SCHEMA: &str = "\
+class ::Node - next=::Node MANY
+class ::Leaf -
+sequence ::Nodes ::Node
+sequence ::Texts string
+sequence ::Nested ::Texts
+dictionary ::Map string string
+struct ::Small a=bool
+sequence ::Smalls ::Small
+sequence ::Leaves ::Leaf";
+
+fn schema() -> Schema {
+    let many: Vec<String> = (0..N_INTS).map(|at| format!("i{at}=int")).collect();
+    Schema::parse(&SCHEMA.replace("MANY", &many.join(" "))).unwrap()
+}
+
+/// A size as it is on the wire.
+fn size(n: usize) -> Vec<u8> {
+    let mut bytes = vec![255];
+    bytes.extend((n as i32).to_le_bytes());
+    bytes
+}
+
+fn of(schema: &Schema, name: &str) -> Type {
+    let found =
+        (0..schema.sequences.len() as u32).find(|at| &*schema.sequences[*at as usize].id == name);
+    found.map_or(Type::Dictionary(0), Type::Sequence)
+}
+
+/// Reads values, and fails when that takes more memory than it may.
+fn bounded(what: &str, of: Type, encoding: Encoding, content: Vec<u8>) -> Result<(), Error> {
+    let _alone = alone();
+    let schema = schema();
+    let n_bytes = content.len();
+    let content = Encapsulation::new(encoding, content);
+    let read = || decode(&schema, &[of], &content, &Limits::default()).map(drop);
+    let (outcome, peak) = memory::peak_of(read);
+    assert!(peak <= CONSTANT + MULTIPLE * n_bytes, "{what}: {peak} bytes for {n_bytes}");
+    outcome
+}
+
+#[test]
+fn counts_without_elements() {
+    let schema = schema();
+    for name in ["::Nodes", "::Texts", "::Nested", "::Smalls", "::Leaves", "::Map"] {
+        for n in [1 << 20, i32::MAX as usize] {
+            bounded(name, of(&schema, name), Encoding::V1_1, size(n)).unwrap_err();
+        }
+    }
+}
+
+#[test]
+fn elements_of_a_byte() {
+    let schema = schema();
+    let n = 200_000;
+    for (name, element) in [
+        ("::Nodes", &[0][..]),
+        ("::Texts", &[0]),
+        ("::Nested", &[0]),
+        ("::Smalls", &[1]),
+        ("::Map", &[0, 0]),
+        ("::Leaves", &[1, 0x22, 1]),
+    ] {
+        let mut content = size(n);
+        // The first leaf names the class, the others its number.
+        let first = if name == "::Leaves" { &b"\x01\x21\x06::Leaf"[..] } else { element };
+        content.extend(first);
+        content.extend(element.repeat(n - 1));
+        bounded(name, of(&schema, name), Encoding::V1_1, content).unwrap();
+    }
+}
+
+#[test]
+fn instances_in_instances() {
+    let schema = schema();
+    let node = Type::Class(schema.class("::Node").unwrap());
+    // One after the other begins, and none has any other member.
+    let mut content = b"\x01\x21\x06::Node".to_vec();
+    content.extend([1, 0x22, 1].repeat(99_000));
+    bounded("open", node, Encoding::V1_1, content.clone()).unwrap_err();
+    // All of them end.
+    content.push(0);
+    content.extend([0; 4 * N_INTS].repeat(99_001));
+    bounded("closed", node, Encoding::V1_1, content).unwrap();
+    // Deeper than allowed.
+    let mut content = b"\x01\x21\x06::Node".to_vec();
+    content.extend([1, 0x22, 1].repeat(200_000));
+    let error = bounded("deep", node, Encoding::V1_1, content).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+}
+
+#[test]
+fn references_of_encoding_1_0() {
+    let schema = schema();
+    let nodes = of(&schema, "::Nodes");
+    let n = 100_000;
+    let mut content = size(n);
+    content.extend((-1000i32).to_le_bytes().repeat(n));
+    bounded("missing", nodes, Encoding::V1_0, content).unwrap_err();
+    let mut content = vec![1];
+    content.extend(i32::MIN.to_le_bytes());
+    bounded("smallest", nodes, Encoding::V1_0, content.clone()).unwrap_err();
+    content.splice(1.., (-i32::MAX).to_le_bytes());
+    bounded("largest", nodes, Encoding::V1_0, content).unwrap_err();
+    // An instance with a large number.
+    let mut content = vec![0, 1];
+    content.extend(i32::MAX.to_le_bytes());
+    content.extend([0; 64]);
+    bounded("number", nodes, Encoding::V1_0, content).unwrap_err();
+}
+
+#[test]
+fn compressed_messages() {
+    let _alone = alone();
+    let message = Message::Reply(ice::wire::Reply {
+        id: 1,
+        body: ice::wire::ReplyBody::Ok(Encapsulation::new(Encoding::V1_1, vec![0; 4 << 20])),
+    });
+    let bytes = message.encode(Compression::Bzip2).unwrap();
+    assert!(bytes.len() < 10_000);
+    let limits = Limits { message_bytes: 1 << 20, ..Limits::default() };
+    let header = Header::decode(bytes[..HEADER_BYTES].try_into().unwrap(), &limits).unwrap();
+    let body = Bytes::copy_from_slice(&bytes[HEADER_BYTES..]);
+    let read = || Message::decode(&header, body.clone(), &limits);
+    let (outcome, peak) = memory::peak_of(read);
+    assert!(matches!(outcome, Err(Error::Limit { .. })) && peak < 1 << 20, "{peak}: {outcome:?}");
+    // It says that it is short, and is not.
+    let mut lying = body.to_vec();
+    lying[..4].copy_from_slice(&1000i32.to_le_bytes());
+    let (outcome, peak) = memory::peak_of(|| Message::decode(&header, lying.into(), &limits));
+    assert!(matches!(outcome, Err(Error::Frame(_))) && peak < 2 << 20, "{peak}");
+    assert_eq!(header.kind, MessageKind::Reply);
+}
