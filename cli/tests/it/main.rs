@@ -8,6 +8,8 @@ mod damaged;
 mod errors;
 mod full_disk;
 mod interrupt;
+mod kinds;
+mod listings;
 mod mend;
 mod passed_over;
 mod pipelines;
