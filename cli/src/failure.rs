@@ -11,10 +11,22 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
         return ExitCode::SUCCESS;
     }
+    print(error.chain());
+    ExitCode::from(code(error))
+}
+
+/// Prints an error that stopped a part of the work only.
+pub(crate) fn tell(error: &polystore::Error) {
+    let causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    print(causes);
+}
+
+fn print<'a>(causes: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>) {
     let mut err = std::io::stderr().lock();
     // Nothing can be done when even standard error is closed.
     let mut hints = Vec::new();
-    for (depth, cause) in error.chain().enumerate() {
+    for (depth, cause) in causes.enumerate() {
         let lead = if depth == 0 { "error: " } else { "  because: " };
         let text = match (cause.downcast_ref(), cause.downcast_ref()) {
             (Some(error), _) | (_, Some(polystore_pipeline::Error::Store(error))) => {
@@ -31,7 +43,6 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     for hint in hints {
         let _ = writeln!(err, "  hint: {}", printable(&hint, false));
     }
-    ExitCode::from(code(error))
 }
 
 /// Where and what; the hint goes to the end. A path in a store is told with the store.

@@ -167,7 +167,8 @@ impl Temporary {
         // the time; `create_new` catches what is left.
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let stem: String = name.chars().take(100).collect();
+        // Names have at most 255 bytes, whatever their letters take.
+        let stem = &name[..name.floor_char_boundary(100)];
         loop {
             let count = COUNTER.fetch_add(1, Ordering::Relaxed);
             let nanos = std::time::SystemTime::now()

@@ -15,7 +15,14 @@ Examples:
   polystore cp results backup/results
   polystore cp plate.zarr/A/01/0 field.ome.tif
   polystore cp --mirror /data/plate /scratch/plate     only what differs
+  polystore cp plane.tif plane.png                     the same pixels in another kind of file
+  polystore cp stack.ome.tif stacks.zarr/0             an image in a store
+  polystore cp plate.zarr.zip/ plate.zarr              unpacked; without the slash it is a file
   polystore cp --mirror --link /data/plate links       links instead of copies
+
+An image needs a target whose ending says what to write (.tif, .ome.tif, .png, .npy), or a name
+in a store. Links made with --link lead out of their folder: open them as a plate with
+--links-to /data/plate.
 
 When it is stopped (Ctrl-C), a copy leaves nothing behind; a mirror leaves whole files, and goes
 on from them.")]

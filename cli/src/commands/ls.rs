@@ -4,10 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use polystore::{EntryKind, FileManager, ListOptions, manager::EntryFilter};
+use polystore::{
+    EntryKind, FileManager, ListOptions, VirtualPath,
+    manager::{EntryFilter, Listing, Unlisted},
+};
 use serde_json::json;
 
-use crate::{args::Global, output};
+use crate::{args::Global, failure, output};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -67,28 +70,55 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let entries = files.list(&args.location, &options)?;
+    let listing = files.survey(&args.location, &options)?;
     if global.json {
-        let list: Vec<_> = entries
-            .iter()
-            .map(|entry| json!({ "path": entry.path, "kind": kind(entry.kind), "size_bytes": entry.size_bytes }))
-            .collect();
-        output::json(&list)?;
-        return Ok(ExitCode::SUCCESS);
+        let entries = listing.entries.iter().map(|entry| {
+            json!({ "path": entry.path, "kind": kind(entry.kind), "size_bytes": entry.size_bytes })
+        });
+        let unlisted = listing.unlisted.iter().map(|found| {
+            let path = format!("{}/{}", found.folder.as_str().trim_end_matches('/'), found.name);
+            let problem = found.reason.as_str();
+            json!({ "path": path, "kind": unlisted_kind(found), "size_bytes": null, "problem": problem })
+        });
+        output::json(&entries.chain(unlisted).collect::<Vec<_>>())?;
+    } else {
+        let base = files.resolve(&args.location)?.path;
+        print(&listing, &base, args.long)?;
     }
-    let base = files.resolve(&args.location)?.path;
-    for entry in &entries {
-        let below = entry.path.strip_prefix(&base).unwrap_or_else(|| entry.path.clone());
+    for failure in &listing.failures {
+        failure::tell(failure);
+    }
+    let is_whole = listing.failures.is_empty();
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn print(listing: &Listing, base: &VirtualPath, long: bool) -> Result<()> {
+    let line = |kind: &str, size: String, name: String| match long {
+        true => output::line(format_args!("{kind:9} {size:>8}  {name}")),
+        false => output::line(name),
+    };
+    let below = |path: &VirtualPath| path.strip_prefix(base).unwrap_or_else(|| path.clone());
+    for entry in &listing.entries {
         let slash = if entry.kind == EntryKind::Directory { "/" } else { "" };
-        let name = format!("{}{slash}", below.relative());
-        if args.long {
-            let size = entry.size_bytes.map(output::size).unwrap_or_default();
-            output::line(format_args!("{:9} {size:>8}  {name}", kind(entry.kind)))?;
-        } else {
-            output::line(name)?;
-        }
+        let size = entry.size_bytes.map(output::size).unwrap_or_default();
+        line(kind(entry.kind), size, format!("{}{slash}", below(&entry.path).relative()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    for found in &listing.unlisted {
+        let folder = below(&found.folder);
+        let slash = if folder.is_root() { "" } else { "/" };
+        let (name, reason) = (&found.name, found.reason.as_str());
+        let shown = format!("{}{slash}{name}  ({reason})", folder.relative());
+        line(unlisted_kind(found), String::new(), shown)?;
+    }
+    Ok(())
+}
+
+fn unlisted_kind(found: &Unlisted) -> &'static str {
+    match (found.is_link, found.is_folder) {
+        (true, _) => "link",
+        (false, true) => "directory",
+        (false, false) => "file",
+    }
 }
 
 fn kind(kind: EntryKind) -> &'static str {

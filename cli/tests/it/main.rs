@@ -10,6 +10,8 @@ mod errors;
 mod full_disk;
 mod guarded;
 mod interrupt;
+mod kinds;
+mod listings;
 mod mend;
 mod metadata;
 mod passed_over;

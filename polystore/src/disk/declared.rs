@@ -111,8 +111,10 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<Declaration<
 }
 
 /// Whether an error says that there is no such file, a file in place of a folder included.
+/// A name that is longer than the file system takes is nobody's.
 pub(super) fn is_absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+    use std::io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 /// The text that declares an image.

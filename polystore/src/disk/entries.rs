@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io,
+    io::{self, Read},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -14,6 +14,7 @@ use super::{
     DiskBackend, declared,
     locate::{Address, not_found},
     plates::OpenPlate,
+    special::refuse_special,
 };
 use crate::{
     Entry, EntryKind, Error, ErrorKind, Result, VirtualPath, WriteMode, atomic, buffer::BufferPool,
@@ -179,10 +180,22 @@ impl DiskBackend {
     pub(super) fn read_file(&self, path: &VirtualPath, range: Option<Range<u64>>) -> Result<Bytes> {
         let found = self.root.existing(path)?;
         let fail = |error| Error::io(error, "read", path);
+        let metadata = fs::metadata(&found).map_err(fail)?;
+        refuse_special(&metadata).map_err(|error| error.with_path(path))?;
         let file = File::open(&found).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         if metadata.is_dir() {
             return Err(Error::invalid_input("is a folder, not a file").with_path(path));
+        }
+        if range.is_none() && !says_its_size(&file, &metadata) {
+            let mut content = Vec::new();
+            (&file).take(MAX_UNSIZED_BYTES).read_to_end(&mut content).map_err(fail)?;
+            if content.len() as u64 >= MAX_UNSIZED_BYTES {
+                return Err(
+                    Error::new(ErrorKind::LimitExceeded, "file is too large").with_path(path)
+                );
+            }
+            return Ok(content.into());
         }
         let range = range.unwrap_or(0..metadata.len());
         if range.start > range.end || range.end > metadata.len() {
@@ -334,6 +347,15 @@ fn rename_new(source: &Path, target: &Path) -> io::Result<()> {
         Err(Errno::INVAL | Errno::NOSYS) => fs::rename(source, target),
         result => Ok(result?),
     }
+}
+
+/// Most bytes that are read of a file that does not say how long it is.
+const MAX_UNSIZED_BYTES: u64 = 1 << 30;
+
+/// Whether a file is as long as it says: those that the kernel makes up are read to their end.
+fn says_its_size(file: &File, metadata: &fs::Metadata) -> bool {
+    const SYSFS: rustix::fs::FsWord = 0x6265_6572;
+    metadata.len() > 0 && !rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == SYSFS)
 }
 
 fn entry(path: VirtualPath, kind: EntryKind, size_bytes: Option<u64>) -> Entry {

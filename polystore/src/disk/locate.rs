@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DiskBackend, declared, plates::OpenPlate};
+use super::{DiskBackend, declared, plates::OpenPlate, special::refuse_special};
 use crate::{
     Error, ErrorKind, PlaneIndex, Result, VirtualPath,
     model::{ImageStructure, PlaneState},
@@ -69,7 +69,13 @@ impl DiskBackend {
                 return Ok(Located { file, address: Address::Index(index), expected: None });
             }
             // An image may have a folder of its name: its labels and tables are in it.
-            Ok(_) => true,
+            Ok(found) => {
+                std::fs::metadata(&found)
+                    .map_err(|error| Error::io(error, "look at", path))
+                    .and_then(|metadata| refuse_special(&metadata))
+                    .map_err(|error| error.with_path(path))?;
+                true
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Err(_) => false,
         };

@@ -20,6 +20,7 @@ mod resume;
 mod rois;
 mod root;
 mod sources;
+mod special;
 mod stores;
 mod tiff;
 mod walk;
@@ -35,9 +36,11 @@ use std::{
 
 use bytes::Bytes;
 pub use format::{encode_plane, image_extensions};
+pub(crate) use format::{kind_of_content, kind_of_name};
 pub use options::DiskOptions;
 pub(crate) use resume::settle;
 pub use sources::{Writing, refuse_source};
+pub(crate) use special::refuse_special;
 pub(crate) use stores::zarr_root;
 pub use tiff::TiffCompression;
 

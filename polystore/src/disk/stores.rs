@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The outermost zarr store at or above `path`, there or not: a zip file by its name, or a
-/// folder with zarr's metadata, or one that its name says is a store.
+/// The outermost zarr store at or above `path`, there or not: a zip file by its name or
+/// content, or a folder with zarr's metadata, or one that its name says is a store.
 pub(crate) fn zarr_root(path: &Path) -> Option<PathBuf> {
     let mut above: Vec<&Path> = path.ancestors().collect();
     above.reverse();
@@ -15,6 +15,10 @@ fn is_zarr(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.ends_with(".zarr.zip") || name.ends_with(".ozx") {
         return path.is_file();
+    }
+    let is_zip = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    if is_zip && path.is_file() {
+        return crate::zarr::is_zipped_store(path);
     }
     name.ends_with(".zarr") || METADATA.iter().any(|file| path.join(file).is_file())
 }

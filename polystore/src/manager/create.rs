@@ -106,6 +106,10 @@ pub(super) fn local_path(target: &Target) -> Option<PathBuf> {
         "zarr" => target.path.is_root(),
         _ => false,
     };
-    (is_whole && spec.layers.is_empty())
-        .then(|| Path::new(&spec.location).join(target.path.relative()))
+    let place = PathBuf::from(spec.location);
+    // Nothing is joined to the root: a slash behind a zip file's name would make it a folder.
+    (is_whole && spec.layers.is_empty()).then(|| match target.path.is_root() {
+        true => place,
+        false => place.join(target.path.relative()),
+    })
 }

@@ -33,6 +33,12 @@ impl FromStr for Location {
             scheme.len() >= 2
                 && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         });
+        if let Some((scheme, "")) = named
+            && scheme != "memory"
+        {
+            return Err(Error::invalid_input(format!("`{scheme}:` names no place"))
+                .with_hint(format!("say where: {scheme}:/data/plate, or `{scheme}:.` for here")));
+        }
         Ok(match named {
             Some((scheme, rest)) => Self { scheme: Some(scheme.to_owned()), rest: rest.to_owned() },
             None => Self { scheme: None, rest: text.to_owned() },
@@ -154,7 +160,9 @@ fn resolve_disk(path: &Path) -> Result<Target> {
 
 /// `path` made absolute, with `.` and `..` taken out by name.
 pub(super) fn absolute(path: &str) -> Result<PathBuf> {
-    let path = match path.strip_prefix("~/").zip(std::env::var_os("HOME")) {
+    // As the shell does, which leaves a `~` in quotes or behind `zarr:` alone.
+    let below = if path == "~" { Some("") } else { path.strip_prefix("~/") };
+    let path = match below.zip(std::env::var_os("HOME")) {
         Some((below, home)) => PathBuf::from(home).join(below),
         None => PathBuf::from(path),
     };

@@ -2,21 +2,24 @@
 
 mod content;
 mod create;
+mod images;
 mod list;
 mod location;
 mod open;
 mod transfer;
 mod tree;
+mod unlisted;
 
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
-pub use list::{EntryFilter, ListOptions};
+pub use list::{EntryFilter, ListOptions, Listing};
 pub use location::{Location, Target};
 pub use open::OpenOptions;
 pub use transfer::{MirrorMode, TransferReport};
+pub use unlisted::{Unlisted, UnlistedReason};
 
 use crate::{Error, ErrorKind, Result, VirtualBackend, VirtualPath};
 

@@ -12,13 +12,13 @@ use super::{
     FileManager, Target,
     content::same_place,
     create,
+    images::{self, copy_image},
     location::{self, Location},
     tree,
 };
 use crate::{
-    Entry, EntryKind, Error, ErrorKind, PlaneIndex, PlaneRequest, Result, VirtualBackendExt,
-    WriteMode,
-    disk::{Writing, image_extensions, refuse_source, zarr_root},
+    Entry, EntryKind, Error, ErrorKind, Result, WriteMode,
+    disk::{Writing, refuse_source, zarr_root},
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -67,7 +67,13 @@ impl<'a> Transfer<'a> {
 impl FileManager {
     /// Copies a file, an image or a whole folder to `to`, which must not exist.
     ///
+    /// A file is copied byte by byte, and so is an image file to a name of its own kind. An
+    /// image whose target is a file of another kind, or a name in a store, is read and written
+    /// there with the same pixels. A zipped store is a file; with a `/` behind its name it is
+    /// the folder of what is in it.
+    ///
     /// # Errors
+    /// `InvalidInput` for an image to a name that is no image's, or a file that cannot hold it;
     /// `NotFound`, `AlreadyExists`, `InvalidInput` for a folder into itself; as the backends
     /// answer. A copy that fails half-way leaves whole files only.
     pub fn copy(&self, from: &str, to: &str) -> Result<TransferReport> {
@@ -80,10 +86,22 @@ impl FileManager {
     /// # Errors
     /// `Cancelled`; as [`FileManager::copy`].
     pub fn copy_until(&self, from: &str, to: &str, cancel: &AtomicBool) -> Result<TransferReport> {
+        let is_folder_asked = from.ends_with('/');
         let from = self.resolve(from)?;
         let entry = stat_plane(&from)?;
         let mut transfer = Transfer::new(cancel);
         let local = self.local_target(to)?;
+        // A zipped store is a file, whatever is in it.
+        let zip = create::local_path(&from)
+            .filter(|path| entry.kind == EntryKind::Directory && path.is_file());
+        if let Some(zip) = zip {
+            let Some(target) = local else {
+                return Err(Error::unsupported("a zipped store is copied on disk only")
+                    .with_path(to)
+                    .with_hint("name what is in it, such as an image, to copy it into a store"));
+            };
+            return copy_zip(&zip, &target, (to, is_folder_asked), transfer);
+        }
         // A whole folder or store stays what it is, down to the last file.
         if entry.kind == EntryKind::Directory
             && let Some(folder) = create::local_path(&from)
@@ -99,16 +117,26 @@ impl FileManager {
         if to.ends_with('/') && entry.kind != EntryKind::Directory {
             self.check_is_folder(&from, to)?;
         }
-        self.refuse_new_root(to)?;
+        self.refuse_new_root(&from, &entry, to)?;
+        let by_plane = images::is_by_plane(&from, &entry, &self.place(to)?)?;
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
         if let Ok(there) = to.backend.stat(&to.path) {
             let is_folder = there.kind == EntryKind::Directory;
             return Err(is_there(&to.path, is_folder.then_some(&from)));
         }
-        let copied = copy_entry(&from, &entry, &to, &mut transfer, &copy_one);
+        let copied = match (by_plane, create::local_path(&from), local) {
+            (true, ..) => copy_image(&from, &to, &mut transfer).map(|()| {
+                transfer.report.n_transferred += 1;
+            }),
+            (false, Some(file), Some(target)) if entry.kind == EntryKind::Blob => {
+                tree::copy_new_file(&file, &target, &mut transfer)
+            }
+            _ => copy_entry(&from, &entry, &to, &mut transfer, &copy_one),
+        };
         if let Err(error) = &copied
-            && error.kind() == ErrorKind::Cancelled
+            && (by_plane || error.kind() == ErrorKind::Cancelled)
+            && error.kind() != ErrorKind::AlreadyExists
             && let Err(left) = to.backend.delete(&to.path, true)
             && left.kind() != ErrorKind::NotFound
         {
@@ -165,6 +193,10 @@ impl FileManager {
             && let Some(target) = local
         {
             check_folders_apart(&folder, &target)?;
+            if folder.is_file() {
+                tree::mirror_zip(&folder, &target, &mut transfer)?;
+                return Ok(transfer.report);
+            }
             tree::mirror(&folder, &target, &mut transfer)?;
             return Ok(transfer.report);
         }
@@ -190,8 +222,20 @@ impl FileManager {
     }
 
     /// An image needs a name in a store; the store itself is no image.
-    fn refuse_new_root(&self, to: &str) -> Result<()> {
+    fn refuse_new_root(&self, from: &Target, entry: &Entry, to: &str) -> Result<()> {
         match create::new_store(&to.parse()?)? {
+            Some((store, below))
+                if below.as_os_str().is_empty() && entry.kind == EntryKind::Directory =>
+            {
+                let to = to.trim_end_matches('/');
+                Err(Error::invalid_input("a part of a plate or store is no store of its own")
+                    .with_path(store.display())
+                    .with_hint(format!(
+                        "copy its images by name, such as {path}/0 to {to}{path}/0, or \
+                         `polystore convert` the whole plate",
+                        path = from.path
+                    )))
+            }
             Some((store, below)) if below.as_os_str().is_empty() => {
                 Err(Error::invalid_input("a store holds images by name")
                     .with_path(store.display())
@@ -243,6 +287,34 @@ fn stat_plane(from: &Target) -> Result<Entry> {
         Ok(_) => Ok(Entry { path: from.path.clone(), kind: EntryKind::Image, size_bytes: None }),
         Err(_) => Err(missing),
     }
+}
+
+/// Copies a zipped store as the file that it is, or unpacks it where a folder is asked for.
+fn copy_zip(
+    zip: &Path,
+    target: &Path,
+    (to, is_folder_asked): (&str, bool),
+    mut transfer: Transfer<'_>,
+) -> Result<TransferReport> {
+    if target.symlink_metadata().is_ok() {
+        return Err(is_there(target.display(), None));
+    }
+    let is_folder_name = to.ends_with('/') || target.extension().is_some_and(|end| end == "zarr");
+    match (is_folder_asked, is_folder_name) {
+        (true, _) => tree::unpack(zip, target, &mut transfer)?,
+        (false, true) => {
+            return Err(Error::invalid_input(
+                "is a zipped store, and the target's name is that of a folder",
+            )
+            .with_path(zip.display())
+            .with_hint(format!(
+                "`polystore cp {}/ {to}` unpacks it; name the target .zarr.zip to copy the file",
+                zip.display()
+            )));
+        }
+        (false, false) => tree::copy_new_file(zip, target, &mut transfer)?,
+    }
+    Ok(transfer.report)
 }
 
 type CopyOne = dyn Fn(&Target, &Entry, &Target, &mut Transfer<'_>) -> Result<()>;
@@ -329,51 +401,6 @@ fn copy_changed(
         return Ok(());
     }
     copy_one(from, entry, to, transfer)
-}
-
-/// Copies the planes that are there; those that are missing stay missing.
-fn copy_image(from: &Target, to: &Target, transfer: &mut Transfer<'_>) -> Result<()> {
-    let (from, from_path) = (&*from.backend, &from.path);
-    let (to, to_path) = (&*to.backend, &to.path);
-    let image = from.describe(from_path)?;
-    let is_ome_tiff = to_path.name().is_some_and(|name| name.contains(".ome."));
-    let is_image_file = image_extensions().into_iter().any(|end| to_path.has_extension(end));
-    if image.sizes.n_planes() == 1 && is_image_file && !is_ome_tiff {
-        let plane =
-            from.read_plane(&PlaneRequest::new(from_path.clone(), PlaneIndex::default()))?;
-        transfer.report.n_bytes += plane.n_bytes() as u64;
-        return to.write_plane(PlaneRequest::new(to_path.clone(), PlaneIndex::default()), plane);
-    }
-    if is_image_file && !to_path.has_extension("tif") && !to_path.has_extension("tiff") {
-        return Err(Error::invalid_input(format!(
-            "the file would hold one plane, and the image has {}",
-            image.declared_indices().count()
-        ))
-        .with_path(to_path)
-        .with_hint("name it `.ome.tif`, or name a plane of the image"));
-    }
-    let has_extension = to_path.name().is_some_and(|name| name.contains('.'));
-    if to.spec().scheme == "disk" && has_extension && !is_image_file {
-        return Err(Error::invalid_input("no image file is written under this name")
-            .with_path(to_path)
-            .with_hint(format!(
-                "name it `.ome.tif`, or `{}` for single planes",
-                image_extensions().join("`, `")
-            )));
-    }
-    to.create_image(to_path, &image)?;
-    for index in image.sizes.indices() {
-        transfer.check(Path::new(&to_path.to_string()))?;
-        match from.read_plane(&PlaneRequest::new(from_path.clone(), index)) {
-            Ok(plane) => {
-                transfer.report.n_bytes += plane.n_bytes() as u64;
-                to.write_plane(PlaneRequest::new(to_path.clone(), index), plane)?;
-            }
-            Err(error) if error.kind() == ErrorKind::MissingPlane => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 fn link_one(from: &Target, entry: &Entry, to: &Target, transfer: &mut Transfer<'_>) -> Result<()> {

@@ -2,14 +2,15 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{Read, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use tempfile::{NamedTempFile, TempDir};
 
 use super::transfer::Transfer;
-use crate::{Error, ErrorKind, Result, atomic};
+use crate::{Error, ErrorKind, Result, atomic, disk::refuse_special};
 
 /// Copies the folder `from` to `to`, which appears when it is whole.
 ///
@@ -17,6 +18,23 @@ use crate::{Error, ErrorKind, Result, atomic};
 /// `AlreadyExists`, `Cancelled`; as the file system answers. What was copied before a failure
 /// is removed.
 pub(super) fn copy(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
+    make(to, transfer, |content, transfer| mirror(from, content, transfer))
+}
+
+/// Unpacks the store in the archive `zip` to `to`, which appears when it is whole.
+///
+/// # Errors
+/// As [`copy`]; `InvalidData` for a damaged archive.
+pub(super) fn unpack(zip: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
+    make(to, transfer, |content, transfer| mirror_zip(zip, content, transfer))
+}
+
+/// Makes the folder `to` with `fill`, and shows it when it is whole.
+fn make(
+    to: &Path,
+    transfer: &mut Transfer<'_>,
+    fill: impl FnOnce(&Path, &mut Transfer<'_>) -> Result<()>,
+) -> Result<()> {
     let above = to.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|error| Error::io(error, "create", above.display()))?;
     atomic::remove_stale(above);
@@ -24,7 +42,7 @@ pub(super) fn copy(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Resul
         staging(above).map_err(|error| Error::io(error, "create a folder in", above.display()))?;
     let content = staging.path().join("content");
     // What is being made has a name of its own that nobody needs to know.
-    mirror(from, &content, transfer).map_err(|error| match error.kind() {
+    fill(&content, transfer).map_err(|error| match error.kind() {
         ErrorKind::Cancelled => error.with_outer_path(to.display()),
         _ => error,
     })?;
@@ -33,6 +51,60 @@ pub(super) fn copy(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Resul
             .with_path(to.display()));
     }
     fs::rename(&content, to).map_err(|error| Error::io(error, "rename to", to.display()))?;
+    atomic::sync_folder(above)
+}
+
+/// Makes the folder `to` hold every file of the store in the archive `zip`; files that are the
+/// same stay.
+///
+/// # Errors
+/// As [`mirror`]; `InvalidData` for a damaged archive.
+pub(super) fn mirror_zip(zip: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
+    fs::create_dir_all(to).map_err(|error| Error::io(error, "create", to.display()))?;
+    atomic::remove_stale(to);
+    crate::zarr::unpack(zip, &mut |name, content| {
+        transfer.check(to)?;
+        let target = to.join(name);
+        if fs::metadata(&target).is_ok_and(|there| there.len() == content.len() as u64)
+            && fs::read(&target).is_ok_and(|there| there == content)
+        {
+            transfer.report.n_kept += 1;
+            return Ok(());
+        }
+        let folder = target.parent().unwrap_or(to);
+        fs::create_dir_all(folder)
+            .and_then(|()| held_file(folder, 0o666))
+            .and_then(|mut temporary| {
+                temporary.write_all(content)?;
+                temporary.persist(&target)?;
+                Ok(())
+            })
+            .map_err(|error| Error::io(error, "write", target.display()))?;
+        transfer.report.n_bytes += content.len() as u64;
+        transfer.report.n_transferred += 1;
+        Ok(())
+    })?;
+    sync(to)
+}
+
+/// Copies one file to `to`, where nothing must be; it appears when it is whole.
+///
+/// # Errors
+/// `AlreadyExists`, `Cancelled`, `Unsupported` for what is no file; as the file system answers.
+pub(super) fn copy_new_file(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> {
+    let above = to.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(above).map_err(|error| Error::io(error, "create", above.display()))?;
+    atomic::remove_stale(above);
+    let temporary = copy_content(from, to, transfer)?;
+    temporary.as_file().sync_all().map_err(|error| Error::io(error, "sync", to.display()))?;
+    temporary.persist_noclobber(to).map_err(|failed| match failed.error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::AlreadyExists, "something is here already")
+                .with_path(to.display())
+        }
+        _ => Error::io(failed.error, "write", to.display()),
+    })?;
+    transfer.report.n_transferred += 1;
     atomic::sync_folder(above)
 }
 
@@ -80,8 +152,8 @@ fn copy_below(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()>
         let kind = entry.file_type().map_err(listing)?;
         if kind.is_dir() {
             copy_below(&source, &target, transfer)?;
-        } else if kind.is_symlink() && source.is_dir() {
-            // Following it could lead out of the folder, or around in it.
+        } else if kind.is_symlink() && fs::metadata(&source).map_or(true, |leads| leads.is_dir()) {
+            // Following it could lead out of the folder, around in it, or nowhere.
             copy_link(&source, &target, transfer)?;
         } else {
             copy_file(&source, &target, transfer)?;
@@ -96,22 +168,44 @@ fn copy_file(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<()> 
         return Ok(());
     }
     // In one step, but not synced one by one: all of them are at the end.
-    let folder = to.parent().unwrap_or(Path::new("/"));
-    let copied = held_file(folder).and_then(|temporary| {
-        let n_bytes = fs::copy(from, temporary.path())?;
-        temporary.persist(to)?;
-        Ok(n_bytes)
-    });
-    transfer.report.n_bytes += copied
-        .map_err(|error| Error::io(error, &format!("copy to {}", to.display()), from.display()))?;
+    copy_content(from, to, transfer)?
+        .persist(to)
+        .map_err(|failed| Error::io(failed.error, "write", to.display()))?;
     transfer.report.n_transferred += 1;
     Ok(())
 }
 
-/// A file that is not whole yet, and has an owner.
-fn held_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+/// The content and permissions of a file, in an unfinished file beside `to`.
+fn copy_content(from: &Path, to: &Path, transfer: &mut Transfer<'_>) -> Result<NamedTempFile> {
+    /// After so many bytes the user is asked again whether to go on.
+    const BLOCK_BYTES: u64 = 64 << 20;
+    let fail = |error| Error::io(error, &format!("copy to {}", to.display()), from.display());
+    // Opening a pipe would wait for a writer, reading a device would never end.
+    let metadata = fs::metadata(from).map_err(fail)?;
+    refuse_special(&metadata).map_err(|error| error.with_path(from.display()))?;
+    let mut source = File::open(from).map_err(fail)?;
+    let folder = to.parent().unwrap_or(Path::new("/"));
+    // Nobody else reads it before it has the permissions of its source.
+    let mut temporary = held_file(folder, 0o600).map_err(fail)?;
     loop {
-        let file = temporary().tempfile_in(folder)?;
+        transfer.check(to)?;
+        let mut block = (&mut source).take(BLOCK_BYTES);
+        let n_bytes = std::io::copy(&mut block, temporary.as_file_mut()).map_err(fail)?;
+        transfer.report.n_bytes += n_bytes;
+        if n_bytes == 0 {
+            break;
+        }
+    }
+    temporary.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
+    Ok(temporary)
+}
+
+/// A file that is not whole yet, and has an owner. Of `mode` stays what the user lets new
+/// files have.
+fn held_file(folder: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
+    loop {
+        let mut builder = temporary();
+        let file = builder.permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)?;
         if atomic::hold(file.as_file()) {
             return Ok(file);
         }

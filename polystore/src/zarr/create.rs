@@ -16,7 +16,7 @@ use super::{
     store::{Found, Tree, join, split},
 };
 use crate::{
-    Error, ErrorKind, PixelType, Result, VirtualPath,
+    Error, ErrorKind, PixelType, Result, VirtualPath, WriteMode,
     model::{Channel, ImageKind, ImageStructure, PlateStructure, WellStructure},
     words::count,
 };
@@ -116,8 +116,33 @@ impl ZarrBackend {
         let source = label.is_some().then_some("../../");
         add_image(&mut tree, "", &image, (0, 0), source, &options)?;
         directory.make_tree(name, &tree, self.is_synced())?;
+        if label.is_none() {
+            self.declare_groups_above(path)?;
+        }
         self.forget(path);
         label.map_or(Ok(()), |place| self.register_label(&place))
+    }
+
+    /// Makes groups of the directories above `path` that are nothing yet: zarr finds nothing
+    /// below what is no group.
+    fn declare_groups_above(&self, path: &VirtualPath) -> Result<()> {
+        let directory = self.writer()?;
+        let mut touched = Vec::new();
+        for above in path.ancestors().skip(1) {
+            let name = above.relative();
+            if open_node(&self.store, name, self.options.version)?.is_some() {
+                continue;
+            }
+            for (file, content) in group_files(self.options.version, Map::new(), &Extra::default())
+            {
+                let staged = directory.stage(&content, self.is_synced())?;
+                match staged.publish(&join(name, file), WriteMode::CreateNew, &mut touched) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                    result => result?,
+                }
+            }
+        }
+        if self.is_synced() { directory.sync_all(touched) } else { Ok(()) }
     }
 
     fn check_same_image(&self, path: &VirtualPath, wanted: &ImageStructure) -> Result<()> {

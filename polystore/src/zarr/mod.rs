@@ -182,6 +182,33 @@ pub(crate) fn create_from_spec(spec: &BackendSpec) -> Result<Arc<dyn VirtualBack
     Ok(Arc::new(ZarrBackend::create(path, options)?))
 }
 
+/// Gives every file of the store in the archive at `path` to `each`, by its name in the store.
+///
+/// # Errors
+/// As [`ZarrBackend::open`] for an archive; the first error of `each`.
+pub(crate) fn unpack(path: &Path, each: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+    let store = Store::open(path)?;
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        for listed in store.list(&folder)?.unwrap_or_default() {
+            let name = store::join(&folder, &listed.name);
+            if listed.is_directory {
+                folders.push(name);
+            } else if let Some(content) = store.read(&name, u64::MAX)? {
+                each(&name, &content)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the file at `path` is a zip archive with a store in it.
+pub(crate) fn is_zipped_store(path: &Path) -> bool {
+    const METADATA: [&str; 4] = ["zarr.json", ".zgroup", ".zattrs", ".zarray"];
+    let Ok(store @ Store::Archive(_)) = Store::open(path) else { return false };
+    METADATA.iter().any(|file| matches!(store.look(file), Ok(Some(store::Found::File(_)))))
+}
+
 /// The version of the store in a folder, if one is there.
 fn version_of(folder: &Path) -> Option<NgffVersion> {
     let has = |file: &str| folder.join(file).is_file();

@@ -14,7 +14,10 @@ use std::{
 
 use crate::{
     Error, Plane, PlaneIndex, Region, Result,
-    disk::tiff::{FileIdentity, TiffCompression},
+    disk::{
+        special::refuse_special,
+        tiff::{FileIdentity, TiffCompression},
+    },
     microscope::ImageFileInfo,
     model::{ImageKind, ImageStructure, PhysicalSize},
 };
@@ -89,6 +92,25 @@ pub(crate) fn format_of(name: &str) -> Option<&'static dyn FileFormat> {
     FORMATS.iter().find(matches).copied()
 }
 
+/// What kind of image a file called `name` is, by the first ending of its format.
+pub(crate) fn kind_of_name(name: &str) -> Option<&'static str> {
+    format_of(name).and_then(|format| format.extensions().first()).copied()
+}
+
+/// What kind of image a file is by its first bytes.
+pub(crate) fn kind_of_content(first: &[u8]) -> Option<&'static str> {
+    const MAGIC: [(&[u8], &str); 6] = [
+        (b"II*\0", "a.tif"),
+        (b"MM\0*", "a.tif"),
+        (b"II+\0", "a.tif"),
+        (b"MM\0+", "a.tif"),
+        (b"\x89PNG\r\n\x1a\n", "a.png"),
+        (b"\x93NUMPY", "a.npy"),
+    ];
+    let found = MAGIC.iter().find(|(magic, _)| first.starts_with(magic));
+    found.and_then(|(_, name)| kind_of_name(name))
+}
+
 /// Endings of all image files, for filters.
 pub fn image_extensions() -> Vec<&'static str> {
     FORMATS.iter().flat_map(|format| format.extensions()).copied().collect()
@@ -118,6 +140,11 @@ fn not_an_image(path: &Path) -> Error {
 pub(crate) fn open_image(path: &Path) -> Result<(File, Arc<dyn Header>)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let format = format_of(&name).ok_or_else(|| not_an_image(path))?;
+    // Opening a pipe would wait for a writer.
+    std::fs::metadata(path)
+        .map_err(|error| Error::io(error, "open", path.display()))
+        .and_then(|metadata| refuse_special(&metadata))
+        .map_err(|error| error.with_path(path.display()))?;
     let file = File::open(path).map_err(|error| Error::io(error, "open", path.display()))?;
     let metadata = file.metadata().map_err(|error| Error::io(error, "open", path.display()))?;
     if !metadata.is_file() {

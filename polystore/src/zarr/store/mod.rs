@@ -20,6 +20,7 @@ pub(super) use staging::Staged;
 use crate::{
     Error, ErrorKind, Result,
     buffer::{BufferPool, PooledBuffer},
+    disk::refuse_special,
 };
 
 /// Where the files of a store are.
@@ -62,6 +63,7 @@ impl Store {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let metadata =
             std::fs::metadata(path).map_err(|error| Error::io(error, "open", path.display()))?;
+        refuse_special(&metadata).map_err(|error| error.with_path(path.display()))?;
         if metadata.is_dir() {
             Directory::open(path).map(Self::Directory)
         } else {
