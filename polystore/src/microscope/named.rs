@@ -39,8 +39,8 @@ impl<N> Named<N> {
     ) -> Result<Self> {
         let mut found = Vec::with_capacity(folder.files().len());
         let mut others = Capped::new(3);
-        // Folders with their numbers and numbers of files.
-        let mut bases: BTreeMap<&str, (u32, usize)> = BTreeMap::new();
+        // Folders with their numbers.
+        let mut bases: BTreeMap<&str, u32> = BTreeMap::new();
         let mut last: Option<(&str, u32)> = None;
         for (file, path) in (0u32..).zip(folder.files()) {
             let Some((base, name)) = parse(path) else {
@@ -51,23 +51,20 @@ impl<N> Named<N> {
             };
             if last.is_none_or(|(known, _)| known != base) {
                 let next = bases.len() as u32;
-                last = Some((base, bases.entry(base).or_insert((next, 0)).0));
+                last = Some((base, *bases.entry(base).or_insert(next)));
             }
             let number = last.map_or(0, |(_, number)| number);
-            if let Some((_, n_files)) = bases.get_mut(base) {
-                *n_files += 1;
-            }
             found.push((file, number, name));
         }
         if found.is_empty() {
             return Err(Error::not_found(format!("no image file is named as {vendor} names them"))
                 .with_path(folder.name()));
         }
-        let counted: Vec<(&str, usize)> = bases.iter().map(|(base, (_, n))| (*base, *n)).collect();
-        let Some(main) = main_folder(&counted) else {
+        let paths: Vec<&str> = bases.keys().copied().collect();
+        let Some(main) = main_folder(&paths) else {
             return Err(several(folder, &bases.into_keys().collect()));
         };
-        let main = bases.get(counted[main].0).map_or(0, |(number, _)| *number);
+        let main = bases.get(paths[main]).copied().unwrap_or(0);
         let mut files = Vec::with_capacity(found.len());
         for (file, base, name) in found {
             if base == main {
@@ -91,19 +88,14 @@ impl<N> Named<N> {
     }
 }
 
-/// Which of several folders, each with its number of images, is the plate's: the one above all
-/// others, else the one with ten times as many images as the others together, which are strays
-/// then. `None` when they may be plates of their own.
-pub(super) fn main_folder(folders: &[(&str, usize)]) -> Option<usize> {
-    const MANY: usize = 10;
+/// Which of several folders with images is the plate's: the one above all others, in which
+/// strays are then. `None` when they may be plates of their own, however few images one has.
+pub(super) fn main_folder(folders: &[&str]) -> Option<usize> {
     let is_above = |above: &str, below: &str| {
         let rest = below.strip_prefix(above);
         above.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let all: usize = folders.iter().map(|(_, n)| n).sum();
-    let highest =
-        folders.iter().position(|(above, _)| folders.iter().all(|(it, _)| is_above(above, it)));
-    highest.or_else(|| folders.iter().position(|(_, n)| *n >= (all - n).saturating_mul(MANY)))
+    folders.iter().position(|above| folders.iter().all(|it| is_above(above, it)))
 }
 
 /// The error for a folder with measurements in more than one of the folders below it.

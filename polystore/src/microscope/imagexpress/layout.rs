@@ -224,10 +224,8 @@ impl<'a> Scan<'a> {
 
     /// The folder that is the plate: the only one with files, or the one above all others.
     fn choose_base(&self, folder: &PlateFolder<'_>) -> Result<u32> {
-        let mut counted: Vec<(&str, usize)> =
-            self.bases.iter().map(|(base, _)| (*base, 0)).collect();
-        self.images.iter().for_each(|image| counted[image.base as usize].1 += 1);
-        match main_folder(&counted) {
+        let paths: Vec<&str> = self.bases.iter().map(|(base, _)| *base).collect();
+        match main_folder(&paths) {
             Some(base) => Ok(base as u32),
             None if self.bases.is_empty() => Err(Error::not_found(
                 "no file is named as ImageXpress names images, like Plate_A01_s1_w1.TIF",
@@ -414,7 +412,7 @@ mod tests {
     fn strays_leave_the_plate_as_it_is() {
         let mut files: Vec<String> =
             (1..=12).map(|site| format!("p/P_A01_s{site}_w1.TIF")).collect();
-        files.extend(["p/Copy of P_A01_s2_w1.TIF", "q/P_A01_s1_w1.TIF"].map(str::to_owned));
+        files.extend(["p/Copy of P_A01_s2_w1.TIF", "p/q/P_A01_s1_w1.TIF"].map(str::to_owned));
         let folder = TestFolder::new(files.iter().map(String::as_str));
         let folder = folder.folder();
         let layout = find(&folder).unwrap();
@@ -425,10 +423,18 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("q/P_A01_s1_w1.TIF".to_owned(), PassedOverReason::OtherFolder),
+                ("p/q/P_A01_s1_w1.TIF".to_owned(), PassedOverReason::OtherFolder),
                 ("p/Copy of P_A01_s2_w1.TIF".to_owned(), PassedOverReason::Copy),
             ]
         );
+    }
+
+    #[test]
+    fn a_small_plate_beside_a_large_one_is_no_stray() {
+        let large = (1..=20).map(|site| format!("p/P_A01_s{site}_w1.TIF"));
+        let files: Vec<String> = large.chain(["q/Q_A01_s1_w1.TIF".to_owned()]).collect();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        assert!(bases(&files).unwrap_err().to_string().contains("2 plates: `p`, `q`"));
     }
 
     #[test]
