@@ -205,3 +205,33 @@ async fn logins_without_the_number_of_a_client() {
     let error = client.invoke(&router(), call, vec![]).await.unwrap_err();
     assert!(error.to_string().contains("No omero.client.uuid"), "{error}");
 }
+
+#[test]
+fn a_session_for_programs_that_wait() {
+    use ice::{connection::Options, glacier2::blocking};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let running = runtime.block_on(Running::plain());
+    let login = Login::new(Credentials::password("root", "wrong"));
+    let error = blocking::Session::connect(&running.address, Options::default(), login);
+    assert!(matches!(error, Err(Error::PermissionDenied(_))));
+    let session = blocking::Session::connect(&running.address, Options::default(), root()).unwrap();
+    let config = session.invoke_own(ServiceFactory::get_config_service()).unwrap();
+    let config = config.get().unwrap().cloned().unwrap();
+    let threads = (0..4).map(|n| {
+        let (session, config) = (session.in_group(n), config.clone());
+        std::thread::spawn(move || {
+            let answer = session.invoke(&config, IConfig::get_config_value("x")).unwrap();
+            assert_eq!(answer.get(), Ok(n.to_string().as_str()));
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().unwrap();
+    }
+    session.destroy().unwrap();
+    assert_eq!(running.router.n_sessions(), 0);
+    // In an asynchronous task it would stop everything else.
+    let refused = runtime.block_on(async {
+        blocking::Session::connect(&running.address, Options::default(), root()).map(drop)
+    });
+    assert!(matches!(refused, Err(Error::Io { .. })), "{refused:?}");
+}
