@@ -182,15 +182,15 @@ async fn servers_call_objects_of_the_client() {
 #[tokio::test]
 async fn sessions_that_are_kept() {
     let options = RouterOptions {
-        session_timeout: Duration::from_secs(1),
-        idle_timeout: Duration::from_millis(700),
+        session_timeout: Duration::from_secs(3),
+        idle_timeout: Duration::from_secs(2),
         ..RouterOptions::default()
     };
     let running = start(options, Acceptor::default()).await;
     let kept = running.session(root().with_keep_alive(Some(Duration::from_millis(200)))).await;
     let kept = kept.unwrap();
     let left = running.session(root().with_keep_alive(None)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(2200)).await;
+    tokio::time::sleep(Duration::from_millis(4500)).await;
     assert_eq!(running.router.n_sessions(), 1);
     kept.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
     let error = left.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
