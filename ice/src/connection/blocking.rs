@@ -31,11 +31,31 @@ impl Drop for Owned {
     }
 }
 
+/// A thread that works for connections as long as one of the clones lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Thread(Arc<Owned>);
+
+impl Thread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// `Io` when the system gives none.
+    pub(crate) fn start() -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("ice")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::io("a thread", error.to_string()))?;
+        Ok(Self(Arc::new(Owned(Some(runtime)))))
+    }
+}
+
 /// A connection with a thread of its own that works for it. Clones call at the same time, from
 /// any thread.
 #[derive(Clone, Debug)]
 pub struct Client {
-    runtime: Arc<Owned>,
+    runtime: Thread,
     client: super::Client,
 }
 
@@ -45,15 +65,9 @@ impl Client {
     /// # Errors
     /// As [`connect`](super::connect).
     pub fn connect(address: &Address, options: Options) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("ice")
-            .enable_all()
-            .build()
-            .map_err(|error| Error::io("a thread", error.to_string()))?;
-        let runtime = Arc::new(Owned(Some(runtime)));
+        let runtime = Thread::start()?;
         let (client, connection) = wait(&runtime, super::connect(address, options))?;
-        if let Some(running) = &runtime.0 {
+        if let Some(running) = &runtime.0.0 {
             running.spawn(connection.run());
         }
         Ok(Self { runtime, client })
@@ -105,9 +119,9 @@ impl Client {
     }
 }
 
-fn wait<T>(runtime: &Owned, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) fn wait<T>(thread: &Thread, work: impl Future<Output = Result<T>>) -> Result<T> {
     let blocked = "it would block an asynchronous task; use the client that does not block there";
-    match &runtime.0 {
+    match &thread.0.0 {
         Some(runtime) if Handle::try_current().is_err() => runtime.block_on(work),
         _ => Err(Error::io("a blocking call", blocked)),
     }

@@ -4,6 +4,7 @@
 //! A router lets a user in, has a table of the objects that a client may call, and passes calls
 //! on. [`Session`] is a client's side of it; [`router`] is a router in this process.
 
+pub mod blocking;
 mod credentials;
 mod keep_alive;
 mod login;

@@ -135,6 +135,9 @@ pub struct Interface {
     pub operations: Vec<Operation>,
 }
 
+/// Operations by name: their interface and position there.
+type OperationNumbers = HashMap<Box<str>, (u32, u32)>;
+
 /// Everything that is declared.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
@@ -159,7 +162,7 @@ pub struct Schema {
     interface_numbers: HashMap<Box<str>, u32>,
     /// By interface and name, inherited ones too: the interface that declares it, and which it
     /// is there.
-    operation_numbers: HashMap<Box<str>, HashMap<Box<str>, (u32, u32)>>,
+    operation_numbers: HashMap<Box<str>, OperationNumbers>,
     /// Fewest bytes of a value of each sequence's element, for bounds.
     smallest: Vec<usize>,
 }
@@ -200,7 +203,7 @@ impl Schema {
             let own = self.interface_numbers.get(&interface.id).copied();
             let mut pending: Vec<u32> = of_all.into_iter().chain(own).collect();
             let mut seen = Vec::new();
-            let mut numbers: HashMap<Box<str>, (u32, u32)> = HashMap::new();
+            let mut numbers = OperationNumbers::new();
             while let Some(at) = pending.pop() {
                 let Some(of) = self.interfaces.get(at as usize).filter(|_| !seen.contains(&at))
                 else {

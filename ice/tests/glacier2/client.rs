@@ -182,15 +182,15 @@ async fn servers_call_objects_of_the_client() {
 #[tokio::test]
 async fn sessions_that_are_kept() {
     let options = RouterOptions {
-        session_timeout: Duration::from_secs(1),
-        idle_timeout: Duration::from_millis(700),
+        session_timeout: Duration::from_secs(3),
+        idle_timeout: Duration::from_secs(2),
         ..RouterOptions::default()
     };
     let running = start(options, Acceptor::default()).await;
     let kept = running.session(root().with_keep_alive(Some(Duration::from_millis(200)))).await;
     let kept = kept.unwrap();
     let left = running.session(root().with_keep_alive(None)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(2200)).await;
+    tokio::time::sleep(Duration::from_millis(4500)).await;
     assert_eq!(running.router.n_sessions(), 1);
     kept.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
     let error = left.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
@@ -204,4 +204,34 @@ async fn logins_without_the_number_of_a_client() {
     let call = ice::omero::glacier2::Router::create_session("root", "secret");
     let error = client.invoke(&router(), call, vec![]).await.unwrap_err();
     assert!(error.to_string().contains("No omero.client.uuid"), "{error}");
+}
+
+#[test]
+fn a_session_for_programs_that_wait() {
+    use ice::{connection::Options, glacier2::blocking};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let running = runtime.block_on(Running::plain());
+    let login = Login::new(Credentials::password("root", "wrong"));
+    let error = blocking::Session::connect(&running.address, Options::default(), login);
+    assert!(matches!(error, Err(Error::PermissionDenied(_))));
+    let session = blocking::Session::connect(&running.address, Options::default(), root()).unwrap();
+    let config = session.invoke_own(ServiceFactory::get_config_service()).unwrap();
+    let config = config.get().unwrap().cloned().unwrap();
+    let threads = (0..4).map(|n| {
+        let (session, config) = (session.in_group(n), config.clone());
+        std::thread::spawn(move || {
+            let answer = session.invoke(&config, IConfig::get_config_value("x")).unwrap();
+            assert_eq!(answer.get(), Ok(n.to_string().as_str()));
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().unwrap();
+    }
+    session.destroy().unwrap();
+    assert_eq!(running.router.n_sessions(), 0);
+    // In an asynchronous task it would stop everything else.
+    let refused = runtime.block_on(async {
+        blocking::Session::connect(&running.address, Options::default(), root()).map(drop)
+    });
+    assert!(matches!(refused, Err(Error::Io { .. })), "{refused:?}");
 }

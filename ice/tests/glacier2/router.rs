@@ -81,6 +81,23 @@ async fn objects_are_told_of_before_they_are_called() {
     assert_eq!(answer.status(), 0);
 }
 
+/// The router finds the server of an object by the adapter or the endpoints of its proxy.
+#[tokio::test]
+async fn proxies_come_to_the_router_as_they_were_received() {
+    let options = RouterOptions { table_size: 1, ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let session = running.root().await;
+    let store = file_store(&session).await;
+    assert_eq!(store.adapter_id, "BlitzAdapter");
+    session.invoke(&store, RawFileStore::size()).await.unwrap();
+    // What goes for another is given back as it was told.
+    let other = session.object().unwrap().clone();
+    let add = base::Router::add_proxies(vec![Some(other)]);
+    let answer = session.client().invoke(&router(), add, context()).await.unwrap();
+    let evicted = answer.get().unwrap().iter().collect::<ice::Result<Vec<_>>>().unwrap();
+    assert_eq!(evicted, [Some(&store)]);
+}
+
 /// What a client says of its objects must not take the server's memory.
 #[tokio::test]
 async fn names_of_objects_are_limited() {

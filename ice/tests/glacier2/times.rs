@@ -54,20 +54,20 @@ async fn sessions_that_nothing_is_called_in() {
 /// Any message of the client keeps the router's own session, even one without a call.
 #[tokio::test]
 async fn clients_that_are_silent() {
-    let options = RouterOptions { session_timeout: MS(1000), ..RouterOptions::default() };
+    let options = RouterOptions { session_timeout: MS(2000), ..RouterOptions::default() };
     let running = start(options, Acceptor::default()).await;
     let login = root().with_keep_alive(None);
     let beats = Options::default().with_heartbeat(Some(MS(100)));
     let beats = Session::connect(&running.address, beats, login.clone()).await.unwrap();
     let silent = Options::default().with_heartbeat(None);
     let silent = Session::connect(&running.address, silent, login).await.unwrap();
-    assert_eq!(silent.session_timeout(), Some(Duration::from_secs(1)));
+    assert_eq!(silent.session_timeout(), Some(Duration::from_secs(2)));
     running.until_sessions(1).await;
     assert_eq!(*running.host.ended.lock().unwrap(), [End::TimedOut]);
     // The connection is closed with the next call.
     let error = silent.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
     assert!(matches!(error, Error::Lost { .. }), "{error}");
-    tokio::time::sleep(MS(1200)).await;
+    tokio::time::sleep(MS(2200)).await;
     beats.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// `found`, or a skipped test that says why; a failed one where `POLYSTORE_REQUIRE` (names
 /// joined by commas, or `all`) says that it must be there.
+#[expect(clippy::print_stderr, reason = "how a test is skipped out loud")]
 pub(crate) fn skip_without<T>(found: Option<T>, service: &str, reason: &str) -> Option<T> {
     if found.is_none() {
         let required = std::env::var("POLYSTORE_REQUIRE").unwrap_or_default();

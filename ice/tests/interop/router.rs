@@ -164,7 +164,7 @@ async fn our_client_at_the_real_router() {
     let _server = Killed(server);
     let manager: Proxy = line.trim().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (_router, tcp, ssl) = real_router(&program, folder.path(), &manager);
+    let (real, tcp, ssl) = real_router(&program, folder.path(), &manager);
     let mut root = Login::new(Credentials::password("root", "secret"));
     // What the object that saves wants to see.
     root.context = vec![("omero.client.uuid".to_owned(), "x".to_owned())];
@@ -194,6 +194,25 @@ async fn our_client_at_the_real_router() {
         lines.read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "destroyed");
     }
+    // The router is killed while a call waits.
+    let address: Address = format!("tcp://127.0.0.1:{tcp}").parse().unwrap();
+    let session = connect(&address, &root).await.unwrap();
+    let config = session.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
+    let config = config.get().unwrap().cloned().unwrap();
+    let other = session.clone();
+    let calls = tokio::spawn(async move {
+        loop {
+            let key = "x".repeat(10_000);
+            other.invoke(&config, IConfig::get_config_value(&key)).await?;
+        }
+        #[expect(unreachable_code, reason = "tells the type")]
+        Ok::<(), Error>(())
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(real);
+    let error = calls.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+    assert!(session.refresh().await.unwrap_err().may_repeat());
 }
 
 async fn calls(session: &Session) {
