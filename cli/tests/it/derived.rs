@@ -169,6 +169,21 @@ fn a_declaration_that_cannot_be_made_again_is_told() {
     }
 }
 
+/// The metadata of an array or image but for the mark of windows measured in the store itself;
+/// the length of another file; nothing of one that is not there.
+fn settings(root: &Path, name: &str) -> Option<serde_json::Value> {
+    let file = root.join(name);
+    if !name.ends_with(".json") && !name.ends_with(".zarray") {
+        return fs::metadata(file).ok().map(|found| found.len().into());
+    }
+    let mut metadata: serde_json::Value = serde_json::from_slice(&fs::read(file).ok()?).unwrap();
+    let channels = metadata.pointer_mut("/attributes/ome/omero/channels");
+    for channel in channels.into_iter().filter_map(serde_json::Value::as_array_mut).flatten() {
+        channel["window"].as_object_mut().unwrap().remove("polystore_measured");
+    }
+    Some(metadata)
+}
+
 #[test]
 fn settings_outlive_all_images() {
     let place = Place::new();
@@ -198,9 +213,9 @@ fn settings_outlive_all_images() {
             "tiff" => ["E08/E08_a001_s001_z000_c000.tif", "", ""],
             _ => ["E08/E08_a001_s001.ome.tif", "", ""],
         };
-        let read = |root: &Path, name: &str| fs::metadata(root.join(name)).ok().map(|m| m.len());
         for name in names.into_iter().filter(|name| !name.is_empty()) {
-            let (one, other) = (read(&place.path(&base), name), read(&place.path(out), name));
+            let (one, other) =
+                (settings(&place.path(&base), name), settings(&place.path(out), name));
             assert_eq!(one, other, "{out}: {name}");
         }
     }

@@ -260,7 +260,11 @@ fn only_what_was_asked_for_counts() {
     assert!(text.contains("nothing that was asked for depends on it"), "{text}");
     assert_eq!(manifest(&place.path("out"))["passed_over"], 0);
     let (code, text) = run(&place, &args!["run", pipeline(), "p.zarr", "-o", "all"]);
-    assert!(code == 5 && text.contains("\n1 image file or well of the plate COULD NOT"), "{text}");
+    assert!(
+        code == 5
+            && text.contains("\n1 part of the plate (image files, wells, metadata) COULD NOT"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -314,7 +318,7 @@ fn everything_that_a_run_leaves_tells_the_same_of_a_bad_plate() {
     assert!(words.contains("E07 2 1/2 ") && words.contains("E08 2 0/2 (2 in"), "{text}");
     for part in [
         "3 fields NOT DONE, or IN PART",
-        "1 image file or well of the plate COULD NOT BE USED",
+        "1 part of the plate (image files, wells, metadata) COULD NOT BE USED",
         "note: E07_a002_s001: nothing is done, because 3 planes are corrupt",
     ] {
         assert!(text.contains(part), "{part}: {text}");
