@@ -116,7 +116,7 @@ pub enum Writing {
 /// or in those that its layout has (`TimePoint_1`, `data`). The folder of `place` is a plate
 /// with one image of such a name already; folders further up need two, so that a stray image
 /// in a home directory closes nothing but its own folder. The cost is one
-/// listing per folder above `place`, of at most [`MAX_NAMES`] names each.
+/// listing per folder above `place`, of at most 100 000 names each.
 ///
 /// # Errors
 /// `PermissionDenied` naming the plate.
