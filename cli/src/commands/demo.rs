@@ -68,7 +68,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         selection.compile(Pipeline::from_toml(PIPELINE, "pipelines/nuclei.toml")?, &plate)?;
     heading(global, "The pipeline, planned over it")?;
     if !global.json {
-        output::line(plan.summary())?;
+        output::block(plan.summary())?;
     }
     heading(global, "The results")?;
     let report = args.run.execute(global, &plan, &plate, &args.output)?;
@@ -80,8 +80,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     output::heading("Left behind:")?;
     print_places(&args.output, &PLACES)?;
     if let Some(row) = report.table.rows.first() {
-        output::line(format_args!(
-            "\nTo look at the images: polystore show {} --well {} -o well.png",
+        output::heading(format_args!(
+            "To look at the images: polystore show {} --well {} -o well.png",
             args.output.join("images/project.zarr").display(),
             row.well
         ))?;

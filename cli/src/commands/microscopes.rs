@@ -35,8 +35,8 @@ pub(crate) fn run(global: &Global, _args: &Args) -> Result<ExitCode> {
         table.add_row([reader.name(), reader.title()]);
     }
     output::block(table)?;
-    output::line(
-        "\nOther layouts: describe the file names with --pattern, or list the files in a --csv.",
+    output::heading(
+        "Other layouts: describe the file names with --pattern, or list the files in a --csv.",
     )?;
     Ok(ExitCode::SUCCESS)
 }

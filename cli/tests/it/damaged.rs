@@ -218,3 +218,27 @@ fn places_that_are_files_or_lead_nowhere_are_told_as_such() {
     }
     assert_eq!(fs::read(place.path("afile")).unwrap(), b"x");
 }
+
+#[test]
+fn a_lost_level_of_a_pyramid_is_told() {
+    let place = Place::new();
+    for version in ["0.4", "0.5"] {
+        let store = format!("{version}.zarr");
+        place.run(args!["convert", plate(), store, "--ngff", version, "--levels", "3"]);
+        fs::remove_dir_all(place.path(&store).join("E/07/0/1")).unwrap();
+        place.run(args!["check", store]);
+        let output = place.command().args(["check", "--depth", "pixels", &store]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(5), "{text}");
+        assert!(text.contains("E/07/0/1"), "{text}");
+    }
+}
+
+#[test]
+fn lines_of_text_are_lines() {
+    let place = Place::new();
+    for command in [args!["microscopes"].to_vec(), args!["demo", "-o", "demo"].to_vec()] {
+        let text = place.run(&command);
+        assert!(!text.contains("\\n"), "{text}");
+    }
+}

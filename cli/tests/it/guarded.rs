@@ -103,3 +103,24 @@ fn files_of_other_kinds_do_not_hide_a_plate() {
     let errors = place.fail(7, args!["show", "one", "-o", "one/y.png"]);
     assert!(errors.contains("is inside the plate"), "{errors}");
 }
+
+/// Somebody gathers a part of a plate, image by image; what is there is not replaced.
+#[test]
+fn images_are_gathered_one_by_one() {
+    let place = Place::new();
+    let source = plate();
+    let files = std::fs::read_dir(&source).unwrap().map(|entry| entry.unwrap().path());
+    let is_image = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().to_lowercase();
+        name.ends_with(".tif") && !name.contains("thumb")
+    };
+    let images: Vec<_> = files.filter(is_image).take(3).collect();
+    fs::create_dir(place.path("part")).unwrap();
+    for image in &images {
+        place.run(args!["cp", image, place.path("part").join(image.file_name().unwrap())]);
+    }
+    let json = place.json(args!["info", "part"]);
+    assert_eq!(json["planes"]["present"], images.len(), "{json}");
+    fs::write(place.path("notes.txt"), "x").unwrap();
+    place.fail(7, args!["cp", "notes.txt", "part/notes.txt"]);
+}

@@ -357,3 +357,28 @@ fn everything_that_a_run_leaves_tells_the_same_of_a_bad_plate() {
         assert!(page.contains(part), "{part}");
     }
 }
+
+/// A stray file comes and goes, as `check` says it should: the results stay, and their store
+/// tells of the source as it is now.
+#[test]
+fn a_run_goes_on_when_files_that_cannot_be_used_come_and_go() {
+    let place = Place::new();
+    let (copy, file) = copy(&place);
+    let command = args!["run", pipeline(), copy, "-o", "out"];
+    assert_eq!(run(&place, &command).0, 0);
+    let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let stray = copy.join(format!("{name} (1).tif"));
+    fs::copy(&file, &stray).unwrap();
+    for (stray_is_there, expected) in [(true, 5), (false, 0)] {
+        if !stray_is_there {
+            fs::remove_file(&stray).unwrap();
+        }
+        let (code, text) = run(&place, &command);
+        assert_eq!(code, expected, "{text}");
+        assert_eq!(states(&place.path("out")), [0, 8, 0, 0, 0]);
+        let state = if stray_is_there { "incomplete" } else { "complete" };
+        assert_eq!(manifest(&place.path("out"))["state"], state);
+        let (code, text) = run(&place, &args!["check", "out/images/project.zarr"]);
+        assert_eq!(code, expected, "{text}");
+    }
+}

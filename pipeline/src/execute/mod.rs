@@ -231,8 +231,6 @@ impl Executor {
         let mut manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
         let Prepared { earlier, notes } = prepare(plan, &manifest, store, self.options.replace)?;
         manifest.notes.extend(notes);
-        let is_longer =
-            earlier.as_ref().is_some_and(|earlier| earlier.units.len() != manifest.units.len());
         // What is there of it stays its own; what it is now is known when it is drawn.
         if let Some(earlier) = &earlier {
             manifest.plots.clone_from(&earlier.plots);
@@ -244,7 +242,16 @@ impl Executor {
         if !is_same {
             manifest.store(store)?;
         }
-        let images = StoredImages::declare(plan, plate, store, is_longer)?;
+        let images = match StoredImages::declare(plan, plate, store, earlier.is_some()) {
+            Ok(images) => images,
+            Err(error) => {
+                // The results are those of the earlier run still.
+                if let Some(earlier) = &earlier {
+                    earlier.store(store)?;
+                }
+                return Err(error);
+            }
+        };
         let budget = Budget::new(self.options.memory_bytes());
         let shared = Shared { plan, budget, cancel, events, refused: OnceLock::new() };
         events(Event::Started {

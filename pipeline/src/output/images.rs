@@ -37,12 +37,12 @@ struct OpenSet {
 
 impl StoredImages {
     /// Opens the places and declares the plates. Labels are declared with their unit. With
-    /// `is_longer`, units come to those of an earlier run.
+    /// `goes_on`, they may be there from an earlier run, with fewer units or other notes.
     pub(crate) fn declare(
         plan: &ExecutionPlan,
         source: &Plate,
         store: &ResultStore,
-        is_longer: bool,
+        goes_on: bool,
     ) -> Result<Self> {
         let mut sets: Vec<OpenSet> = Vec::with_capacity(plan.image_sets.len());
         for (number, set) in (0u32..).zip(&plan.image_sets) {
@@ -50,7 +50,7 @@ impl StoredImages {
                 Some(image) => beside(plan, number, set, image),
                 None => {
                     let place = store.image_place(&set.name)?;
-                    plate_of(plan, number, set, source, &place, is_longer)?
+                    plate_of(plan, number, set, source, &place, goes_on)?
                 }
             };
             sets.push(open);
@@ -162,7 +162,7 @@ fn plate_of(
     set: &ImageSet,
     plate: &Plate,
     place: &ImagePlace,
-    is_longer: bool,
+    goes_on: bool,
 ) -> Result<OpenSet> {
     let source = plate.structure();
     let mut structure = PlateStructure::new(source.name.clone(), source.n_rows, source.n_columns);
@@ -189,7 +189,7 @@ fn plate_of(
     if place.layout == TargetLayout::Zarr {
         number_as_in(source, &mut structure)?;
     }
-    let declared = match is_longer {
+    let declared = match goes_on {
         true => place.backend.extend_plate(&place.path, &structure),
         false => place.backend.create_plate(&place.path, &structure),
     };

@@ -103,6 +103,9 @@ fn is_source_at(path: impl std::fmt::Display, plate: &str) -> Error {
 pub enum Writing {
     /// Files, one by one: names of images alone, of any format, make a plate of their folder.
     Files,
+    /// New images, one by one, as somebody does who gathers a part of a plate: only a vendor's
+    /// metadata make a plate of their folder.
+    Images,
     /// Results, pictures or a conversion: names alone do so for TIFF files only, since
     /// pictures of wells are called `B03.png` too. Folders of zarr stores are refused as well.
     Results,
@@ -115,8 +118,8 @@ pub enum Writing {
 /// A plate is known by the vendor's metadata or by the names of its images, in its own folder
 /// or in those that its layout has (`TimePoint_1`, `data`). The folder of `place` is a plate
 /// with one image of such a name already; folders further up need two, so that a stray image
-/// in a home directory closes nothing but its own folder. The cost is one
-/// listing per folder above `place`, of at most 100 000 names each.
+/// in a home directory closes nothing but its own folder. The cost is one listing per folder
+/// above `place`, of at most 100 000 names each.
 ///
 /// # Errors
 /// `PermissionDenied` naming the plate.
@@ -125,7 +128,7 @@ pub fn refuse_source(place: &Path, what: Writing) -> Result<()> {
     for (n_below, above) in place.ancestors().enumerate() {
         if above.join(declared::PLATE_FILE).is_file() {
             return match what {
-                Writing::Files => Ok(()),
+                Writing::Files | Writing::Images => Ok(()),
                 Writing::Results => Err(is_own(&place, above)),
             };
         }
@@ -172,7 +175,7 @@ fn is_source_folder(folder: &Path, what: Writing, least: usize) -> bool {
         let seen = PlateFolder::new(&name, &names, &[], &NamesOnly);
         let mut found = reader.detect(&seen);
         let n_images = || names.iter().filter(|name| image_stem(name).is_some()).count();
-        if found == Detection::Names && n_images() < least {
+        if found == Detection::Names && (what == Writing::Images || n_images() < least) {
             found = Detection::No;
         }
         if found > best.0 {

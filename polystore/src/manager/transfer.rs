@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Entry, EntryKind, Error, ErrorKind, Result, WriteMode,
     disk::{Writing, refuse_source, zarr_root},
+    microscope::names::image_stem,
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -260,7 +261,9 @@ impl FileManager {
             return Ok(None);
         }
         if let Some(folder) = path.parent() {
-            refuse_source(folder, Writing::Files)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_new_image = image_stem(&name).is_some() && path.symlink_metadata().is_err();
+            refuse_source(folder, if is_new_image { Writing::Images } else { Writing::Files })?;
         }
         Ok(Some(path))
     }

@@ -270,13 +270,14 @@ fn describe_array(array: Array, version: NgffVersion) -> Result<Described> {
 }
 
 /// How many levels are halves of one another. Pyramids made otherwise (rounded down, by
-/// other factors, along z too) are read as far as they are.
+/// other factors, along z too) are read as far as they are. A level that is lost or damaged
+/// counts: reading it tells.
 fn count_levels(store: &Store, name: &str, layout: &Layout) -> u32 {
     let fits = |level: &u32| {
         let folder = join(name, &layout.levels[*level as usize]);
         match Array::open(store, &folder, layout.version) {
             Ok(Some(array)) => layout.fits(&array, *level),
-            _ => false,
+            Ok(None) | Err(_) => true,
         }
     };
     let n_levels = u32::try_from(layout.levels.len()).unwrap_or(1);
