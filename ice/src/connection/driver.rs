@@ -1,6 +1,6 @@
 //! What moves messages between a stream, calls that wait, and servants.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -268,7 +268,12 @@ impl Reader {
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
         let Some(counted) = self.shared.begin_dispatch() else { return };
         let servants = self.options.servants.clone();
-        let mut work = Box::pin(async move { servants.dispatch(request.call).await });
+        // A servant that panics is the matter of this call alone: whoever made it is told, and
+        // others on the connection go on.
+        let work = AssertUnwindSafe(async move { servants.dispatch(request.call).await });
+        let mut work = Box::pin(work.catch_unwind().map(|done| {
+            done.unwrap_or_else(|_| ReplyBody::UnknownException("the servant panicked".to_owned()))
+        }));
         let (sender, shared) = (self.sender.clone(), self.shared.clone());
         // What is answered at once needs no task of its own.
         if let Some(body) = (&mut work).now_or_never() {
