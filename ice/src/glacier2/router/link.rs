@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     End, HostedSession, Peer, operations,
@@ -33,6 +33,8 @@ pub(super) struct Link {
     /// Told when the connection is to be cut.
     pub(super) cut: Notify,
     me: Weak<Link>,
+    /// Where the connection is served: a host may end a session from any thread.
+    runtime: Handle,
 }
 
 /// Where a connection is in its life.
@@ -63,6 +65,7 @@ enum Fate {
 }
 
 impl Link {
+    /// Must be called where the connection is served: in a runtime.
     pub(super) fn new(router: Arc<Shared>, address: SocketAddr, is_secure: bool) -> Arc<Self> {
         let category = format!("_{}", uuid::Uuid::now_v7().simple());
         Arc::new_cyclic(|me| Self {
@@ -75,6 +78,7 @@ impl Link {
             changed: Notify::new(),
             cut: Notify::new(),
             me: me.clone(),
+            runtime: Handle::current(),
         })
     }
 
@@ -149,7 +153,7 @@ impl Link {
         drop(state);
         self.changed.notify_one();
         let State::Open(open) = before else { return false };
-        tokio::spawn(async move { open.session.ended(why).await });
+        self.runtime.spawn(async move { open.session.ended(why).await });
         true
     }
 
@@ -158,7 +162,7 @@ impl Link {
     pub(super) fn end_and_close(&self, why: End) -> bool {
         let was_open = self.end(why);
         if let Some(client) = self.client.get().cloned() {
-            tokio::spawn(async move { client.close().await });
+            self.runtime.spawn(async move { client.close().await });
         }
         was_open
     }
