@@ -33,6 +33,7 @@ pub const LIMITS: Limits = Limits {
     instances: 1 << 20,
     depth: 100_000,
     slices: 64,
+    type_name_bytes: 4 << 10,
     endpoints: 64,
     context_entries: 1024,
 };

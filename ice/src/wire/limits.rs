@@ -13,6 +13,8 @@ pub struct Limits {
     pub depth: usize,
     /// Slices of one instance or exception: how deep a class may inherit.
     pub slices: usize,
+    /// Bytes of the name of a class that comes with an instance.
+    pub type_name_bytes: usize,
     /// Endpoints of a proxy.
     pub endpoints: usize,
     /// Entries of a context.
@@ -26,6 +28,7 @@ impl Default for Limits {
             instances: 8 << 20,
             depth: 100_000,
             slices: 64,
+            type_name_bytes: 4 << 10,
             endpoints: 64,
             context_entries: 1024,
         }

@@ -153,3 +153,47 @@ fn compressed_messages() {
     assert!(matches!(outcome, Err(Error::Frame(_))) && peak < 2 << 20, "{peak}");
     assert_eq!(header.kind, MessageKind::Reply);
 }
+
+/// Instances of a class that is not known and then of one that is, whose names are said once.
+fn named(n: usize, name: &str) -> Vec<u8> {
+    let mut content = size(n);
+    content.extend([1, 0x11]);
+    content.extend(size(name.len()));
+    content.extend(name.as_bytes());
+    content.extend(b"\x04\0\0\0\x21\x06::Leaf");
+    content.extend(b"\x01\x12\x01\x04\0\0\0\x22\x02".repeat(n - 1));
+    content
+}
+
+#[test]
+fn a_long_name_of_a_type_costs_once() {
+    let _alone = alone();
+    let schema = schema();
+    let leaves = of(&schema, "::Leaves");
+    let time = |n_letters: usize| {
+        let content = Encapsulation::new(Encoding::V1_1, named(200_000, &"x".repeat(n_letters)));
+        let one = || {
+            let begin = std::time::Instant::now();
+            decode(&schema, &[leaves], &content, &Limits::default()).unwrap();
+            begin.elapsed()
+        };
+        (0..3).map(|_| one()).min().unwrap()
+    };
+    let (short, long) = (time(8), time(4000));
+    // To copy the name for each instance takes ten times as long.
+    assert!(long < 3 * short, "{short:?} for a short name, {long:?} for a long one");
+}
+
+#[test]
+fn names_of_types_are_not_longer_than_allowed() {
+    let leaves = of(&schema(), "::Leaves");
+    bounded("4096", leaves, Encoding::V1_1, named(2, &"x".repeat(4096))).unwrap();
+    let error = bounded("4097", leaves, Encoding::V1_1, named(2, &"x".repeat(4097))).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    // In encoding 1.0 too: a table of one instance behind an empty sequence.
+    let mut content = b"\0\x01\x01\0\0\0\0".to_vec();
+    content.extend(size(4097));
+    content.extend([b'x'; 4097]);
+    let error = bounded("1.0", leaves, Encoding::V1_0, content).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+}
