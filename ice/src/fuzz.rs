@@ -35,6 +35,7 @@ pub const LIMITS: Limits = Limits {
     slices: 64,
     type_name_bytes: 4 << 10,
     endpoints: 64,
+    batch_calls: 1 << 10,
     context_entries: 1024,
 };
 

@@ -231,13 +231,15 @@ struct Reader {
 impl Reader {
     async fn run(self, incoming: &mut Incoming) -> Result<End> {
         loop {
-            let Some((header, body)) = incoming.next().await? else {
+            let limits = |limits| self.options.servants.limits(limits);
+            let Some((header, body)) = incoming.next_within(limits).await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));
             };
             self.shared.hear();
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
-            match (Message::decode(&header, body, &self.options.limits), header.kind) {
+            let limits = limits(self.options.limits);
+            match (Message::decode(&header, body, &limits), header.kind) {
                 (Ok(Message::Validate), _) => {}
                 (Ok(Message::Close), _) => return Ok(End::Peer),
                 (Ok(Message::Reply(Reply { id, body })), _) => {

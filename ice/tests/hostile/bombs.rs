@@ -154,6 +154,70 @@ fn compressed_messages() {
     assert_eq!(header.kind, MessageKind::Reply);
 }
 
+/// A message whose body is compressed by hand, as a peer that means harm has it.
+fn compressed(kind: MessageKind, plain: &[u8]) -> (Header, Bytes) {
+    let mut body = ((HEADER_BYTES + plain.len()) as i32).to_le_bytes().to_vec();
+    let mut stream = bzip2::write::BzEncoder::new(&mut body, bzip2::Compression::new(9));
+    std::io::Write::write_all(&mut stream, plain).unwrap();
+    stream.finish().unwrap();
+    let n_bytes = HEADER_BYTES + body.len();
+    (Header { kind, compression: Compression::Bzip2, n_bytes }, body.into())
+}
+
+/// An empty call, as it is in a batch.
+const EMPTY_CALL: [u8; 12] = [0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1, 1];
+
+#[test]
+fn calls_that_are_compressed_too_well() {
+    let _alone = alone();
+    for kind in [MessageKind::Request, MessageKind::BatchRequest] {
+        let (header, body) = compressed(kind, &[0; 8 << 20]);
+        assert!(header.n_bytes < 300, "{header:?}");
+        let read = || Message::decode(&header, body.clone(), &Limits::default());
+        let (outcome, peak) = memory::peak_of(read);
+        assert!(matches!(outcome, Err(Error::Limit { .. })) && peak < 1 << 16, "{peak}");
+    }
+    // Our own calls are never refused for it: they go as they are.
+    let mut parameters = vec![0; 4 << 20];
+    let call = |parameters: Vec<u8>| {
+        let (header, body) =
+            compressed(MessageKind::Request, &[&[1, 0, 0, 0][..], &EMPTY_CALL].concat());
+        let Ok(Message::Request(mut request)) = Message::decode(&header, body, &Limits::default())
+        else {
+            panic!("no request");
+        };
+        request.call.parameters = Encapsulation::new(Encoding::V1_1, parameters);
+        Message::Request(request).encode(Compression::Bzip2).unwrap()
+    };
+    let plain = call(parameters.clone());
+    assert!(plain.len() > 4 << 20);
+    // One that compresses as real ones do is compressed.
+    for (at, byte) in parameters.iter_mut().enumerate() {
+        *byte = (at * at / 7) as u8;
+    }
+    for bytes in [plain, call(parameters)] {
+        let header = bytes[..HEADER_BYTES].try_into().unwrap();
+        let header = Header::decode(header, &Limits::default()).unwrap();
+        let body = Bytes::copy_from_slice(&bytes[HEADER_BYTES..]);
+        Message::decode(&header, body, &Limits::default()).unwrap();
+    }
+}
+
+#[test]
+fn batches_of_empty_calls() {
+    let _alone = alone();
+    let n = 200_000;
+    let mut plain = (n as i32).to_le_bytes().to_vec();
+    plain.extend(EMPTY_CALL.repeat(n));
+    let n_bytes = HEADER_BYTES + plain.len();
+    let header =
+        Header { kind: MessageKind::BatchRequest, compression: Compression::Never, n_bytes };
+    let body = Bytes::from(plain);
+    let read = || Message::decode(&header, body.clone(), &Limits::default());
+    let (outcome, peak) = memory::peak_of(read);
+    assert!(matches!(outcome, Err(Error::Limit { .. })) && peak < 1 << 16, "{peak}");
+}
+
 /// Instances of a class that is not known and then of one that is, whose names are said once.
 fn named(n: usize, name: &str) -> Vec<u8> {
     let mut content = size(n);

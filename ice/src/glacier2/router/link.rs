@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     connection::{Client, Reply, Servant},
-    wire::{Call, ReplyBody},
+    wire::{Call, Limits, ReplyBody},
 };
 
 /// A connection, and the session on it.
@@ -36,6 +36,11 @@ pub(super) struct Link {
     /// Where the connection is served: a host may end a session from any thread.
     runtime: Handle,
 }
+
+/// Bytes of a message, also decompressed, of who is not let in. A login has a few hundred.
+const STRANGER_BYTES: usize = 1 << 20;
+/// Calls of a batch of who is not let in: there is none that makes sense.
+const STRANGER_CALLS: usize = 16;
 
 /// Where a connection is in its life.
 enum State {
@@ -206,6 +211,11 @@ impl Link {
         true
     }
 
+    /// Whether nobody was let in yet.
+    fn is_new(&self) -> bool {
+        matches!(*self.state(), State::New(_) | State::LoggingIn(_))
+    }
+
     /// What becomes of a call of an object that is not the router.
     fn fate(&self, call: &Call) -> Fate {
         match &mut *self.state() {
@@ -252,6 +262,17 @@ impl Drop for Running<'_> {
 }
 
 impl Servant for Link {
+    fn limits(&self, options: Limits) -> Limits {
+        if !self.is_new() {
+            return options;
+        }
+        Limits {
+            message_bytes: options.message_bytes.min(STRANGER_BYTES),
+            batch_calls: options.batch_calls.min(STRANGER_CALLS),
+            ..options
+        }
+    }
+
     fn dispatch(&self, call: Call) -> Reply<'_> {
         Box::pin(async move {
             if call.identity == self.router.identity {

@@ -6,8 +6,8 @@ use crate::{
     connection::built_in,
     glacier2::Credentials,
     omero::{
-        self,
         glacier2::{self, SessionNotExistException},
+        ice::Router as Base,
         schema,
     },
     typed::Incoming,
@@ -26,6 +26,10 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     }
     if let Some(body) = built_in(&link.router.ids, &call) {
         return body;
+    }
+    // Arguments of who has no session are not looked at, but for those of a login.
+    if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
+        return call.object_not_exist();
     }
     let call = match Incoming::open::<glacier2::Router>(schema(), call) {
         Ok(call) => call,
@@ -104,7 +108,6 @@ async fn make(
 
 fn simple(link: &Link, call: &Incoming) -> Result<ReplyBody> {
     use glacier2::Router;
-    use omero::ice::Router as Base;
     let options = &link.router.options;
     let graph = Graph::new();
     let no_session = || call.raise(Exception::make::<SessionNotExistException>(false), &graph);
