@@ -2,10 +2,14 @@
 
 use ice::{
     Error,
-    glacier2::router::End,
-    omero::api::RawFileStore,
+    connection::{Acceptor, Options},
+    glacier2::router::{End, RouterOptions},
+    omero::{
+        api::{RawFileStore, ServiceFactory},
+        ice::Router as Base,
+    },
     typed::Bytes,
-    wire::{Call, Compression, Encapsulation, Encoding, Message},
+    wire::{Call, Compression, Encapsulation, Encoding, Endpoint, Limits, Message, Proxy},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -64,6 +68,27 @@ async fn batches_of_strangers_are_short() {
         let wait = std::time::Duration::from_millis(500);
         let read = tokio::time::timeout(wait, stream.read(&mut head)).await;
         assert_eq!(read.is_err(), is_kept, "{n} calls: {read:?}");
+    }
+}
+
+/// The limits of a connection are also those of the arguments: of the router, and of sessions.
+#[tokio::test]
+async fn arguments_are_within_the_limits_of_the_connection() {
+    let limits = Limits { endpoints: 1, ..Limits::default() };
+    let options = Options::default().with_limits(limits);
+    let acceptor = Acceptor { options, ..Acceptor::default() };
+    let running = crate::start::start(RouterOptions::default(), acceptor).await;
+    let session = running.root().await;
+    for (n, is_refused) in [(1, false), (2, true)] {
+        let host = "localhost".to_owned();
+        let endpoint = Endpoint::Udp { host, port: 1, versions: None, compress: false };
+        let proxy = Proxy { endpoints: vec![endpoint; n], ..router() };
+        let proxies = Base::add_proxies(vec![Some(proxy.clone())]);
+        let told = session.client().invoke(&router(), proxies, vec![]).await;
+        assert_eq!(told.is_err(), is_refused, "{n} endpoints: {told:?}");
+        let set = ServiceFactory::set_callback(Some(proxy));
+        let set = session.invoke_own(set).await;
+        assert_eq!(set.is_err(), is_refused, "{n} endpoints: {set:?}");
     }
 }
 

@@ -10,9 +10,9 @@ use crate::{
         ice::Router as Base,
         schema,
     },
-    typed::Incoming,
+    typed::{Incoming, Interface},
     value::{Exception, Graph},
-    wire::{Call, Endpoint, Identity, Proxy, ReplyBody, Transport},
+    wire::{Call, Endpoint, Identity, Limits, Proxy, ReplyBody, Transport},
 };
 
 /// Longest names of objects that a table takes, together with what is said of where they are.
@@ -31,7 +31,10 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
         return call.object_not_exist();
     }
-    let call = match Incoming::open::<glacier2::Router>(schema(), call) {
+    let interface = glacier2::Router::TYPE_ID;
+    // The client is set before the first message is read.
+    let limits = link.client.get().map_or_else(Limits::default, |client| *client.limits());
+    let call = match Incoming::open_within(schema(), interface, call, &limits) {
         Ok(call) => call,
         Err(refused) => return refused,
     };
