@@ -33,7 +33,9 @@ pub const LIMITS: Limits = Limits {
     instances: 1 << 20,
     depth: 100_000,
     slices: 64,
+    type_name_bytes: 4 << 10,
     endpoints: 64,
+    batch_calls: 1 << 10,
     context_entries: 1024,
 };
 

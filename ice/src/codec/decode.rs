@@ -110,7 +110,7 @@ pub(super) struct Decoder<'s> {
     /// The class of each instance, known when it begins.
     classes: Vec<Option<u32>>,
     /// Types that were named, in the order of their first appearance.
-    named: Vec<Box<str>>,
+    named: Vec<object::Name>,
     /// The table of the slice that is read.
     indirection: Option<Vec<Option<ObjectId>>>,
     /// Whether a slice of an exception is read that names entries of the table.

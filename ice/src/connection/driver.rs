@@ -1,6 +1,6 @@
 //! What moves messages between a stream, calls that wait, and servants.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -231,13 +231,15 @@ struct Reader {
 impl Reader {
     async fn run(self, incoming: &mut Incoming) -> Result<End> {
         loop {
-            let Some((header, body)) = incoming.next().await? else {
+            let limits = |limits| self.options.servants.limits(limits);
+            let Some((header, body)) = incoming.next_within(limits).await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));
             };
             self.shared.hear();
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
-            match (Message::decode(&header, body, &self.options.limits), header.kind) {
+            let limits = limits(self.options.limits);
+            match (Message::decode(&header, body, &limits), header.kind) {
                 (Ok(Message::Validate), _) => {}
                 (Ok(Message::Close), _) => return Ok(End::Peer),
                 (Ok(Message::Reply(Reply { id, body })), _) => {
@@ -268,7 +270,12 @@ impl Reader {
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
         let Some(counted) = self.shared.begin_dispatch() else { return };
         let servants = self.options.servants.clone();
-        let mut work = Box::pin(async move { servants.dispatch(request.call).await });
+        // A servant that panics is the matter of this call alone: whoever made it is told, and
+        // others on the connection go on.
+        let work = AssertUnwindSafe(async move { servants.dispatch(request.call).await });
+        let mut work = Box::pin(work.catch_unwind().map(|done| {
+            done.unwrap_or_else(|_| ReplyBody::UnknownException("the servant panicked".to_owned()))
+        }));
         let (sender, shared) = (self.sender.clone(), self.shared.clone());
         // What is answered at once needs no task of its own.
         if let Some(body) = (&mut work).now_or_never() {

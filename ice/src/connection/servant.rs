@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     schema::Schema,
-    wire::{Call, Encapsulation, Identity, ReplyBody, Writer},
+    wire::{Call, Encapsulation, Identity, Limits, ReplyBody, Writer},
 };
 
 /// What becomes of a call.
@@ -23,6 +23,12 @@ pub trait Servant: Send + Sync {
     /// its own. It is worked on to its end also when the connection is gone; answers
     /// that nobody waits for are dropped.
     fn dispatch(&self, call: Call) -> Reply<'_>;
+
+    /// What the next message may ask for, of what the options allow. It is asked when the header
+    /// of a message is there: who is not let in yet may be allowed less.
+    fn limits(&self, options: Limits) -> Limits {
+        options
+    }
 }
 
 /// Has no objects.

@@ -106,6 +106,14 @@ impl Incoming {
     /// # Errors
     /// `Io` when the stream fails or ends in a message, else as [`Header::decode`].
     pub(super) async fn next(&mut self) -> Result<Option<(Header, Bytes)>> {
+        self.next_within(|limits| limits).await
+    }
+
+    /// As [`Incoming::next`], with limits that are asked for when the header is there.
+    pub(super) async fn next_within(
+        &mut self,
+        limits: impl Fn(Limits) -> Limits,
+    ) -> Result<Option<(Header, Bytes)>> {
         while self.buffer.len() < HEADER_BYTES {
             self.buffer.reserve(CHUNK);
             if self.fill().await? == 0 {
@@ -117,7 +125,7 @@ impl Incoming {
         }
         let mut head = [0; HEADER_BYTES];
         head.copy_from_slice(&self.buffer[..HEADER_BYTES]);
-        let header = Header::decode(&head, &self.limits)?;
+        let header = Header::decode(&head, &limits(self.limits))?;
         while self.buffer.len() < header.n_bytes {
             // What a header says is no reason to take much memory; what comes is.
             let left = header.n_bytes - self.buffer.len();

@@ -75,6 +75,21 @@ impl Incoming {
         interface: &str,
         call: Call,
     ) -> std::result::Result<Self, ReplyBody> {
+        Self::open_within(schema, interface, call, &Limits::default())
+    }
+
+    /// As [`Incoming::open_as`], with limits on what arguments may ask for: those of the
+    /// connection, which [`Peer::limits`](crate::glacier2::router::Peer::limits) and
+    /// [`Client::limits`](crate::connection::Client::limits) tell.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_within(
+        schema: &'static Schema,
+        interface: &str,
+        call: Call,
+        limits: &Limits,
+    ) -> std::result::Result<Self, ReplyBody> {
         let Some(operation) = schema.operation(interface, &call.operation) else {
             return Err(call.operation_not_exist());
         };
@@ -83,7 +98,7 @@ impl Incoming {
         }
         let types: Vec<Type> = operation.parameters.iter().map(|member| member.of).collect();
         let decoded = call.parameters.encoding().and_then(|encoding| {
-            let decoded = decode(schema, &types, &call.parameters, &Limits::default())?;
+            let decoded = decode(schema, &types, &call.parameters, limits)?;
             Ok((encoding, decoded))
         });
         match decoded {

@@ -12,11 +12,21 @@ pub(super) const LEAST_BYTES: usize = 100;
 /// Bytes before the compressed stream: the size of the whole message when it is not.
 const SIZE_BYTES: usize = 4;
 
+/// Calls that are longer may not be more than `RATIO` times what came for them.
+const FREE_BYTES: usize = 1 << 20;
+/// bzip2 makes 64 MiB of zeros of a hundred bytes; arguments of calls are seldom below a tenth.
+const RATIO: usize = 100;
+
+/// Whether a message of `n_bytes` may come as so few: see [`Limits::message_bytes`].
+pub(super) fn is_allowed(kind: MessageKind, n_bytes: usize, n_compressed: usize) -> bool {
+    kind == MessageKind::Reply || n_bytes <= FREE_BYTES.max(n_compressed.saturating_mul(RATIO))
+}
+
 /// The body of a message that came compressed.
 ///
 /// # Errors
 /// `Limit` when it would be longer than allowed, `Frame` when it is damaged.
-pub(super) fn decompress(body: &[u8], limits: &Limits) -> Result<Bytes> {
+pub(super) fn decompress(kind: MessageKind, body: &[u8], limits: &Limits) -> Result<Bytes> {
     let bad =
         |problem: String| Error::Frame(format!("the compressed message is damaged: {problem}"));
     let (size, stream) =
@@ -26,6 +36,11 @@ pub(super) fn decompress(body: &[u8], limits: &Limits) -> Result<Bytes> {
     let n_bytes = n_bytes.ok_or_else(|| bad(format!("{size} bytes")))?;
     if n_bytes > limits.message_bytes {
         return Err(Error::limit("message size in bytes", n_bytes, limits.message_bytes));
+    }
+    let n_compressed = HEADER_BYTES + body.len();
+    if !is_allowed(kind, n_bytes, n_compressed) {
+        let most = FREE_BYTES.max(n_compressed.saturating_mul(RATIO));
+        return Err(Error::limit("bytes of a compressed call", n_bytes, most));
     }
     let expected = n_bytes - HEADER_BYTES;
     // What is claimed may be a lie: memory is taken as bytes arrive.
@@ -42,7 +57,7 @@ pub(super) fn decompress(body: &[u8], limits: &Limits) -> Result<Bytes> {
 ///
 /// # Errors
 /// `Limit` when it is 2 GiB or longer.
-pub(super) fn compress(kind: MessageKind, message: Vec<u8>) -> Result<Vec<u8>> {
+pub(super) fn compress(kind: MessageKind, message: &[u8]) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| Error::Frame(format!("bzip2 failed: {error}"));
     let size = i32::try_from(message.len())
         .map_err(|_| Error::limit("message size in bytes", message.len(), i32::MAX as usize))?;

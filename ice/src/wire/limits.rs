@@ -5,7 +5,10 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a message, its header included, and of what a compressed one decompresses to.
-    /// OMERO's servers have 64 MiB.
+    /// OMERO's servers have 64 MiB. A compressed call of more than 1 MiB may also not be more
+    /// than 100 times what came: else who sends a few bytes has memory taken for as much as is
+    /// allowed. Answers may, since planes without a signal compress as well as that, and who
+    /// gets one has asked for it.
     pub message_bytes: usize,
     /// Instances of classes in one encapsulation.
     pub instances: usize,
@@ -13,8 +16,12 @@ pub struct Limits {
     pub depth: usize,
     /// Slices of one instance or exception: how deep a class may inherit.
     pub slices: usize,
+    /// Bytes of the name of a class that comes with an instance.
+    pub type_name_bytes: usize,
     /// Endpoints of a proxy.
     pub endpoints: usize,
+    /// Calls of a batch: an empty one is twelve bytes, and many times that in memory.
+    pub batch_calls: usize,
     /// Entries of a context.
     pub context_entries: usize,
 }
@@ -26,7 +33,9 @@ impl Default for Limits {
             instances: 8 << 20,
             depth: 100_000,
             slices: 64,
+            type_name_bytes: 4 << 10,
             endpoints: 64,
+            batch_calls: 64 << 10,
             context_entries: 1024,
         }
     }

@@ -163,7 +163,7 @@ impl Message {
     pub fn decode(header: &Header, body: Bytes, limits: &Limits) -> Result<Self> {
         let body = match header.compression {
             Compression::Bzip2 if header.n_bytes > HEADER_BYTES => {
-                compress::decompress(&body, limits)?
+                compress::decompress(header.kind, &body, limits)?
             }
             _ => body,
         };
@@ -232,8 +232,12 @@ impl Message {
             frame.tail = Bytes::new();
         }
         if compression == Compression::Bzip2 && frame.len() >= compress::LEAST_BYTES {
-            let head = compress::compress(kind, frame.into_bytes())?;
-            return Ok(Frame { head, tail: Bytes::new() });
+            let plain = frame.into_bytes();
+            let head = compress::compress(kind, &plain)?;
+            if compress::is_allowed(kind, plain.len(), head.len()) {
+                return Ok(Frame { head, tail: Bytes::new() });
+            }
+            frame = Frame { head: plain, tail: Bytes::new() };
         }
         let compression = match compression {
             Compression::Never => Compression::Never,
@@ -282,6 +286,9 @@ fn decode_batch(reader: &mut Reader, limits: &Limits) -> Result<Vec<BatchCall>> 
     let count = usize::try_from(count).ok().filter(|count| *count <= most).ok_or_else(|| {
         reader.error("batch", format!("{count} calls cannot be in {} bytes", reader.remaining()))
     })?;
+    if count > limits.batch_calls {
+        return Err(Error::limit("calls of a batch", count, limits.batch_calls));
+    }
     (0..count).map(|_| Call::decode(reader, limits)).collect()
 }
 

@@ -169,3 +169,19 @@ async fn many_connections() {
         client.close().await;
     }
 }
+
+/// A servant that panics fails one call: its caller is told, and others go on.
+#[tokio::test]
+async fn servants_that_panic() {
+    let server = Server::plain().await;
+    let client = server.client(Options::default()).await;
+    for operation in ["panic", "panic_late"] {
+        let within = Some(Duration::from_secs(10));
+        let other = client.call(slow(50, Mode::Normal));
+        let panics = client.call_within(call(operation, Mode::Normal, vec![]), within);
+        let (answer, other) = tokio::join!(panics, other);
+        assert_eq!(answer.unwrap().status(), 7, "{operation}");
+        other.unwrap();
+    }
+    client.ping(&object()).await.unwrap();
+}

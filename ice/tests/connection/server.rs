@@ -39,6 +39,11 @@ impl Servant for Echo {
                     tokio::time::sleep(Duration::from_millis(ms.into())).await;
                     ReplyBody::Ok(call.parameters)
                 }
+                "panic" => panic!("at once"),
+                "panic_late" => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    panic!("late");
+                }
                 _ => {
                     let Call { identity, facet, operation, .. } = call;
                     ReplyBody::OperationNotExist { identity, facet, operation }

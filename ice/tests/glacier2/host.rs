@@ -38,6 +38,8 @@ pub(crate) struct EchoHost {
     keys: Mutex<HashMap<String, usize>>,
     n_made: AtomicUsize,
     pub(crate) ended: Mutex<Vec<End>>,
+    /// The client of the last session.
+    pub(crate) peer: Mutex<Option<Peer>>,
     /// Logins that are refused since others are in the way.
     pub(crate) n_busy: AtomicUsize,
 }
@@ -80,6 +82,7 @@ impl EchoHost {
         let identity = Identity::new(key.clone(), format!("session-{client}"));
         let object = indirect(identity.clone());
         let host = self.clone();
+        *self.peer.lock().unwrap() = Some(login.peer.clone());
         let session = EchoSession {
             host,
             key,
@@ -164,7 +167,7 @@ impl EchoSession {
         if call.operation.starts_with("ice_") {
             return built_in(&interface, &call);
         }
-        let call = match Incoming::open_as(schema(), &interface, call) {
+        let call = match Incoming::open_within(schema(), &interface, call, self.peer.limits()) {
             Ok(call) => call,
             Err(refused) => return refused,
         };

@@ -8,4 +8,5 @@ mod host;
 mod many;
 mod router;
 mod start;
+mod strangers;
 mod times;

@@ -153,3 +153,111 @@ fn compressed_messages() {
     assert!(matches!(outcome, Err(Error::Frame(_))) && peak < 2 << 20, "{peak}");
     assert_eq!(header.kind, MessageKind::Reply);
 }
+
+/// A message whose body is compressed by hand, as a peer that means harm has it.
+fn compressed(kind: MessageKind, plain: &[u8]) -> (Header, Bytes) {
+    let mut body = ((HEADER_BYTES + plain.len()) as i32).to_le_bytes().to_vec();
+    let mut stream = bzip2::write::BzEncoder::new(&mut body, bzip2::Compression::new(9));
+    std::io::Write::write_all(&mut stream, plain).unwrap();
+    stream.finish().unwrap();
+    let n_bytes = HEADER_BYTES + body.len();
+    (Header { kind, compression: Compression::Bzip2, n_bytes }, body.into())
+}
+
+/// An empty call, as it is in a batch.
+const EMPTY_CALL: [u8; 12] = [0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1, 1];
+
+#[test]
+fn calls_that_are_compressed_too_well() {
+    let _alone = alone();
+    for kind in [MessageKind::Request, MessageKind::BatchRequest] {
+        let (header, body) = compressed(kind, &[0; 8 << 20]);
+        assert!(header.n_bytes < 300, "{header:?}");
+        let read = || Message::decode(&header, body.clone(), &Limits::default());
+        let (outcome, peak) = memory::peak_of(read);
+        assert!(matches!(outcome, Err(Error::Limit { .. })) && peak < 1 << 16, "{peak}");
+    }
+    // Our own calls are never refused for it: they go as they are.
+    let mut parameters = vec![0; 4 << 20];
+    let call = |parameters: Vec<u8>| {
+        let (header, body) =
+            compressed(MessageKind::Request, &[&[1, 0, 0, 0][..], &EMPTY_CALL].concat());
+        let Ok(Message::Request(mut request)) = Message::decode(&header, body, &Limits::default())
+        else {
+            panic!("no request");
+        };
+        request.call.parameters = Encapsulation::new(Encoding::V1_1, parameters);
+        Message::Request(request).encode(Compression::Bzip2).unwrap()
+    };
+    let plain = call(parameters.clone());
+    assert!(plain.len() > 4 << 20);
+    // One that compresses as real ones do is compressed.
+    for (at, byte) in parameters.iter_mut().enumerate() {
+        *byte = (at * at / 7) as u8;
+    }
+    for bytes in [plain, call(parameters)] {
+        let header = bytes[..HEADER_BYTES].try_into().unwrap();
+        let header = Header::decode(header, &Limits::default()).unwrap();
+        let body = Bytes::copy_from_slice(&bytes[HEADER_BYTES..]);
+        Message::decode(&header, body, &Limits::default()).unwrap();
+    }
+}
+
+#[test]
+fn batches_of_empty_calls() {
+    let _alone = alone();
+    let n = 200_000;
+    let mut plain = (n as i32).to_le_bytes().to_vec();
+    plain.extend(EMPTY_CALL.repeat(n));
+    let n_bytes = HEADER_BYTES + plain.len();
+    let header =
+        Header { kind: MessageKind::BatchRequest, compression: Compression::Never, n_bytes };
+    let body = Bytes::from(plain);
+    let read = || Message::decode(&header, body.clone(), &Limits::default());
+    let (outcome, peak) = memory::peak_of(read);
+    assert!(matches!(outcome, Err(Error::Limit { .. })) && peak < 1 << 16, "{peak}");
+}
+
+/// Instances of a class that is not known and then of one that is, whose names are said once.
+fn named(n: usize, name: &str) -> Vec<u8> {
+    let mut content = size(n);
+    content.extend([1, 0x11]);
+    content.extend(size(name.len()));
+    content.extend(name.as_bytes());
+    content.extend(b"\x04\0\0\0\x21\x06::Leaf");
+    content.extend(b"\x01\x12\x01\x04\0\0\0\x22\x02".repeat(n - 1));
+    content
+}
+
+#[test]
+fn a_long_name_of_a_type_costs_once() {
+    let _alone = alone();
+    let schema = schema();
+    let leaves = of(&schema, "::Leaves");
+    let time = |n_letters: usize| {
+        let content = Encapsulation::new(Encoding::V1_1, named(200_000, &"x".repeat(n_letters)));
+        let one = || {
+            let begin = std::time::Instant::now();
+            decode(&schema, &[leaves], &content, &Limits::default()).unwrap();
+            begin.elapsed()
+        };
+        (0..3).map(|_| one()).min().unwrap()
+    };
+    let (short, long) = (time(8), time(4000));
+    // To copy the name for each instance takes ten times as long.
+    assert!(long < 3 * short, "{short:?} for a short name, {long:?} for a long one");
+}
+
+#[test]
+fn names_of_types_are_not_longer_than_allowed() {
+    let leaves = of(&schema(), "::Leaves");
+    bounded("4096", leaves, Encoding::V1_1, named(2, &"x".repeat(4096))).unwrap();
+    let error = bounded("4097", leaves, Encoding::V1_1, named(2, &"x".repeat(4097))).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    // In encoding 1.0 too: a table of one instance behind an empty sequence.
+    let mut content = b"\0\x01\x01\0\0\0\0".to_vec();
+    content.extend(size(4097));
+    content.extend([b'x'; 4097]);
+    let error = bounded("1.0", leaves, Encoding::V1_0, content).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+}

@@ -1,5 +1,7 @@
 //! Instances of classes: inline in encoding 1.1, behind the parameters in 1.0.
 
+use std::sync::Arc;
+
 use super::{Decoder, Frame, Instance, Next, flag};
 use crate::{
     Error, Result,
@@ -29,10 +31,18 @@ pub(super) struct Begun {
     n_skipped: usize,
 }
 
+/// A type that was named. Its class is looked up once: instances that say its number cost
+/// nothing for the length of the name.
+#[derive(Clone)]
+pub(super) struct Name {
+    id: Arc<str>,
+    class: Option<u32>,
+}
+
 /// What precedes the members of a slice.
 struct SliceHead {
     flags: u8,
-    id: Option<Box<str>>,
+    name: Option<Name>,
     /// Where its members end.
     end: Option<usize>,
 }
@@ -120,17 +130,17 @@ impl Decoder<'_> {
         let Begun { id, expected, mut n_skipped } = begun;
         loop {
             let head = self.slice_head()?;
-            let name = head.id.as_deref().ok_or_else(|| {
+            let name = head.name.as_ref().ok_or_else(|| {
                 self.reader.error("instance", "its first slice does not say its type")
             })?;
-            if let Some(class) = self.schema.class(name) {
+            if let Some(class) = name.class {
                 self.classes[id.0 as usize] = Some(class);
                 self.check_class(Some(id), expected)?;
                 self.open(id, class, head.flags & flag::LAST != 0)?;
                 return self.begin_slice(&head);
             }
             let (Some(end), false) = (head.end, head.flags & flag::LAST != 0) else {
-                return Err(Error::unknown("class", name));
+                return Err(Error::unknown("class", &*name.id));
             };
             n_skipped += 1;
             if n_skipped > self.limits.slices {
@@ -161,13 +171,9 @@ impl Decoder<'_> {
         if flags & flag::OPTIONAL != 0 {
             return Err(self.reader.error("slice", "optional members are not supported"));
         }
-        let id = match flags & flag::ID_KIND {
+        let name = match flags & flag::ID_KIND {
             flag::ID_NONE => None,
-            flag::ID_TEXT => {
-                let id = self.reader.string()?;
-                self.named.push(id.clone());
-                Some(id)
-            }
+            flag::ID_TEXT => Some(self.new_name()?),
             flag::ID_INDEX => {
                 let index = self.reader.size()?;
                 let known = index.checked_sub(1).and_then(|at| self.named.get(at));
@@ -188,7 +194,19 @@ impl Decoder<'_> {
                 .reader
                 .error("slice", "a table of instances needs a slice of known size"));
         }
-        Ok(SliceHead { flags, id, end })
+        Ok(SliceHead { flags, name, end })
+    }
+
+    /// Reads the name of a type, which others then refer to by its number.
+    fn new_name(&mut self) -> Result<Name> {
+        let id = self.reader.string()?;
+        if id.len() > self.limits.type_name_bytes {
+            let most = self.limits.type_name_bytes;
+            return Err(Error::limit("bytes of the name of a type", id.len(), most));
+        }
+        let name = Name { class: self.schema.class(&id), id: id.into() };
+        self.named.push(name.clone());
+        Ok(name)
     }
 
     /// Reads the size of a slice; answers where its members end.
@@ -311,8 +329,8 @@ impl Decoder<'_> {
             return Err(self.reader.error("slice", format!("{id} is not the last of its class")));
         }
         let head = self.slice_head()?;
-        if let Some(id) = &head.id
-            && self.schema.class(id) != Some(base)
+        if let Some(Name { id, class }) = &head.name
+            && *class != Some(base)
         {
             let expected = &self.schema.classes[base as usize].id;
             return Err(self
@@ -394,7 +412,7 @@ impl Decoder<'_> {
         let mut fields = Vec::new();
         let mut expected = None;
         for _ in 0..self.limits.slices {
-            let id = self.type_id_1_0()?;
+            let Name { id, class: named } = self.type_id_1_0()?;
             let end = self.slice_end()?;
             if &*id == ROOT {
                 let Some(class) = class else { return Err(Error::unknown("class", ROOT)) };
@@ -406,9 +424,9 @@ impl Decoder<'_> {
                 self.objects[at] = Some(Object { class, fields });
                 return Ok(());
             }
-            match (self.schema.class(&id), class) {
+            match (named, class) {
                 (None, None) => self.skip_to(end)?,
-                (None, Some(_)) => return Err(Error::unknown("class", id)),
+                (None, Some(_)) => return Err(Error::unknown("class", &*id)),
                 (Some(slice), _) => {
                     if class.is_some() && expected != Some(slice) {
                         return Err(self
@@ -431,11 +449,9 @@ impl Decoder<'_> {
         Err(Error::limit("slices of an instance", self.limits.slices + 1, self.limits.slices))
     }
 
-    fn type_id_1_0(&mut self) -> Result<Box<str>> {
+    fn type_id_1_0(&mut self) -> Result<Name> {
         if !self.reader.bool()? {
-            let id = self.reader.string()?;
-            self.named.push(id.clone());
-            return Ok(id);
+            return self.new_name();
         }
         let index = self.reader.size()?;
         let known = index.checked_sub(1).and_then(|at| self.named.get(at)).cloned();

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     End, HostedSession, Peer, operations,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     connection::{Client, Reply, Servant},
-    wire::{Call, ReplyBody},
+    wire::{Call, Limits, ReplyBody},
 };
 
 /// A connection, and the session on it.
@@ -33,7 +33,14 @@ pub(super) struct Link {
     /// Told when the connection is to be cut.
     pub(super) cut: Notify,
     me: Weak<Link>,
+    /// Where the connection is served: a host may end a session from any thread.
+    runtime: Handle,
 }
+
+/// Bytes of a message, also decompressed, of who is not let in. A login has a few hundred.
+const STRANGER_BYTES: usize = 1 << 20;
+/// Calls of a batch of who is not let in: there is none that makes sense.
+const STRANGER_CALLS: usize = 16;
 
 /// Where a connection is in its life.
 enum State {
@@ -63,6 +70,7 @@ enum Fate {
 }
 
 impl Link {
+    /// Must be called where the connection is served: in a runtime.
     pub(super) fn new(router: Arc<Shared>, address: SocketAddr, is_secure: bool) -> Arc<Self> {
         let category = format!("_{}", uuid::Uuid::now_v7().simple());
         Arc::new_cyclic(|me| Self {
@@ -75,6 +83,7 @@ impl Link {
             changed: Notify::new(),
             cut: Notify::new(),
             me: me.clone(),
+            runtime: Handle::current(),
         })
     }
 
@@ -149,7 +158,7 @@ impl Link {
         drop(state);
         self.changed.notify_one();
         let State::Open(open) = before else { return false };
-        tokio::spawn(async move { open.session.ended(why).await });
+        self.runtime.spawn(async move { open.session.ended(why).await });
         true
     }
 
@@ -158,7 +167,7 @@ impl Link {
     pub(super) fn end_and_close(&self, why: End) -> bool {
         let was_open = self.end(why);
         if let Some(client) = self.client.get().cloned() {
-            tokio::spawn(async move { client.close().await });
+            self.runtime.spawn(async move { client.close().await });
         }
         was_open
     }
@@ -200,6 +209,11 @@ impl Link {
         };
         self.end(if is_idle { End::Idle } else { End::TimedOut });
         true
+    }
+
+    /// Whether nobody was let in yet.
+    fn is_new(&self) -> bool {
+        matches!(*self.state(), State::New(_) | State::LoggingIn(_))
     }
 
     /// What becomes of a call of an object that is not the router.
@@ -248,6 +262,17 @@ impl Drop for Running<'_> {
 }
 
 impl Servant for Link {
+    fn limits(&self, options: Limits) -> Limits {
+        if !self.is_new() {
+            return options;
+        }
+        Limits {
+            message_bytes: options.message_bytes.min(STRANGER_BYTES),
+            batch_calls: options.batch_calls.min(STRANGER_CALLS),
+            ..options
+        }
+    }
+
     fn dispatch(&self, call: Call) -> Reply<'_> {
         Box::pin(async move {
             if call.identity == self.router.identity {

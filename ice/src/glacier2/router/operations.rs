@@ -6,13 +6,13 @@ use crate::{
     connection::built_in,
     glacier2::Credentials,
     omero::{
-        self,
         glacier2::{self, SessionNotExistException},
+        ice::Router as Base,
         schema,
     },
-    typed::Incoming,
+    typed::{Incoming, Interface},
     value::{Exception, Graph},
-    wire::{Call, Endpoint, Identity, Proxy, ReplyBody, Transport},
+    wire::{Call, Endpoint, Identity, Limits, Proxy, ReplyBody, Transport},
 };
 
 /// Longest names of objects that a table takes, together with what is said of where they are.
@@ -27,7 +27,14 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     if let Some(body) = built_in(&link.router.ids, &call) {
         return body;
     }
-    let call = match Incoming::open::<glacier2::Router>(schema(), call) {
+    // Arguments of who has no session are not looked at, but for those of a login.
+    if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
+        return call.object_not_exist();
+    }
+    let interface = glacier2::Router::TYPE_ID;
+    // The client is set before the first message is read.
+    let limits = link.client.get().map_or_else(Limits::default, |client| *client.limits());
+    let call = match Incoming::open_within(schema(), interface, call, &limits) {
         Ok(call) => call,
         Err(refused) => return refused,
     };
@@ -104,7 +111,6 @@ async fn make(
 
 fn simple(link: &Link, call: &Incoming) -> Result<ReplyBody> {
     use glacier2::Router;
-    use omero::ice::Router as Base;
     let options = &link.router.options;
     let graph = Graph::new();
     let no_session = || call.raise(Exception::make::<SessionNotExistException>(false), &graph);

@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     connection::Client,
     typed::{Answer, Invocation, Outcome},
-    wire::Proxy,
+    wire::{Limits, Proxy},
 };
 
 /// The client of a session: calls its objects on its own connection, and ends its session.
@@ -31,6 +31,11 @@ impl Peer {
     /// The category of the client's objects.
     pub fn category(&self) -> &str {
         &self.category
+    }
+
+    /// The limits of the client's connection, for the arguments of its calls.
+    pub fn limits(&self) -> &Limits {
+        self.client.limits()
     }
 
     /// Calls an object of the client. Without a time of its own, or one in the router's

@@ -1,0 +1,106 @@
+//! What who is not let in may ask for.
+
+use ice::{
+    Error,
+    connection::{Acceptor, Options},
+    glacier2::router::{End, RouterOptions},
+    omero::{
+        api::{RawFileStore, ServiceFactory},
+        ice::Router as Base,
+    },
+    typed::Bytes,
+    wire::{Call, Compression, Encapsulation, Encoding, Endpoint, Limits, Message, Proxy},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::start::{Running, file_store, router};
+
+/// A call of the router's table with arguments that are none.
+fn table(content: Vec<u8>) -> Call {
+    Call {
+        identity: router().identity,
+        facet: String::new(),
+        operation: "addProxies".to_owned(),
+        mode: 2,
+        context: Vec::new(),
+        parameters: Encapsulation::new(Encoding::V1_1, content),
+    }
+}
+
+#[tokio::test]
+async fn arguments_of_strangers_are_not_read() {
+    let running = Running::plain().await;
+    let client = running.client().await;
+    // Arguments that cannot be read would be another answer, as they are with a session.
+    assert_eq!(client.call(table(vec![200])).await.unwrap().status(), 2);
+    let session = running.root().await;
+    assert_eq!(session.client().call(table(vec![200])).await.unwrap().status(), 5);
+}
+
+#[tokio::test]
+async fn long_messages_of_strangers_end_the_connection() {
+    let running = Running::plain().await;
+    let client = running.client().await;
+    assert_eq!(client.call(table(vec![0; 1 << 19])).await.unwrap().status(), 2);
+    let error = client.call(table(vec![0; 1 << 20])).await.unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+    // With a session they may be as long as the options say.
+    let session = running.root().await;
+    let store = file_store(&session).await;
+    let content = Bytes::from(vec![1; 4 << 20]);
+    session.invoke(&store, RawFileStore::write(content, 0, 0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn batches_of_strangers_are_short() {
+    let running = Running::plain().await;
+    for (n, is_kept) in [(16, true), (17, false)] {
+        let address = ("127.0.0.1", running.address.port);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut head = [0; 14];
+        stream.read_exact(&mut head).await.unwrap();
+        let call = Call { operation: "ice_ping".to_owned(), ..table(Vec::new()) };
+        let batch = Message::Batch(vec![call; n]).encode(Compression::Never).unwrap();
+        stream.write_all(&batch).await.unwrap();
+        let wait = std::time::Duration::from_millis(500);
+        let read = tokio::time::timeout(wait, stream.read(&mut head)).await;
+        assert_eq!(read.is_err(), is_kept, "{n} calls: {read:?}");
+    }
+}
+
+/// The limits of a connection are also those of the arguments: of the router, and of sessions.
+#[tokio::test]
+async fn arguments_are_within_the_limits_of_the_connection() {
+    let limits = Limits { endpoints: 1, ..Limits::default() };
+    let options = Options::default().with_limits(limits);
+    let acceptor = Acceptor { options, ..Acceptor::default() };
+    let running = crate::start::start(RouterOptions::default(), acceptor).await;
+    let session = running.root().await;
+    for (n, is_refused) in [(1, false), (2, true)] {
+        let host = "localhost".to_owned();
+        let endpoint = Endpoint::Udp { host, port: 1, versions: None, compress: false };
+        let proxy = Proxy { endpoints: vec![endpoint; n], ..router() };
+        let proxies = Base::add_proxies(vec![Some(proxy.clone())]);
+        let told = session.client().invoke(&router(), proxies, vec![]).await;
+        assert_eq!(told.is_err(), is_refused, "{n} endpoints: {told:?}");
+        let set = ServiceFactory::set_callback(Some(proxy));
+        let set = session.invoke_own(set).await;
+        assert_eq!(set.is_err(), is_refused, "{n} endpoints: {set:?}");
+    }
+}
+
+/// A host may end a session from any thread.
+#[tokio::test]
+async fn sessions_that_end_outside_of_a_runtime() {
+    let running = Running::plain().await;
+    let session = running.root().await;
+    let peer = running.host.peer.lock().unwrap().take().unwrap();
+    let thread = std::thread::spawn(move || peer.end_session());
+    assert!(thread.join().is_ok());
+    running.until_sessions(0).await;
+    session.client().ended().await;
+    assert_eq!(*running.host.ended.lock().unwrap(), [End::Destroyed]);
+}
