@@ -234,18 +234,16 @@ fn a_long_name_of_a_type_costs_once() {
     let _alone = alone();
     let schema = schema();
     let leaves = of(&schema, "::Leaves");
-    let time = |n_letters: usize| {
-        let content = Encapsulation::new(Encoding::V1_1, named(200_000, &"x".repeat(n_letters)));
-        let one = || {
-            let begin = std::time::Instant::now();
-            decode(&schema, &[leaves], &content, &Limits::default()).unwrap();
-            begin.elapsed()
-        };
-        (0..3).map(|_| one()).min().unwrap()
+    let taken = |n_letters: usize| {
+        let content = Encapsulation::new(Encoding::V1_1, named(10_000, &"x".repeat(n_letters)));
+        let (outcome, total) =
+            memory::total_of(|| decode(&schema, &[leaves], &content, &Limits::default()));
+        outcome.unwrap();
+        total
     };
-    let (short, long) = (time(8), time(4000));
-    // To copy the name for each instance takes more than three times as long.
-    assert!(long < 2 * short, "{short:?} for a short name, {long:?} for a long one");
+    let (short, long) = (taken(8), taken(4000));
+    // A copy of the name for each instance takes 40 MB.
+    assert!(long < short + 100_000, "{short} bytes for a short name, {long} for a long one");
 }
 
 #[test]
