@@ -7,6 +7,7 @@ mod bombs;
 mod corpus;
 #[path = "../it/frames.rs"]
 mod frames;
+#[path = "../../../tests/tests/fuzz_corpus/memory.rs"]
 mod memory;
 mod mutate;
 mod recorded;

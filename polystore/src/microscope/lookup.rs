@@ -1,12 +1,13 @@
 //! Finds files of a folder by the names that metadata gives them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::names::split;
+use super::names::{file_name, split};
 use crate::model::FileNames;
 
 /// The files of a folder by path; remembers which were asked for.
 pub(crate) struct FileLookup<'a> {
+    files: &'a FileNames,
     by_path: HashMap<&'a str, u32>,
     used: Vec<bool>,
     path: String,
@@ -16,7 +17,7 @@ impl<'a> FileLookup<'a> {
     /// All of `files`, by their position.
     pub(crate) fn new(files: &'a FileNames) -> Self {
         let by_path = (0u32..).zip(files).map(|(number, file)| (file, number)).collect();
-        Self { by_path, used: vec![false; files.len()], path: String::new() }
+        Self { files, by_path, used: vec![false; files.len()], path: String::new() }
     }
 
     /// The file that metadata calls `name`, in the first of `folders` that has it: by the
@@ -53,9 +54,19 @@ impl<'a> FileLookup<'a> {
         })
     }
 
-    /// Whether each file, by its position, was found by someone.
-    pub(crate) fn is_used(&self) -> &[bool] {
-        &self.used
+    fn all(&self) -> impl Iterator<Item = (&'a str, bool)> + '_ {
+        self.files.iter().zip(self.used.iter().copied())
+    }
+
+    /// The files that no metadata named, with what `parse` makes of them.
+    pub(crate) fn unnamed<N>(&self, parse: impl Fn(&'a str) -> Option<N>) -> Vec<(&'a str, N)> {
+        let unnamed = self.all().filter(|(_, used)| !used);
+        unnamed.filter_map(|(path, _)| Some((path, parse(path)?))).collect()
+    }
+
+    /// The names, without their folders, of the files that were found.
+    pub(crate) fn names_found(&self) -> HashSet<&'a str> {
+        self.all().filter_map(|(path, used)| used.then(|| file_name(path))).collect()
     }
 }
 
@@ -73,6 +84,8 @@ mod tests {
         assert_eq!(lookup.find(&[""], "file:///far/b.tif"), Some(1));
         assert_eq!(lookup.find(&[""], "a.tif"), None);
         assert_eq!(lookup.find(&[""], ""), None);
-        assert_eq!(lookup.is_used(), [true, true, true]);
+        assert_eq!(lookup.names_found(), HashSet::from(["a.tif", "b.tif", "c.tif"]));
+        assert!(lookup.unnamed(Some).is_empty());
+        assert_eq!(FileLookup::new(&files).unnamed(|path| path.strip_prefix("x/")).len(), 1);
     }
 }

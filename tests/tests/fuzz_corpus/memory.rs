@@ -1,4 +1,4 @@
-//! An allocator that counts.
+//! An allocator that counts; the tests of `ice` include this file too.
 
 #![expect(unsafe_code, reason = "the allocator's interface is unsafe; all calls are passed on")]
 
@@ -11,6 +11,7 @@ struct Counting;
 
 static CURRENT: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -18,6 +19,7 @@ static ALLOCATOR: Counting = Counting;
 fn taken(n_bytes: usize) {
     let now = CURRENT.fetch_add(n_bytes, Ordering::Relaxed) + n_bytes;
     PEAK.fetch_max(now, Ordering::Relaxed);
+    TOTAL.fetch_add(n_bytes, Ordering::Relaxed);
 }
 
 fn given_back(n_bytes: usize) {
@@ -58,4 +60,12 @@ pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     PEAK.store(before, Ordering::Relaxed);
     let outcome = work();
     (outcome, PEAK.load(Ordering::Relaxed).saturating_sub(before))
+}
+
+/// Runs `work` and says how much memory it took in all, given back or not.
+#[allow(dead_code, reason = "each of the tests that share this file uses what it needs")]
+pub(crate) fn total_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = TOTAL.load(Ordering::Relaxed);
+    let outcome = work();
+    (outcome, TOTAL.load(Ordering::Relaxed) - before)
 }

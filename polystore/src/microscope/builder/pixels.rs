@@ -27,16 +27,18 @@ impl Pixels {
         notes: &mut Vec<String>,
     ) -> Result<Self> {
         let listed = folder.files();
-        let planes = order.iter().flat_map(|&image| by_image.of(image));
-        let files = planes.filter_map(|entry| listed.get(entry.source?.file as usize));
-        let files: Vec<&str> = files.collect();
+        // Listed again when they are needed again, which a plate of whole grey files never does.
+        let files = || {
+            let planes = order.iter().flat_map(|&image| by_image.of(image));
+            planes.filter_map(|entry| listed.get(entry.source?.file as usize))
+        };
         let described = folder
-            .describe_any(files.iter().copied())
-            .or_else(|error| describe_first(folder, &files, error))
-            .map(|(file, info)| (file, usual(folder, &files, info)));
+            .describe_any(files())
+            .or_else(|error| describe_first(folder, files(), error))
+            .map(|(_, info)| usual(folder, files, info));
         let of_facts = facts.physical_size;
         match (described, facts.plane_shape) {
-            (Ok((_, info)), _) => {
+            (Ok(info), _) => {
                 let from_file = if facts.trust_file_size {
                     info.image.physical_size
                 } else {
@@ -70,7 +72,9 @@ impl Pixels {
                 })
             }
             // All of them are damaged: their planes are corrupt, and as many as there are.
-            (Err(error), None) if !files.is_empty() && PlaneState::of_failure(&error).is_some() => {
+            (Err(error), None)
+                if files().next().is_some() && PlaneState::of_failure(&error).is_some() =>
+            {
                 notes.push(
                     "no image could be read, so neither size nor type of the pixels is known; 1 x 1 of 16 bits stand for them"
                         .to_owned(),
@@ -94,10 +98,10 @@ impl Pixels {
 /// hardly a whole file.
 fn describe_first<'f>(
     folder: &PlateFolder<'_>,
-    files: &[&'f str],
+    files: impl Iterator<Item = &'f str>,
     mut last: Error,
 ) -> Result<(&'f str, ImageFileInfo)> {
-    for &file in files {
+    for file in files {
         match folder.describe(file) {
             Ok(info) => return Ok((file, info)),
             Err(error) if PlaneState::of_failure(&error).is_none() => return Err(error),
@@ -109,12 +113,20 @@ fn describe_first<'f>(
 
 /// What most files of the plate are like, given the header of the first: a colour picture
 /// among grey planes does not make all of them three. Grey plates are asked for no more.
-fn usual(folder: &PlateFolder<'_>, files: &[&str], first: ImageFileInfo) -> ImageFileInfo {
-    if first.n_samples < 2 || files.len() < 3 {
+fn usual<'f, I: Iterator<Item = &'f str>>(
+    folder: &PlateFolder<'_>,
+    files: impl Fn() -> I,
+    first: ImageFileInfo,
+) -> ImageFileInfo {
+    if first.n_samples < 2 {
         return first;
     }
-    let others = [files.len() / 2, files.len() - 1].map(|at| folder.describe(files[at]).ok());
-    match others {
+    let n_files = files().count();
+    if n_files < 3 {
+        return first;
+    }
+    let at = |number: usize| files().nth(number).and_then(|file| folder.describe(file).ok());
+    match [at(n_files / 2), at(n_files - 1)] {
         [Some(one), Some(other)]
             if one.n_samples == other.n_samples && one.n_samples != first.n_samples =>
         {

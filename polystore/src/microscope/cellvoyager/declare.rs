@@ -167,22 +167,14 @@ impl<'a> Plate<'a> {
         measurement: &str,
         lookup: &FileLookup<'_>,
     ) {
-        let unnamed: Vec<_> = folder
-            .files()
-            .iter()
-            .zip(lookup.is_used())
-            .filter(|&(path, used)| !used && split(path).0 == measurement)
-            .filter_map(|(path, _)| Some((path, name::parse(split(path).1)?)))
-            .collect();
+        let unnamed = lookup.unnamed(|path| {
+            let (above, name) = split(path);
+            (above == measurement).then(|| name::parse(name))?
+        });
         if unnamed.is_empty() {
             return;
         }
-        let used: HashSet<&str> = folder
-            .files()
-            .iter()
-            .zip(lookup.is_used())
-            .filter_map(|(path, used)| used.then_some(split(path).1))
-            .collect();
+        let used = lookup.names_found();
         let there: HashSet<_> = self
             .records
             .iter()

@@ -205,22 +205,14 @@ fn pass_over_unnamed(
     folders: &[String],
     builder: &mut PlateBuilder,
 ) {
-    let unnamed: Vec<(&str, name::Name)> = folder
-        .files()
-        .iter()
-        .zip(lookup.is_used())
-        .filter(|&(path, used)| !used && folders.iter().any(|folder| folder == split(path).0))
-        .filter_map(|(path, _)| Some((path, name::parse(file_name(path))?)))
-        .collect();
+    let unnamed = lookup.unnamed(|path| {
+        let (above, name) = split(path);
+        folders.iter().any(|folder| folder == above).then(|| name::parse(name))?
+    });
     if unnamed.is_empty() {
         return;
     }
-    let used: HashSet<&str> = folder
-        .files()
-        .iter()
-        .zip(lookup.is_used())
-        .filter_map(|(path, used)| used.then_some(file_name(path)))
-        .collect();
+    let used = lookup.names_found();
     let there: HashSet<_> = index
         .images
         .iter()
