@@ -66,7 +66,7 @@ impl<'a> FileLookup<'a> {
 
     /// The names, without their folders, of the files that were found.
     pub(crate) fn names_found(&self) -> HashSet<&'a str> {
-        self.all().filter_map(|(path, used)| used.then(|| file_name(path))).collect()
+        self.all().filter_map(|(path, used)| used.then_some(file_name(path))).collect()
     }
 }
 
