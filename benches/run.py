@@ -2,7 +2,7 @@
 """Measures polystore against its peers: interleaved rounds in one run, ratios of medians.
 
     benches/run.py quick [GROUP...]     12 wells, 5 rounds
-    benches/run.py full  [GROUP...]     96 wells, 5 rounds
+    benches/run.py full  [GROUP...]     96 wells, 3 rounds
 
 Needs `cargo build --release -p polystore-benches` and `benches/peers/install.sh`. Plates
 are made once below target/bench-plates. Prints a table and writes it to benches/RESULTS.md
@@ -268,10 +268,12 @@ def group_ice(_wells: int, rounds: int) -> list[str]:
         title = "Projection of 13 824 rows and 16 columns, call and answer over loopback"
         lines = contest(title, contestants, rounds, "10 x the official runtime", "cells/s")
         contestants = {
-            "ice": mine("planes", here),
-            "official runtime and numpy": official("planes", 50),
-            "ceiling: the bytes from a socket, without a protocol": mine("ceiling-socket", f"127.0.0.1:{ports['raw']}"),
-            "ceiling: a copy in memory": mine("ceiling-copy"),
+            "ice, two in flight": mine("planes", here, "--in-flight", 2),
+            "ice, one after the other": mine("planes", here),
+            "official runtime and numpy, one after the other": official("planes", 50),
+            "ceiling: the bytes from a socket, two in flight": mine("ceiling-socket", f"127.0.0.1:{ports['raw']}"),
+            "ceiling: a copy in memory, 50 planes": mine("ceiling-copy", "--distinct", 50),
+            "the same of one plane, which the caches hold": mine("ceiling-copy"),
         }
         lines += contest("50 planes of 2 MB from the socket to numbers", contestants, rounds, "3 x a copy")
         contestants = {
@@ -320,7 +322,7 @@ def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in ("quick", "full") or not set(sys.argv[2:]) <= set(GROUPS):
         raise SystemExit(__doc__ + "\nGroups: " + ", ".join(GROUPS))
     scale = sys.argv[1]
-    wells, rounds = (12, 5) if scale == "quick" else (96, 5)
+    wells, rounds = (12, 5) if scale == "quick" else (96, 3)
     for group in sys.argv[2:] or GROUPS:
         print(f"\n## {group}", flush=True)
         record(group, scale, GROUPS[group](wells, rounds))

@@ -7,7 +7,7 @@ swaps or shifts planes is caught. Every plane is a real tile, rolled by its ordi
     python plates.py tiff  OUT --wells 12 --codec none|lzw|deflate|zstd
     python plates.py zarr  OUT --wells 12 --codec none|zstd|blosc --version 0.4|0.5
     python plates.py polystore OUT --wells 12                           (by PolyStore itself)
-    python plates.py names OUT --wells 1536 --fields 9 --channels 5     (empty files, for opening)
+    python plates.py names OUT --wells 1536 --fields 9 --channels 5     (links to small files, for opening)
     python plates.py zarr-names OUT --wells 1536 --fields 9 --version 0.4|0.5
 """
 
@@ -177,19 +177,20 @@ def make_polystore(out: pathlib.Path, wells: int) -> None:
 
 
 def make_names(out: pathlib.Path, wells: int, fields: int, channels: int) -> None:
+    """Names of a plate; the files of a channel are links to one small image."""
     import tifffile
 
     out.mkdir(parents=True)
-    first = True
+    first: dict[int, pathlib.Path] = {}
     for row, column in wells_of(wells):
         for field in range(fields):
             for channel in range(channels):
                 path = out / f"Bench_{row_name(row)}{column + 1:02d}_s{field + 1}_w{channel + 1}.TIF"
-                if first:
-                    tifffile.imwrite(path, np.zeros((16, 16), "uint16"))
-                    first = False
+                if channel in first:
+                    path.hardlink_to(first[channel])
                 else:
-                    path.touch()
+                    tifffile.imwrite(path, np.zeros((16, 16), "uint16"))
+                    first[channel] = path
 
 
 def make_zarr_names(out: pathlib.Path, wells: int, fields: int, version: str) -> None:

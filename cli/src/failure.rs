@@ -26,6 +26,7 @@ fn print<'a>(causes: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>
     let mut err = std::io::stderr().lock();
     // Nothing can be done when even standard error is closed.
     let mut hints = Vec::new();
+    let mut last = String::new();
     for (depth, cause) in causes.enumerate() {
         let lead = if depth == 0 { "error: " } else { "  because: " };
         let text = match (cause.downcast_ref(), cause.downcast_ref()) {
@@ -38,7 +39,11 @@ fn print<'a>(causes: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>
             }
             _ => cause.to_string(),
         };
-        let _ = writeln!(err, "{lead}{}", printable(&text, false));
+        // Some libraries repeat their causes.
+        if depth == 0 || !last.ends_with(&text) {
+            let _ = writeln!(err, "{lead}{}", printable(&text, false));
+            last = text;
+        }
     }
     for hint in hints {
         let _ = writeln!(err, "  hint: {}", printable(&hint, false));

@@ -292,8 +292,12 @@ impl Error {
         let mut text = self.to_string();
         let mut cause = StdError::source(self);
         while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let next = error.to_string();
+            // Some libraries repeat their causes.
+            if !text.ends_with(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
             cause = error.source();
         }
         text
@@ -320,6 +324,13 @@ const STORAGE_FULL: &str = "free some space or choose another place, then run ag
 /// Kind and advice for an operating-system error.
 fn classify_io(error: &io::Error) -> (ErrorKind, Option<&'static str>) {
     use io::ErrorKind as Io;
+    // The standard library has no stable name for it.
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return (
+            ErrorKind::InvalidInput,
+            Some("a link on the way leads back to itself; make it lead to what it stands for"),
+        );
+    }
     match error.kind() {
         Io::NotFound => (ErrorKind::NotFound, None),
         Io::AlreadyExists | Io::DirectoryNotEmpty => (ErrorKind::AlreadyExists, None),

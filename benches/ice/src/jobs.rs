@@ -91,19 +91,43 @@ fn check(plane: &[u16]) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn planes<'r>(runtime: &'r Runtime, server: &Address, count: u64) -> Result<Round<'r>> {
+pub(crate) fn planes<'r>(
+    runtime: &'r Runtime,
+    server: &Address,
+    count: u64,
+    in_flight: usize,
+) -> Result<Round<'r>> {
     let client = client(runtime, server)?;
-    let mut plane = vec![0; PLANE_BYTES / 2];
     Ok(Box::new(move || {
-        let store = proxy("pixels");
-        for _ in 0..count {
-            let call = RawPixelsStore::get_plane(0, 0, 0);
-            let answer = runtime.block_on(client.invoke(&store, call, vec![]))?;
-            numbers(answer.get()?, &mut plane);
-            check(&plane)?;
-        }
-        Ok(count * PLANE_BYTES as u64)
+        runtime.block_on(at_once(count, in_flight, |each| {
+            let client = client.clone();
+            async move {
+                let store = proxy("pixels");
+                let mut plane = vec![0; PLANE_BYTES / 2];
+                for _ in 0..each {
+                    let call = RawPixelsStore::get_plane(0, 0, 0);
+                    let answer = client.invoke(&store, call, vec![]).await?;
+                    numbers(answer.get()?, &mut plane);
+                    check(&plane)?;
+                }
+                Ok(each * PLANE_BYTES as u64)
+            }
+        }))
     }))
+}
+
+/// `count` things in all, as many tasks at a time as are to be in flight.
+async fn at_once<F>(count: u64, in_flight: usize, work: impl Fn(u64) -> F) -> Result<u64>
+where
+    F: Future<Output = Result<u64>> + Send + 'static,
+{
+    let each = count / in_flight.max(1) as u64;
+    let tasks: Vec<_> = (0..in_flight).map(|_| tokio::spawn(work(each))).collect();
+    let mut made = 0;
+    for task in tasks {
+        made += task.await??;
+    }
+    Ok(made)
 }
 
 pub(crate) fn ceiling_socket<'r>(server: &str, count: u64) -> Result<Round<'r>> {
@@ -111,8 +135,12 @@ pub(crate) fn ceiling_socket<'r>(server: &str, count: u64) -> Result<Round<'r>> 
     stream.set_nodelay(true)?;
     let (mut bytes, mut plane) = (vec![0; PLANE_BYTES], vec![0; PLANE_BYTES / 2]);
     Ok(Box::new(move || {
-        for _ in 0..count {
-            stream.write_all(&[1])?;
+        // One more is asked for than is read, until the last.
+        stream.write_all(&[1])?;
+        for number in 1..=count {
+            if number < count {
+                stream.write_all(&[1])?;
+            }
             stream.read_exact(&mut bytes)?;
             numbers(&bytes, &mut plane);
             check(&plane)?;
@@ -121,11 +149,12 @@ pub(crate) fn ceiling_socket<'r>(server: &str, count: u64) -> Result<Round<'r>> 
     }))
 }
 
-pub(crate) fn ceiling_copy<'r>(count: u64) -> Round<'r> {
-    let (from, mut to) = (vec![1u8; PLANE_BYTES], vec![0; PLANE_BYTES]);
+pub(crate) fn ceiling_copy<'r>(count: u64, distinct: u64) -> Round<'r> {
+    let stack: Vec<_> = (0..distinct.max(1)).map(|n| vec![n as u8; PLANE_BYTES]).collect();
+    let mut to = vec![0; PLANE_BYTES];
     Box::new(move || {
-        for _ in 0..count {
-            black_box(&mut to).copy_from_slice(black_box(&from));
+        for from in stack.iter().cycle().take(count as usize) {
+            black_box(&mut to).copy_from_slice(black_box(from));
         }
         Ok(count * PLANE_BYTES as u64)
     })
@@ -138,28 +167,18 @@ pub(crate) fn calls<'r>(
     in_flight: usize,
 ) -> Result<Round<'r>> {
     let client = client(runtime, server)?;
-    let each = count / in_flight.max(1) as u64;
     Ok(Box::new(move || {
-        runtime.block_on(async {
-            let tasks: Vec<_> = (0..in_flight)
-                .map(|_| {
-                    let client = client.clone();
-                    tokio::spawn(async move {
-                        let config = proxy("config");
-                        for _ in 0..each {
-                            let call = IConfig::get_config_value("key");
-                            let answer = client.invoke(&config, call, vec![]).await?;
-                            ensure!(answer.get()? == "key");
-                        }
-                        Ok(each)
-                    })
-                })
-                .collect();
-            let mut made = 0;
-            for task in tasks {
-                made += task.await??;
+        runtime.block_on(at_once(count, in_flight, |each| {
+            let client = client.clone();
+            async move {
+                let config = proxy("config");
+                for _ in 0..each {
+                    let call = IConfig::get_config_value("key");
+                    let answer = client.invoke(&config, call, vec![]).await?;
+                    ensure!(answer.get()? == "key");
+                }
+                Ok(each)
             }
-            Ok(made)
-        })
+        }))
     }))
 }

@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use ice::connection::Address;
 use serde_json::json;
+use tokio::runtime;
 
 #[derive(Debug, Parser)]
 #[command(about = "A server and jobs for the benches of ice")]
@@ -44,6 +45,9 @@ enum Job {
         /// How many in a round
         #[arg(long, default_value_t = 50)]
         count: u64,
+        /// How many at a time
+        #[arg(long, default_value_t = 1)]
+        in_flight: usize,
     },
     /// Read the same bytes from a socket without a protocol, and make numbers of them
     CeilingSocket {
@@ -58,6 +62,9 @@ enum Job {
         /// How many in a round
         #[arg(long, default_value_t = 50)]
         count: u64,
+        /// How many different ones: of a few the processor's caches have all
+        #[arg(long, default_value_t = 1)]
+        distinct: u64,
     },
     /// Make small calls, several at a time
     Calls {
@@ -73,14 +80,20 @@ enum Job {
 }
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    let mut round: jobs::Round = match Arguments::parse().job {
+    let job = Arguments::parse().job;
+    // One thread for a connection's work: more only wake one another for calls this small.
+    let n_workers = if matches!(job, Job::Serve) { 2 } else { 1 };
+    let runtime =
+        runtime::Builder::new_multi_thread().worker_threads(n_workers).enable_all().build()?;
+    let mut round: jobs::Round = match job {
         Job::Serve => return runtime.block_on(serve::run()),
         Job::Projection { server } => jobs::projection(&runtime, &server)?,
         Job::Decode { server } => jobs::decode(&runtime, &server)?,
-        Job::Planes { server, count } => jobs::planes(&runtime, &server, count)?,
+        Job::Planes { server, count, in_flight } => {
+            jobs::planes(&runtime, &server, count, in_flight)?
+        },
         Job::CeilingSocket { server, count } => jobs::ceiling_socket(&server, count)?,
-        Job::CeilingCopy { count } => jobs::ceiling_copy(count),
+        Job::CeilingCopy { count, distinct } => jobs::ceiling_copy(count, distinct),
         Job::Calls { server, count, in_flight } => {
             jobs::calls(&runtime, &server, count, in_flight)?
         }

@@ -55,12 +55,14 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
         // As `cat` and `cp` take them.
         let base = files.resolve(&args.location)?.path;
         let location = args.location.trim_end_matches('/');
+        // Planes of an image are named beside it.
+        let root = location.strip_suffix(base.relative()).filter(|root| !root.is_empty());
         let planes: Vec<_> = files
             .list_planes(&args.location, "tif", &options)?
             .into_iter()
             .map(|name| match name.strip_prefix(&base) {
                 Some(below) => format!("{location}{below}"),
-                None => name.to_string(),
+                None => format!("{}{name}", root.unwrap_or("").trim_end_matches('/')),
             })
             .collect();
         if global.json {

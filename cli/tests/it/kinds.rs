@@ -63,6 +63,17 @@ fn an_image_file_becomes_an_image_of_a_store() {
     assert_eq!(report["valid"], true, "{report}");
     let errors = place.fail(2, args!["cp", source, "s.zarr/a.png"]);
     assert!(errors.contains("its name has no ending"), "{errors}");
+    for to in ["s.zarr/a.tif", "new.zarr/a.tif"] {
+        let errors = place.fail(2, args!["cp", source, to]);
+        assert!(errors.contains("its name has no ending"), "{errors}");
+    }
+    for to in ["s.zarr", "new.zarr", "s.zarr/"] {
+        let errors = place.fail(2, args!["cp", source, to]);
+        assert!(errors.contains("a store holds images by name"), "{errors}");
+        let name = format!("hint: name the image in it: {}/0", to.trim_end_matches('/'));
+        assert!(errors.contains(&name), "{errors}");
+    }
+    assert!(!place.path("new.zarr").exists());
     // What is beside images in a store stays a file.
     fs::write(place.path("notes.txt"), "notes").unwrap();
     place.run(args!["cp", "notes.txt", "s.zarr/notes.txt"]);
@@ -270,4 +281,36 @@ fn a_copy_keeps_the_permissions_of_its_file() {
     place.run(args!["cp", "a.sh", "b.sh"]);
     let mode = fs::metadata(place.path("b.sh")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o750);
+}
+
+#[test]
+fn a_folder_does_not_get_the_name_of_a_zip_file() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "p.zarr"]);
+    let commands: [&[&str]; 4] = [
+        &["cp", "p.zarr", "q.zarr.zip"],
+        &["cp", "p.zarr", "q.OZX"],
+        &["cp", "--mirror", "p.zarr", "q.zarr.zip"],
+        &["convert", "p.zarr", "q.zarr.zip"],
+    ];
+    for command in commands {
+        let errors = place.fail(6, command);
+        assert!(errors.contains("zip files are read, not written"), "{errors}");
+        assert!(errors.contains("hint: ") && !place.path("q.zarr.zip").exists(), "{errors}");
+    }
+}
+
+#[test]
+fn a_cut_zip_file_is_copied_as_it_is() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "p.zarr"]);
+    zip(&place.path("p.zarr"), &place.path("p.zarr.zip"), "");
+    let whole = fs::read(place.path("p.zarr.zip")).unwrap();
+    let cut = &whole[..whole.len() / 2];
+    fs::write(place.path("cut.zarr.zip"), cut).unwrap();
+    place.run(args!["cp", "cut.zarr.zip", "copy.zarr.zip"]);
+    assert_eq!(fs::read(place.path("copy.zarr.zip")).unwrap(), cut);
+    // What is in it cannot be told.
+    place.fail(5, args!["cp", "cut.zarr.zip/", "folder"]);
+    place.fail(5, args!["ls", "cut.zarr.zip"]);
 }

@@ -125,3 +125,25 @@ fn locations_without_a_place_and_home_folders() {
         assert!(text.contains("here.txt"), "{location}: {text}");
     }
 }
+
+#[test]
+fn planes_of_one_image_are_named_so_that_they_can_be_read() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "p.zarr"]);
+    let out = place.run(args!["ls", "--planes", "p.zarr/E/07/0"]);
+    let first = out.lines().next().unwrap();
+    assert!(first.starts_with("p.zarr/E/07/E07_"), "{out}");
+    let output = place.command().args(args!["cat", first, "--as", "npy"]).output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"\x93NUMPY"));
+}
+
+#[test]
+fn links_that_lead_back_to_themselves_are_told() {
+    let place = Place::new();
+    std::os::unix::fs::symlink("b", place.path("a")).unwrap();
+    std::os::unix::fs::symlink("a", place.path("b")).unwrap();
+    for command in [args!["ls", "a"], args!["check", "a"], args!["info", "a/x"]] {
+        let errors = place.fail(2, &command);
+        assert!(errors.contains("leads back to itself"), "{errors}");
+    }
+}

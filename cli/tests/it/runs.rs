@@ -382,3 +382,72 @@ fn a_run_goes_on_when_files_that_cannot_be_used_come_and_go() {
         assert_eq!(code, expected, "{text}");
     }
 }
+
+#[test]
+fn one_run_at_a_time_writes_into_a_folder() {
+    let place = Place::new();
+    let out = place.path("out");
+    fs::create_dir(&out).unwrap();
+    let held = fs::File::open(&out).unwrap();
+    held.lock().unwrap();
+    let command = args!["run", pipeline(), plate(), "-o", out];
+    let errors = place.fail(8, &command);
+    assert!(errors.contains("another run is writing its results here"), "{errors}");
+    assert!(errors.contains("hint: wait until it is done"), "{errors}");
+    assert!(fs::read_dir(&out).unwrap().next().is_none());
+    drop(held);
+    // Of two that begin together, one at least is done; what the other says is true.
+    let ended = std::thread::scope(|scope| {
+        let begin = || scope.spawn(|| place.command().args(&command).output().unwrap());
+        [begin(), begin()].map(|run| run.join().unwrap())
+    });
+    let codes: Vec<_> = ended.iter().map(|output| output.status.code().unwrap()).collect();
+    for (output, code) in ended.iter().zip(&codes) {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(*code == 0 || *code == 8 && errors.contains("another run"), "{code}: {errors}");
+    }
+    assert!(codes.contains(&0), "{codes:?}");
+    let (code, text) = run(&place, &command);
+    assert!(code == 0 && text.contains("all of them done before"), "{text}");
+}
+
+#[test]
+fn a_plate_of_which_nothing_is_left_says_which_planes() {
+    let place = Place::new();
+    let (copy, _) = copy(&place);
+    let mut folders = vec![copy.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => fs::write(path, "no image").unwrap(),
+            }
+        }
+    }
+    for more in [&[][..], &["--missing", "skip"]] {
+        let command = with(&args!["run", pipeline(), copy, "-o", "out"], more);
+        let errors = place.fail(5, &command);
+        assert!(errors.contains("planes that the pipeline needs are corrupt"), "{errors}");
+        assert_eq!(errors.contains("--missing skip"), more.is_empty(), "{errors}");
+    }
+    assert!(!place.path("out/run.json").exists());
+}
+
+/// As a cut TIFF: the chunk is read, and its bytes are not what was written.
+#[test]
+fn a_damaged_chunk_is_left_out_like_a_plane_that_is_missing() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "p.zarr"]);
+    let chunk = place.path("p.zarr/E/08/0/0/c/0/0/0/0/0");
+    let bytes = fs::read(&chunk).unwrap();
+    fs::write(&chunk, &bytes[..bytes.len() / 2]).unwrap();
+    let command = args!["run", pipeline(), "p.zarr", "-o", "out"];
+    let (code, text) = run(&place, &command);
+    assert!(code == 5 && text.contains("E/08/0/0/c/0/0/0/0/0: chunk is"), "{text}");
+    let (code, text) = run(&place, &with(&command, &["--missing", "skip"]));
+    assert!(code == 5 && text.contains("NOT DONE, or IN PART"), "{text}");
+    let [done, kept, partial, left_out, failed] = states(&place.path("out"));
+    assert_eq!(failed, 0, "{text}");
+    assert!(partial + left_out == 1 && done + kept > 0, "{text}");
+}

@@ -212,6 +212,7 @@ impl Executor {
     /// `Pipeline` when the plan is not of this plate, or needs functions that are not here;
     /// `Store` of kind `AlreadyExists` when the store has results of another run, saying what
     /// differs, or files of somebody else; of
+    /// kind `Conflict` when another run is writing there; of
     /// kind `PermissionDenied` when it lies inside the plate; as the backends answer to
     /// declarations; `Store` naming the file that could not be written, of kind
     /// `LimitExceeded` or `PermissionDenied`, when the store takes no more; `Cancelled`.
@@ -228,6 +229,7 @@ impl Executor {
         plate.check_target(&store.files().spec(), store.root())?;
         let functions = Functions::of(plan)?;
         let n_threads = self.options.cpu_threads();
+        let _held = store.hold()?;
         let mut manifest = RunManifest::new(plan, plate.inventory()?, n_threads);
         let Prepared { earlier, notes } = prepare(plan, &manifest, store, self.options.replace)?;
         manifest.notes.extend(notes);

@@ -1,6 +1,10 @@
 //! Where results go.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use polystore::{
     ErrorKind, VirtualBackend, VirtualBackendExt, VirtualPath, WellPosition, WriteMode,
@@ -10,6 +14,7 @@ use polystore::{
     zarr::{ZarrBackend, ZarrOptions},
 };
 
+use super::held::Held;
 use crate::Result;
 
 /// Where results go. Below the root:
@@ -31,6 +36,8 @@ pub struct ResultStore {
     files: Arc<dyn VirtualBackend>,
     root: VirtualPath,
     images: Arc<OpenImages>,
+    /// Where it is on this computer.
+    folder: Option<PathBuf>,
 }
 
 /// Opens the place for images that are saved under a name, making it where it is not there.
@@ -71,11 +78,13 @@ impl ResultStore {
         })?;
         let files = Arc::new(DiskBackend::open(path)?);
         let folder = path.join("images");
-        Ok(Self::new(files, VirtualPath::root()).with_images(move |name| {
+        let mut store = Self::new(files, VirtualPath::root()).with_images(move |name| {
             let place = folder.join(format!("{name}.zarr"));
             let backend = Arc::new(ZarrBackend::create(&place, ZarrOptions::default())?);
             Ok(ImagePlace { backend, path: VirtualPath::root(), layout: TargetLayout::Zarr })
-        }))
+        });
+        store.folder = Some(path.to_owned());
+        Ok(store)
     }
 
     /// Files below `root` of `files`; images have no place yet.
@@ -83,7 +92,7 @@ impl ResultStore {
         let nowhere = |name: &str| {
             Err(polystore::Error::unsupported(format!("there is no place for the images `{name}`")))
         };
-        Self { files, root, images: Arc::new(nowhere) }
+        Self { files, root, images: Arc::new(nowhere), folder: None }
     }
 
     /// The same with images where `open` says, by the name that they are saved under.
@@ -94,6 +103,14 @@ impl ResultStore {
     ) -> Self {
         self.images = Arc::new(open);
         self
+    }
+
+    /// Keeps other runs out as long as what is given lives.
+    ///
+    /// # Errors
+    /// `Conflict` when another run is writing here.
+    pub(crate) fn hold(&self) -> Result<Held> {
+        self.folder.as_deref().map_or_else(|| Ok(Held::private()), Held::folder)
     }
 
     /// The backend that files go to.

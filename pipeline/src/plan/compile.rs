@@ -77,8 +77,15 @@ pub fn compile(
     }
     compiling.check_missing(plate)?;
     check_heatmaps(&pipeline, &compiling.whole)?;
+    let nothing_left = compiling.lacks().map(|message| {
+        let hint = "no field is whole; `polystore check` says what is wrong with each";
+        missing_planes(plate, message, hint)
+    });
     let Compiling { programs, units, mut notes, .. } = compiling;
     if units.iter().all(|unit| programs[unit.program as usize].does_nothing()) {
+        if let Some(error) = nothing_left {
+            return Err(error);
+        }
         return Err(Error::pipeline(&pipeline.input().origin, "there is nothing to do").with_hint(
             notes.pop().unwrap_or_else(|| "nothing of the plate is selected".to_owned()),
         ));
@@ -258,24 +265,36 @@ impl Compiling<'_> {
     }
 
     fn check_missing(&self, plate: &Plate) -> Result<()> {
-        let n = self.n_lacking.n();
-        if n == 0 || self.pipeline.input().missing == MissingPolicy::Skip {
+        if self.pipeline.input().missing == MissingPolicy::Skip {
             return Ok(());
+        }
+        let hint = "with --missing skip (`missing = \"skip\"` in [input]), what depends on them is left out and listed";
+        self.lacks().map_or(Ok(()), |message| Err(missing_planes(plate, message, hint)))
+    }
+
+    /// Which planes that the pipeline needs are not there.
+    fn lacks(&self) -> Option<String> {
+        let n = self.n_lacking.n();
+        if n == 0 {
+            return None;
         }
         let more = n - self.lacking.len() as u64;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!(
+        Some(format!(
             "{} that the pipeline needs {}: {}{more}",
             count(n, "plane"),
             self.n_lacking,
             self.lacking.join(", ")
-        );
-        Err(polystore::Error::new(ErrorKind::MissingPlane, message)
-            .with_path(plate.path())
-            .with_backend(plate.backend().to_string())
-            .with_hint("with --missing skip (`missing = \"skip\"` in [input]), what depends on them is left out and listed")
-            .into())
+        ))
     }
+}
+
+fn missing_planes(plate: &Plate, message: String, hint: &'static str) -> crate::Error {
+    polystore::Error::new(ErrorKind::MissingPlane, message)
+        .with_path(plate.path())
+        .with_backend(plate.backend().to_string())
+        .with_hint(hint)
+        .into()
 }
 
 /// The wells of a plan, each once, in order.

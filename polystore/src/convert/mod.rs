@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeSet, HashSet},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -222,6 +222,7 @@ pub fn convert(
         }
     }
     let run = Run::new(source, target, options.verify, cancel, events, report);
+    let n_repaired = AtomicU64::new(0);
     if options.verify {
         let damaged: Mutex<BTreeSet<VirtualPath>> = Mutex::default();
         run.batches(&kept, &|transfer, plane| match run.compare(transfer, &plane) {
@@ -235,7 +236,9 @@ pub fn convert(
                     damaged.insert(transfer.to.path.clone());
                     Ok(())
                 }
-                _ => run.repair(transfer, &plane),
+                _ => run.repair(transfer, &plane).map(|()| {
+                    n_repaired.fetch_add(1, Ordering::Relaxed);
+                }),
             },
             compared => compared,
         });
@@ -248,7 +251,7 @@ pub fn convert(
     }
     run.groups(&transfers, layout);
     let (mut report, tally, is_full) = run.finish();
-    report.n_kept = kept.len() as u64;
+    report.n_kept = (kept.len() as u64).saturating_sub(n_repaired.into_inner());
     report.is_full = is_full;
     if is_full {
         let n_tried = report.n_written + report.failed.len() as u64;

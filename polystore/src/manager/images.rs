@@ -79,12 +79,12 @@ pub(super) fn is_by_plane(from: &Target, entry: &Entry, place: &Place) -> Result
     };
     let gets_ome = is_ome(name) && !is_ome(source) && !in_store;
     match wanted {
-        Some(wanted) if wanted == kind && !gets_ome => Ok(false),
         Some(_) if in_store => {
             Err(Error::invalid_input("an image in a store is no file, and its name has no ending")
                 .with_path(name)
                 .with_hint("name it by a number or a word, such as 0"))
         }
+        Some(wanted) if wanted == kind && !gets_ome => Ok(false),
         Some(_) => from.backend.describe(&from.path).map(|_| true),
         None if in_store => from.backend.describe(&from.path).map(|_| true),
         // A file that no reader takes is no image, whatever it is called.

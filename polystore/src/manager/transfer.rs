@@ -88,7 +88,13 @@ impl FileManager {
     /// `Cancelled`; as [`FileManager::copy`].
     pub fn copy_until(&self, from: &str, to: &str, cancel: &AtomicBool) -> Result<TransferReport> {
         let is_folder_asked = from.ends_with('/');
-        let from = self.resolve(from)?;
+        let from = match self.resolve(from) {
+            // What is damaged can still be copied, byte by byte.
+            Err(error) if error.kind() == ErrorKind::InvalidData && !is_folder_asked => {
+                self.resolve(&format!("disk:{from}")).map_err(|_| error)?
+            }
+            answer => answer?,
+        };
         let entry = stat_plane(&from)?;
         let mut transfer = Transfer::new(cancel);
         let local = self.local_target(to)?;
@@ -109,6 +115,7 @@ impl FileManager {
             && let Some(target) = local
         {
             check_folders_apart(&folder, &target)?;
+            check_is_no_zip(&target)?;
             if target.exists() {
                 return Err(is_there(target.display(), target.is_dir().then_some(&from)));
             }
@@ -120,11 +127,12 @@ impl FileManager {
         }
         self.refuse_new_root(&from, &entry, to)?;
         let by_plane = images::is_by_plane(&from, &entry, &self.place(to)?)?;
+        let place = to;
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
         if let Ok(there) = to.backend.stat(&to.path) {
             let is_folder = there.kind == EntryKind::Directory;
-            return Err(is_there(&to.path, is_folder.then_some(&from)));
+            return Err(is_there(place.trim_end_matches('/'), is_folder.then_some(&from)));
         }
         let copied = match (by_plane, create::local_path(&from), local) {
             (true, ..) => copy_image(&from, &to, &mut transfer).map(|()| {
@@ -194,6 +202,7 @@ impl FileManager {
             && let Some(target) = local
         {
             check_folders_apart(&folder, &target)?;
+            check_is_no_zip(&target)?;
             if folder.is_file() {
                 tree::mirror_zip(&folder, &target, &mut transfer)?;
                 return Ok(transfer.report);
@@ -238,11 +247,20 @@ impl FileManager {
                     )))
             }
             Some((store, below)) if below.as_os_str().is_empty() => {
-                Err(Error::invalid_input("a store holds images by name")
-                    .with_path(store.display())
-                    .with_hint(format!("name the image in it: {}/0", to.trim_end_matches('/'))))
+                Err(needs_name(store.display(), to))
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            // One that is there already.
+            None => match self.resolve(to) {
+                Ok(target)
+                    if target.backend.spec().scheme == "zarr"
+                        && target.path.is_root()
+                        && entry.kind != EntryKind::Directory =>
+                {
+                    Err(needs_name(target.backend.spec().location, to))
+                }
+                _ => Ok(()),
+            },
         }
     }
 
@@ -278,6 +296,12 @@ impl FileManager {
         let entry = from.backend.stat(&from.path)?;
         link_one(&from, &entry, &to, &mut Transfer::new(&AtomicBool::new(false)))
     }
+}
+
+fn needs_name(store: impl std::fmt::Display, to: &str) -> Error {
+    Error::invalid_input("a store holds images by name")
+        .with_path(store)
+        .with_hint(format!("name the image in it: {}/0", to.trim_end_matches('/')))
 }
 
 /// What is at a place; a plane by its name counts as an image, though no listing has it.
@@ -330,6 +354,17 @@ fn is_there(path: impl std::fmt::Display, into_folder: Option<&Target>) -> Error
         None => ("something is here already", "choose another place".to_owned()),
     };
     Error::new(ErrorKind::AlreadyExists, what).with_path(path).with_hint(hint)
+}
+
+/// A folder with a name of a zip file would be taken for a damaged one.
+fn check_is_no_zip(target: &Path) -> Result<()> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if ![".zip", ".ozx"].iter().any(|end| name.ends_with(end)) {
+        return Ok(());
+    }
+    Err(Error::unsupported("zip files are read, not written")
+        .with_path(target.display())
+        .with_hint("copy to a name without the ending, and zip that without compression"))
 }
 
 /// [`check_apart`] for paths of the local file system.

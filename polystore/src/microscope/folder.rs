@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -53,6 +56,7 @@ pub struct PlateFolder<'a> {
     unreadable: Mutex<BTreeMap<String, Unreadable>>,
     damaged: Mutex<BTreeMap<String, String>>,
     strays: Mutex<PassedOver>,
+    n_vain: AtomicU32,
 }
 
 /// An image file that was asked for its header in vain.
@@ -86,6 +90,7 @@ impl<'a> PlateFolder<'a> {
             unreadable: Mutex::default(),
             damaged: Mutex::default(),
             strays: Mutex::default(),
+            n_vain: AtomicU32::new(0),
         }
     }
 
@@ -216,7 +221,15 @@ impl<'a> PlateFolder<'a> {
                 Err(error) => last = error,
             }
         }
+        self.n_vain.fetch_add(1, Ordering::Relaxed);
         Err(last)
+    }
+
+    /// Whether [`PlateFolder::describe_any`] has found nothing so often that it is not worth
+    /// asking again: where most files are damaged, looking for others takes the time.
+    pub(super) fn is_hopeless(&self) -> bool {
+        const MAX_VAIN: u32 = 2;
+        self.n_vain.load(Ordering::Relaxed) >= MAX_VAIN
     }
 
     /// The image files that were asked for their headers in vain, by name.
@@ -248,7 +261,10 @@ pub fn decode_text(bytes: &[u8]) -> String {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
-        Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
+        Err(_) => {
+            let latin = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            latin.iter().map(|&byte| char::from(byte)).collect()
+        }
     }
 }
 
@@ -262,5 +278,6 @@ mod tests {
         assert_eq!(decode_text(b"\xff\xfea\0\xb5\0"), "aµ");
         assert_eq!(decode_text(b"\xfe\xff\0a"), "a");
         assert_eq!(decode_text(b"\xb5m"), "µm");
+        assert_eq!(decode_text(b"\xef\xbb\xbf\xb5m"), "µm");
     }
 }

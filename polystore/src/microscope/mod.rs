@@ -39,6 +39,7 @@ use std::{
 
 use builder::Capped;
 pub use cellvoyager::{CELLVOYAGER_NAMING, CellVoyager, CellVoyagerNaming};
+use foldhash::fast::RandomState;
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
 pub use generic::Generic;
 pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
@@ -235,6 +236,8 @@ fn pass_over_copies(folder: &PlateFolder<'_>, plate: &DeclaredPlate) {
     let copies: Vec<(&str, String)> = folder
         .files()
         .iter()
+        // All marks of copies have a space, and most plates none.
+        .filter(|path| path.contains(' '))
         .filter_map(|path| {
             let (above, name) = names::split(path);
             let original = names::copied_name(name)?;
@@ -264,9 +267,11 @@ fn mark_unreadable(folder: &PlateFolder<'_>, plate: &mut DeclaredPlate) {
     if unreadable.is_empty() {
         return;
     }
+    let by_name: HashMap<&str, PlaneState, RandomState> =
+        unreadable.iter().map(|(file, found)| (file.as_str(), found.state)).collect();
     let numbered = (0u32..).zip(&plate.sources.files);
-    let states: HashMap<u32, PlaneState> =
-        numbered.filter_map(|(number, file)| Some((number, unreadable.get(file)?.state))).collect();
+    let states: HashMap<u32, PlaneState, RandomState> =
+        numbered.filter_map(|(number, file)| Some((number, *by_name.get(file)?))).collect();
     for (sources, inventory) in plate.sources.images.iter().zip(&mut plate.inventory.images) {
         let marked: Vec<_> = inventory
             .iter()

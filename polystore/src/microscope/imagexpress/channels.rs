@@ -129,6 +129,9 @@ pub(super) fn any_header(
     if let Ok(found) = header(folder, first) {
         return found;
     }
+    if folder.is_hopeless() {
+        return None;
+    }
     let is_other = |image: &&ImageFile| image.file != first.file && like(image);
     let mut others: Vec<&ImageFile> = layout.images.iter().filter(is_other).collect();
     others.sort_unstable_by_key(|image| rank(image));

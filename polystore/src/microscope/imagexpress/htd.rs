@@ -123,7 +123,9 @@ impl Lines {
         ] {
             let n_rows = n_rows.unwrap_or(0);
             let has_any = (1..=n_rows).any(|row| self.values(&format!("{key}{row}")).is_some());
-            if has_any || !self.has_end {
+            // A plate of one site per well has no grid of sites.
+            let has_none = key == "SiteSelection" && self.flag("Sites") == Some(false);
+            if has_any || !(self.has_end || has_none) {
                 self.check_grid(key, n_rows, n_columns.unwrap_or(0))?;
             }
         }
@@ -297,6 +299,16 @@ mod tests {
     /// What a few lines say, whole or not.
     fn partial(text: &str) -> Result<Htd> {
         Htd::of_lines(&Lines::parse(text)?)
+    }
+
+    #[test]
+    fn a_cut_plate_of_one_site_misses_what_it_should_have() {
+        let text = "\"HTSInfoFile\", Version 1.0\n\"XWells\", 1\n\"YWells\", 1\n\
+            \"WellsSelection1\", TRUE\n\"Sites\", FALSE\n\"XSites\", 1\n\"YSites\", 1\n";
+        let error = Htd::parse(text).unwrap_err().to_string();
+        assert!(error.contains("`Waves`"), "{error}");
+        let whole = format!("{text}\"Waves\", FALSE\n");
+        assert_eq!(Htd::parse(&whole).unwrap().sites, Some(vec![true]));
     }
 
     #[test]
