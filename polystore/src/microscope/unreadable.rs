@@ -108,6 +108,23 @@ fn few_files_are_asked_however_many_are_damaged() {
     assert!(found.is_none() && n_opened < 24, "{n_opened}");
 }
 
+/// Positions of the sites are asked of each site's files, and channels of each wavelength's.
+#[test]
+fn a_plate_of_damaged_files_is_not_searched_again_for_each_site() {
+    let name = |at: u32| {
+        let well = crate::WellPosition::new(at / 45 / 24, at / 45 % 24);
+        format!("P_{well}_s{}_w{}.TIF", at / 5 % 9 + 1, at % 5 + 1)
+    };
+    let names: Vec<String> = (0..96 * 45).map(name).collect();
+    let folder = TestFolder::new(names.iter().map(String::as_str));
+    let folder = names.iter().fold(folder, |folder, name| folder.with_broken(name));
+    let found = read_plate(&folder.folder(), Some("imagexpress"));
+    assert!(found.is_err() || found.unwrap().inventory.counts().corrupt > 0);
+    // One of each site and wavelength, and three searches in vain.
+    let n_opened = folder.opened().len();
+    assert!(n_opened < 9 + 5 + 3 * 24, "{n_opened}");
+}
+
 #[test]
 fn sizes_are_those_of_files_that_can_be_read() {
     let folder = TestFolder::new(["A01_s001_z000_c000.tif", "A01_s001_z000_c001.tif"])
