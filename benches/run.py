@@ -141,10 +141,10 @@ def group_zarr(wells: int, rounds: int) -> list[str]:
     lines = []
     if has_polystore():
         path = plate("zarr", f"zarr-0.4-zstd-{wells}", "--wells", wells, "--codec", "zstd", "--version", "0.4")
-        theirs = plate("polystore", f"polystore-{wells}", "--wells", wells)
+        theirs = plate("polystore", "polystore-12", "--wells", 12)
         contestants = {
             "polystore": ours("read", path),
-            "PolyStore (Python) reading its own store": peer("polystore-read", theirs, "--count", wells),
+            "PolyStore (Python) reading its own store": peer("polystore-read", theirs, "--count", 12),
         }
         lines += contest(f"Read all planes, PolyStore's zarr, {wells} wells", contestants, min(rounds, 3), "10 x PolyStore")
     for version in ("0.4", "0.5"):

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::{Error, ErrorKind, Result, WriteMode, atomic, fan_out, model::FileNames};
 
 /// Changes whenever the layout of a cached value changes; part of every entry.
-const FORMAT_VERSION: u8 = 6;
+const FORMAT_VERSION: u8 = 7;
 const MAGIC: &[u8; 7] = b"PSTRUCT";
 /// Largest entry that is read.
 const MAX_BYTES: u64 = 4 << 30;

@@ -22,6 +22,7 @@ pub(crate) mod names;
 mod ome_tiff;
 mod openhcs;
 mod own;
+mod pictures;
 mod scanr;
 mod separate;
 pub mod stage;

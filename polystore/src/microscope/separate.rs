@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     PlateFolder,
-    builder::{Capped, MAX_PLANES, standard_grid},
+    builder::{MAX_PLANES, standard_grid},
 };
 use crate::{
     Error, ErrorKind, PlaneIndex, Result, WellPosition,
     model::{
         Acquisition, DeclaredPlate, FileNames, ImageInventory, ImageSources, ImageStructure,
-        Inventory, PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap,
+        Inventory, PassedOverReason, PlaneSource, PlaneState, PlateStructure, Sizes, SourceMap,
     },
 };
 
@@ -102,7 +102,6 @@ pub(super) fn assemble(
         UsedFiles { listed: folder.files(), numbers: HashMap::new(), used: FileNames::default() };
     let mut inventory = Inventory { notes: whole.notes, ..Inventory::default() };
     let mut sources = Vec::new();
-    let mut clashes = Capped::new(20);
     for (well, image) in structure.images() {
         let mut of_image = ImageSources::empty(image.sizes);
         let key = (well, image.acquisition, image.field);
@@ -110,8 +109,9 @@ pub(super) fn assemble(
             let source = files.number(source);
             if let Some(other) = of_image.set(index, source).filter(|other| *other != source) {
                 of_image.set(index, other);
-                clashes.push(|| {
-                    format!("{} claims {index} of {} again", files.name(source), image.path)
+                inventory.passed_over.push_told(PassedOverReason::SamePlane, || {
+                    let detail = format!("{} is {index} of {}", files.name(other), image.path);
+                    (files.name(source).to_owned(), detail)
                 });
             }
         }
@@ -120,7 +120,6 @@ pub(super) fn assemble(
         }));
         sources.push(of_image);
     }
-    inventory.notes.extend(clashes.into_notes("clashes of files"));
     Ok(DeclaredPlate {
         structure,
         inventory,

@@ -37,6 +37,8 @@ pub enum PassedOverReason {
     OtherFolder,
     /// Named like a copy of one of the plate's images.
     Copy,
+    /// A picture under the name of a plane of which there is no file of the plate's own kind.
+    OtherKind,
 }
 
 impl PassedOverReason {
@@ -68,6 +70,9 @@ impl PassedOverReason {
             }
             Self::Copy => {
                 "named like another plate's image or a copy of this one's; move it out of the plate"
+            }
+            Self::OtherKind => {
+                "picture under a plane's name in a plate of TIFF files, not taken for the plane; restore the TIFF file, or move it out of the plate"
             }
         }
     }

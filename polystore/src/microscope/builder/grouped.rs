@@ -3,6 +3,7 @@
 use super::{Entry, ImageKey};
 use crate::{
     PlaneIndex,
+    microscope::names::is_tiff,
     model::{FileNames, PassedOver, PassedOverReason, PlaneSource},
 };
 
@@ -81,10 +82,13 @@ impl Files {
         self.used.get(numbered.file as usize).unwrap_or_default()
     }
 
-    /// Of two numbered sources of one plane the one that is used, the first by name, then
-    /// page; and the one that is not.
+    /// Of two numbered sources of one plane the one that is used: a TIFF file before pictures,
+    /// the first by name, then page; and the one that is not.
     pub(super) fn choose(&self, a: PlaneSource, b: PlaneSource) -> (PlaneSource, PlaneSource) {
-        let key = |source: PlaneSource| (self.name(source), source.page);
+        let key = |source: PlaneSource| {
+            let name = self.name(source);
+            (!is_tiff(name), name, source.page)
+        };
         if key(a) <= key(b) { (a, b) } else { (b, a) }
     }
 

@@ -14,6 +14,7 @@ use crate::{
         builder::Capped,
         named::main_folder,
         names::{folder_number, image_stem, split},
+        pictures,
     },
     model::PassedOverReason,
     words::count,
@@ -217,6 +218,7 @@ impl<'a> Scan<'a> {
                 count(n_others, "image file")
             ));
         }
+        pictures::set_aside(folder, &mut self.images, |image| image.file, &mut notes);
         check_prefixes(folder, &mut self.images, &prefixes, &mut notes)?;
         let prefix = common_prefix(folder, &self.images, &prefixes);
         Ok(Layout { base: path, prefix, images: self.images, notes })

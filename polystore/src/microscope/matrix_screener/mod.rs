@@ -16,6 +16,7 @@ use super::{
     builder::{PlateBuilder, PlateFacts, RawPlane},
     named::Named,
     names::{by_names, split},
+    pictures,
 };
 use crate::{
     Error, Result, WellPosition,
@@ -54,12 +55,13 @@ impl Microscope for MatrixScreener {
 
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
         let n_focus = folder.files().iter().filter(|path| is_autofocus(path)).count();
-        let Named { files, mut notes } = Named::find(folder, "Matrix Screener", |path| {
+        let Named { mut files, mut notes } = Named::find(folder, "Matrix Screener", |path| {
             let (above, file) = split(path);
             let name = name::parse(file).filter(|_| !is_autofocus(path))?;
             Some((name::experiment(above), name))
         })?;
         check_one_slide(folder, &files)?;
+        pictures::set_aside(folder, &mut files, |(file, _)| *file, &mut notes);
         if n_focus > 0 {
             notes.push(format!(
                 "{} of the autofocus {} no plane of the plate",

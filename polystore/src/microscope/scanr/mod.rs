@@ -17,6 +17,7 @@ use super::{
     builder::{PlateBuilder, PlateFacts, RawPlane},
     named::Named,
     names::{by_names, file_name, split},
+    pictures,
 };
 use crate::{
     Error, Result, VirtualPath, WellPosition,
@@ -63,10 +64,11 @@ impl Microscope for ScanR {
     }
 
     fn read(&self, folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
-        let Named { files, mut notes } = Named::find(folder, "ScanR", |path| {
+        let Named { mut files, mut notes } = Named::find(folder, "ScanR", |path| {
             let (above, file) = split(path);
             Some((above, name::parse(file)?))
         })?;
+        pictures::set_aside(folder, &mut files, |(file, _)| *file, &mut notes);
         let setup = Setup::read(folder, &mut notes);
         let wells = Wells::new(&files, &setup.labels, &mut notes)?;
         let channels = channels(&files);
