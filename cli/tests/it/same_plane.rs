@@ -108,3 +108,22 @@ fn a_pattern_without_the_group_that_tells_files_apart_says_so() {
     let text = place.run(args!["check", folder, "--pattern", pattern]);
     assert!(text.contains("The plate is complete."), "{text}");
 }
+
+/// A picture that somebody exported for a talk has other pixels than the plane.
+#[test]
+fn a_picture_beside_its_tiff_file_is_not_read() {
+    let place = Place::new();
+    let names = ["p_A01_s1_w1.tif", "p_A01_s1_w2.tif", "p_A01_s2_w1.tif", "p_A01_s2_w2.tif"];
+    let folder = folder(&place, "p", &names);
+    place.run(args!["cp", folder.join(names[0]), folder.join("p_A01_s1_w1.png")]);
+    let (code, text) = told(&place, &args!["check", folder]);
+    assert!(code == Some(0) && text.contains("1 picture beside TIFF files"), "{text}");
+    let planes = place.run(args!["ls", "--planes", folder]);
+    assert!(planes.lines().count() == 4 && !planes.contains("png"), "{planes}");
+    fs::remove_file(folder.join(names[0])).unwrap();
+    let (code, text) = told(&place, &args!["check", folder]);
+    assert_eq!(code, Some(5), "{text}");
+    for part in ["3 present", "1 missing", "p_A01_s1_w1.png", "restore the TIFF file"] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+}
