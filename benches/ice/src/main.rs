@@ -91,7 +91,7 @@ fn main() -> Result<()> {
         Job::Decode { server } => jobs::decode(&runtime, &server)?,
         Job::Planes { server, count, in_flight } => {
             jobs::planes(&runtime, &server, count, in_flight)?
-        },
+        }
         Job::CeilingSocket { server, count } => jobs::ceiling_socket(&server, count)?,
         Job::CeilingCopy { count, distinct } => jobs::ceiling_copy(count, distinct),
         Job::Calls { server, count, in_flight } => {

@@ -242,3 +242,18 @@ fn lines_of_text_are_lines() {
         assert!(!text.contains("\\n"), "{text}");
     }
 }
+
+#[test]
+fn a_plate_without_a_readable_plane_is_not_converted() {
+    let place = Place::new();
+    let names = ["p_A01_s1_w1.tif", "p_A01_s1_w2.tif", "p_A02_s1_w1.tif"];
+    let folder = super::same_plane::folder(&place, "p", &names);
+    for name in names {
+        fs::write(folder.join(name), "no image").unwrap();
+    }
+    for out in ["out.zarr", "out"] {
+        let errors = place.fail(5, args!["convert", folder, out]);
+        assert!(errors.contains("no plane can be read: 3 planes are corrupt"), "{errors}");
+        assert!(!place.path(out).join("zarr.json").exists(), "{out}");
+    }
+}

@@ -27,7 +27,7 @@ use crate::{
     Error, ErrorKind, PlaneIndex, PlaneRequest, Plate, Result, VirtualBackend, VirtualPath,
     model::{ImageKind, PassedOver, PlaneState, PlateStructure},
     render,
-    words::count,
+    words::{count, verb},
 };
 
 /// How to convert.
@@ -143,14 +143,32 @@ struct Transfer {
     seen: Option<String>,
 }
 
+/// Refuses a plate of damaged images alone: what would be declared of them, sizes and types, is
+/// not known.
+fn check_readable(source: &Plate) -> Result<()> {
+    let counts = source.inventory()?.counts();
+    if counts.present > 0 || counts.corrupt == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "no plane can be read: {} {} corrupt",
+        count(counts.corrupt, "plane"),
+        verb(counts.corrupt, "is", "are")
+    );
+    Err(Error::invalid_data(message)
+        .with_path(source.path())
+        .with_backend(source.backend().to_string())
+        .with_hint("`polystore check` says what is wrong with the files"))
+}
+
 /// Converts `source` into the plate at `target_path` of `target`, which is declared first.
 ///
 /// `cancel` stops it within a few planes; what was written stays, and a later run with
 /// [`ConvertOptions::resume`] goes on from there. `events` is called from several threads.
 ///
 /// # Errors
-/// `AlreadyExists` when the target has planes and `resume` is not set, `Cancelled`, or a
-/// failure to declare the target. A failure of one plane is in the report instead.
+/// `AlreadyExists` when the target has planes and `resume` is not set, `Cancelled`,
+/// `InvalidData` when no plane of the source can be read, or a failure to declare the target. A failure of one plane is in the report instead.
 pub fn convert(
     source: &Plate,
     target: &dyn VirtualBackend,
@@ -161,6 +179,7 @@ pub fn convert(
     events: &(dyn Fn(ConvertEvent) + Sync),
 ) -> Result<ConvertReport> {
     source.check_target(&target.spec(), target_path)?;
+    check_readable(source)?;
     let mut structure = retarget(source.structure(), layout)?;
     structure.passed_over = source.inventory()?.passed_over.of_source();
     if layout == TargetLayout::OmeTiff

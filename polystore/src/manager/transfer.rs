@@ -147,7 +147,9 @@ impl FileManager {
             && (by_plane || error.kind() == ErrorKind::Cancelled)
             && error.kind() != ErrorKind::AlreadyExists
             && let Err(left) = to.backend.delete(&to.path, true)
-            && left.kind() != ErrorKind::NotFound
+            // Where nothing can be written nothing is left.
+            && ![ErrorKind::NotFound, ErrorKind::Unsupported, ErrorKind::PermissionDenied]
+                .contains(&left.kind())
         {
             tracing::warn!(path = %to.path, error = %left.chain(), "a part of the copy is left");
         }

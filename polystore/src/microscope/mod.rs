@@ -40,8 +40,8 @@ use std::{
 
 use builder::Capped;
 pub use cellvoyager::{CELLVOYAGER_NAMING, CellVoyager, CellVoyagerNaming};
-use foldhash::fast::RandomState;
 pub use folder::{FolderFiles, ImageFileInfo, MAX_METADATA_BYTES, PlateFolder, decode_text};
+use foldhash::fast::RandomState;
 pub use generic::Generic;
 pub use harmony::{HARMONY_NAMING, Harmony, HarmonyNaming};
 pub use imagexpress::{IMAGEXPRESS_NAMING, ImageXpress, ImageXpressNaming};
