@@ -276,6 +276,11 @@ def group_ice(_wells: int, rounds: int) -> list[str]:
             "the same of one plane, which the caches hold": mine("ceiling-copy"),
         }
         lines += contest("50 planes of 2 MB from the socket to numbers", contestants, rounds, "3 x a copy")
+        lines += [
+            "",
+            "A plane that arrives is in no cache of the processor, and so are the 50 that are copied. The",
+            "clients have one thread for the work of a connection: more only wake one another.",
+        ]
         contestants = {
             "ice, 256 in flight": mine("calls", here),
             "official runtime, 256 in flight": official("calls-in-flight", 20_000),
