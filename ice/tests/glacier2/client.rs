@@ -194,7 +194,7 @@ async fn sessions_that_are_kept() {
     assert_eq!(running.router.n_sessions(), 1);
     kept.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
     let error = left.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
-    assert!(matches!(error, Error::SessionExpired(_) | Error::Lost { .. }), "{error}");
+    assert!(matches!(error, Error::SessionExpired(_)), "{error}");
 }
 
 #[tokio::test]

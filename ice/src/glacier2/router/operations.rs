@@ -29,7 +29,12 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     }
     // Arguments of who has no session are not looked at, but for those of a login.
     if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
-        return call.object_not_exist();
+        return match link.ended() {
+            Some(End::TimedOut) => link.cut_off(&call).await,
+            // What becomes of the session is told when the object is called.
+            Some(End::Idle) => nothing_evicted(&call).unwrap_or_else(|_| call.object_not_exist()),
+            _ => call.object_not_exist(),
+        };
     }
     let interface = glacier2::Router::TYPE_ID;
     // The client is set before the first message is read.
@@ -46,6 +51,11 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     };
     let done = work.await;
     call.answer(|_| done)
+}
+
+fn nothing_evicted(call: &Call) -> Result<ReplyBody> {
+    let encoding = call.parameters.encoding()?;
+    Base::ADD_PROXIES.reply(Vec::new(), &Graph::new(), encoding).map(ReplyBody::Ok)
 }
 
 /// What a call that makes a session has for it; none for other calls.
