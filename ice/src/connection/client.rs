@@ -3,9 +3,9 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{
@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     Options,
     pending::{Pending, Ticket},
+    stream::Heard,
 };
 use crate::{
     Error, Result,
@@ -49,13 +50,11 @@ pub(super) struct Shared {
     closing: AtomicBool,
     /// Told when the connection is to end at once.
     pub(super) cut: Notify,
-    began: Instant,
-    /// Milliseconds after `began` when the peer was last heard.
-    heard: AtomicU64,
+    heard: Arc<Heard>,
 }
 
 impl Shared {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options, heard: Arc<Heard>) -> Self {
         Self {
             pending: Arc::default(),
             busy: Arc::default(),
@@ -66,8 +65,7 @@ impl Shared {
             limits: options.limits,
             closing: AtomicBool::new(false),
             cut: Notify::new(),
-            began: Instant::now(),
-            heard: AtomicU64::new(0),
+            heard,
         }
     }
 
@@ -83,10 +81,16 @@ impl Shared {
         }
     }
 
-    /// A message has come.
-    pub(super) fn hear(&self) {
-        let now = self.began.elapsed().as_millis() as u64;
-        self.heard.store(now, Ordering::Relaxed);
+    /// Waits until the peer has sent nothing for `time` while a call waits for its answer.
+    pub(super) async fn silence(&self, time: Duration) {
+        loop {
+            // Between two looks no call waits for longer than `time`.
+            let quiet = self.pending.since().map(|since| since.elapsed().min(self.heard.ago()));
+            match time.checked_sub(quiet.unwrap_or_default()) {
+                Some(left) if !left.is_zero() => time::sleep(left).await,
+                _ => return,
+            }
+        }
     }
 
     /// One more call of the peer that is worked on, unless the connection is being closed.
@@ -245,10 +249,9 @@ impl Client {
         self.sender.closed().await;
     }
 
-    /// For how long no message has come from the peer.
+    /// For how long nothing has come from the peer.
     pub fn silent_for(&self) -> Duration {
-        let heard = Duration::from_millis(self.shared.heard.load(Ordering::Relaxed));
-        self.shared.began.elapsed().saturating_sub(heard)
+        self.shared.heard.ago()
     }
 
     /// Closes the connection: takes no more calls, waits for the answers of those that were

@@ -82,7 +82,7 @@ pub(super) fn new(
     accepted: bool,
 ) -> (Client, Connection) {
     let (sender, queue) = mpsc::channel(QUEUE);
-    let shared = Arc::new(Shared::new(&options));
+    let shared = Arc::new(Shared::new(&options, incoming.heard()));
     let weak = sender.downgrade();
     let kept = accepted.then(|| sender.clone());
     let client = Client::new(sender, shared.clone());
@@ -105,12 +105,25 @@ impl Connection {
         };
         // Whatever happens, even when this future is dropped, those who wait are told.
         let _told = TellAll(&shared.pending);
+        let silence = async {
+            match options.peer_timeout {
+                Some(time) => shared.silence(time).await,
+                None => std::future::pending().await,
+            }
+        };
         let ended = tokio::select! {
             // The peer's goodbye counts more than that nothing can be sent to it any more.
             biased;
             ended = reader.run(&mut incoming) => ended,
             ended = write(&mut outgoing, queue, &shared, &options) => ended,
             () = shared.cut.notified() => Ok(End::Cut),
+            () = silence => Err(Error::io(
+                "a connection",
+                format!(
+                    "the peer has sent nothing for {:?} while calls wait for its answers",
+                    options.peer_timeout.unwrap_or_default()
+                ),
+            )),
         };
         match ended {
             Ok(End::Ours) => shared.pending.end("the connection was closed", false),
@@ -235,7 +248,6 @@ impl Reader {
             let Some((header, body)) = incoming.next_within(limits).await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));
             };
-            self.shared.hear();
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
             let limits = limits(self.options.limits);

@@ -1,6 +1,13 @@
 //! Messages on streams of bytes.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
@@ -26,12 +33,33 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
 const CHUNK: usize = 64 << 10;
 const LARGEST_CHUNK: usize = 4 << 20;
 
+/// When bytes came last.
+pub(super) struct Heard {
+    began: Instant,
+    /// Milliseconds after `began`.
+    last: AtomicU64,
+}
+
+impl Heard {
+    fn now(&self) {
+        let now = self.began.elapsed().as_millis() as u64;
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// For how long nothing came.
+    pub(super) fn ago(&self) -> Duration {
+        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(last)
+    }
+}
+
 /// Where messages come from.
 pub(super) struct Incoming {
     source: Source,
     /// What came and was not read.
     buffer: BytesMut,
     limits: Limits,
+    heard: Arc<Heard>,
 }
 
 enum Source {
@@ -98,7 +126,13 @@ pub(super) async fn web_halves(
 
 impl Incoming {
     fn new(source: Source, limits: Limits) -> Self {
-        Self { source, buffer: BytesMut::new(), limits }
+        let heard = Heard { began: Instant::now(), last: AtomicU64::new(0) };
+        Self { source, buffer: BytesMut::new(), limits, heard: Arc::new(heard) }
+    }
+
+    /// Tells when bytes came last.
+    pub(super) fn heard(&self) -> Arc<Heard> {
+        self.heard.clone()
     }
 
     /// The next message: its header and body; none when the other end has closed between two.
@@ -143,6 +177,7 @@ impl Incoming {
             Source::Bytes(reader) => reader.read_buf(&mut self.buffer).await,
             Source::Web(reader) => reader.read(&mut self.buffer).await,
         };
+        self.heard.now();
         read.map_err(|error| Error::io("a connection", error.to_string()))
     }
 }
