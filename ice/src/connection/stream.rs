@@ -92,7 +92,7 @@ pub(super) async fn open(
         (false, false) => return Ok(plain_halves(stream, limits)),
     };
     if address.scheme.is_websocket() {
-        let (reader, writer) = websocket::connect(stream, address, limits).await?;
+        let (reader, writer) = websocket::connect(stream, address).await?;
         return Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)));
     }
     Ok(halves(stream, limits))
@@ -120,7 +120,7 @@ pub(super) async fn web_halves(
     stream: Box<dyn Stream>,
     limits: Limits,
 ) -> Result<(Incoming, Outgoing)> {
-    let (reader, writer) = websocket::accept(stream, limits).await?;
+    let (reader, writer) = websocket::accept(stream).await?;
     Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)))
 }
 
