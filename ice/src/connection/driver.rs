@@ -53,23 +53,32 @@ impl std::fmt::Debug for Connection {
 /// `Io` when there is none, `Tls` when it is not trusted, `Frame` when it speaks something
 /// else, `Timeout` when it says nothing.
 pub async fn connect(address: &Address, options: Options) -> Result<(Client, Connection)> {
-    let work = async {
-        let (mut incoming, outgoing) =
-            stream::open(address, &options.verification, options.limits).await?;
-        match incoming.next().await? {
-            Some((Header { kind: MessageKind::Validate, .. }, _)) => Ok((incoming, outgoing)),
-            Some((header, _)) => Err(Error::Frame(format!(
+    let after = options.connect_timeout;
+    let until = time::Instant::now() + after;
+    let late = |what: String| move |_| Error::Timeout { what, after };
+    let opened = stream::open(address, &options.verification, options.limits);
+    let opened = time::timeout_at(until, opened).await;
+    let (mut incoming, outgoing) = opened.map_err(late(format!("connecting to {address}")))??;
+    // A server that speaks something else may wait for the client to begin.
+    let hint = address.scheme.hint();
+    let first = format!("the first word of {address}{hint}");
+    match time::timeout_at(until, incoming.next()).await.map_err(late(first))? {
+        Ok(Some((Header { kind: MessageKind::Validate, .. }, _))) => {}
+        Ok(Some((header, _))) => {
+            return Err(Error::Frame(format!(
                 "the server begins with {:?}, not with the word that it is there",
                 header.kind
-            ))),
-            None => Err(Error::io("a connection", format!("{address} closed it at once"))),
+            )));
         }
-    };
-    let (incoming, outgoing) =
-        time::timeout(options.connect_timeout, work).await.map_err(|_| Error::Timeout {
-            what: format!("connecting to {address}"),
-            after: options.connect_timeout,
-        })??;
+        Ok(None) => {
+            let problem = format!("{address} closed it at once{hint}");
+            return Err(Error::io("a connection", problem));
+        }
+        Err(Error::Io { what, problem }) => {
+            return Err(Error::Io { what, problem: format!("{address}: {problem}{hint}") });
+        }
+        Err(error) => return Err(error),
+    }
     Ok(new(incoming, outgoing, options, false))
 }
 

@@ -50,7 +50,17 @@ pub(super) async fn connect(
     address: &Address,
 ) -> Result<(WebReader, WebWriter)> {
     let failed = |error: tungstenite::Error| {
-        Error::io("a WebSocket", format!("{address}: {error}; is its path right?"))
+        let problem = match &error {
+            tungstenite::Error::Http(answer) => {
+                format!("{address} answers with {}; is its path right?", answer.status())
+            }
+            _ => {
+                let meant =
+                    if address.scheme.is_secure() { "ssl://" } else { "tcp://, or wss://," };
+                format!("what is at {address} speaks no WebSocket ({error}); is {meant} meant?")
+            }
+        };
+        Error::io("a WebSocket", problem)
     };
     let is_v6 = address.host.contains(':');
     let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod advice;
 mod blocking;
 mod callbacks;
 mod calls;
 mod lost;
+#[path = "../interop/need.rs"]
+mod need;
 mod raw;
 mod server;
 mod tls;
