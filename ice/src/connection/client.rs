@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, Semaphore, SemaphorePermit, mpsc},
     time,
 };
 
@@ -174,22 +174,34 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn call_within(&self, call: Call, timeout: Option<Duration>) -> Result<ReplyBody> {
-        let Some(after) = timeout else { return self.wait_for(call).await };
+        let Some(after) = timeout else {
+            let (_permit, mut ticket) = self.begin(call).await?;
+            return ticket.answer().await;
+        };
+        let until = time::Instant::now() + after;
         let what = format!("the answer of `{}`", call.operation);
-        let answer = time::timeout(after, self.wait_for(call)).await;
-        answer.unwrap_or(Err(Error::Timeout { what, after }))
+        let Ok(begun) = time::timeout_at(until, self.begin(call)).await else {
+            // It was not even queued.
+            return Err(Error::Timeout { what, after, may_repeat: true });
+        };
+        let (_permit, mut ticket) = begun?;
+        match time::timeout_at(until, ticket.answer()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Timeout { what, after, may_repeat: ticket.give_up() }),
+        }
     }
 
-    async fn wait_for(&self, call: Call) -> Result<ReplyBody> {
+    /// Queues a call, when there may be one more; where its answer comes.
+    async fn begin(&self, call: Call) -> Result<(SemaphorePermit<'_>, Ticket)> {
         let shared = &self.shared;
-        let _permit = shared.permits.acquire().await.map_err(|_| self.lost())?;
+        let permit = shared.permits.acquire().await.map_err(|_| self.lost())?;
         let may_repeat = Mode::from_byte(call.mode).is_some_and(Mode::may_repeat);
-        let mut ticket: Ticket = shared.pending.add(may_repeat)?;
+        let ticket = shared.pending.add(may_repeat)?;
         let request = Message::Request(Request { id: ticket.id, call });
         let bytes = shared.encode(&request, shared.compression)?;
         let queued = Queued::Call { id: ticket.id, bytes };
         self.sender.send(queued).await.map_err(|_| self.lost())?;
-        ticket.answer().await
+        Ok((permit, ticket))
     }
 
     /// Makes a call that is not answered; waits until it can be sent.
@@ -232,6 +244,11 @@ impl Client {
     /// The limits that answers are read with.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// How long a call may take that does not say so itself.
+    pub fn call_timeout(&self) -> Option<Duration> {
+        self.shared.call_timeout
     }
 
     /// How many calls wait for an answer.
@@ -294,8 +311,23 @@ impl Client {
         invocation: crate::typed::Invocation<R>,
         context: Vec<(String, String)>,
     ) -> Result<crate::typed::Answer<R>> {
+        self.invoke_within(proxy, invocation, context, self.call_timeout()).await
+    }
+
+    /// As [`Client::invoke`], with a time of its own; without one it waits as long as the
+    /// connection lives.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invoke_within<R: crate::typed::Outcome>(
+        &self,
+        proxy: &crate::wire::Proxy,
+        invocation: crate::typed::Invocation<R>,
+        context: Vec<(String, String)>,
+        timeout: Option<Duration>,
+    ) -> Result<crate::typed::Answer<R>> {
         let call = prepare(proxy, &invocation, context)?;
-        finish(&invocation, self.call(call).await?, self.limits())
+        finish(&invocation, self.call_within(call, timeout).await?, self.limits())
     }
 }
 

@@ -55,7 +55,9 @@ impl std::fmt::Debug for Connection {
 pub async fn connect(address: &Address, options: Options) -> Result<(Client, Connection)> {
     let after = options.connect_timeout;
     let until = time::Instant::now() + after;
-    let late = |what: String| move |_| Error::Timeout { what, after };
+    let late = |what: String| {
+        move |_: time::error::Elapsed| Error::Timeout { what, after, may_repeat: true }
+    };
     let opened = stream::open(address, &options.verification, options.limits);
     let opened = time::timeout_at(until, opened).await;
     let (mut incoming, outgoing) = opened.map_err(late(format!("connecting to {address}")))??;

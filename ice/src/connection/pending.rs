@@ -82,6 +82,12 @@ impl Pending {
         }
     }
 
+    /// Gives a call up; whether it may be made again.
+    fn give_up(&self, id: i32) -> bool {
+        // When it is there no more the answer has just come.
+        self.remove(id).is_some_and(|waiting| !waiting.sent || waiting.may_repeat)
+    }
+
     fn remove(&self, id: i32) -> Option<Waiting> {
         let mut state = self.state();
         let waiting = state.calls.remove(&id);
@@ -159,6 +165,11 @@ impl Ticket {
         (&mut self.receiver).await.unwrap_or_else(|_| {
             Err(Error::Lost { reason: "the connection is gone".to_owned(), may_repeat: false })
         })
+    }
+
+    /// Gives the call up; whether it may be made again.
+    pub(super) fn give_up(self) -> bool {
+        self.pending.give_up(self.id)
     }
 }
 

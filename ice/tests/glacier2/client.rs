@@ -227,6 +227,27 @@ fn a_session_for_programs_that_wait() {
     for thread in threads.collect::<Vec<_>>() {
         thread.join().unwrap();
     }
+    session.refresh().unwrap();
+    let group = session.with_context(key::GROUP, "7");
+    let answer = group.invoke(&config, IConfig::get_config_value("x")).unwrap();
+    assert_eq!(answer.get(), Ok("7"));
+    let store = session.invoke_own(ServiceFactory::create_raw_file_store()).unwrap();
+    let store = store.get().unwrap().cloned().unwrap();
+    session.add_proxies(&[&store]).unwrap();
+    let parameters = RawFileStore::size().encode(Encoding::V1_1).unwrap();
+    let size = Call {
+        identity: store.identity.clone(),
+        facet: String::new(),
+        operation: "size".to_owned(),
+        mode: ice::wire::Mode::Idempotent.byte(),
+        context: session.asynchronous().context().to_vec(),
+        parameters,
+    };
+    assert_eq!(session.call(&store, size).unwrap().status(), 0);
+    let within = Some(Duration::from_millis(50));
+    let error = session.invoke_within(&store, RawFileStore::truncate(10_000), within).unwrap_err();
+    assert!(matches!(error, Error::Timeout { may_repeat: true, .. }), "{error}");
+    session.invoke_own_within(ServiceFactory::get_config_service(), None).unwrap();
     session.destroy().unwrap();
     assert_eq!(running.router.n_sessions(), 0);
     // In an asynchronous task it would stop everything else.

@@ -149,6 +149,34 @@ async fn nothing_comes_any_more() {
     session.invoke(&store, RawFileStore::size()).await.unwrap();
 }
 
+/// The time of a typed call is that of the whole call: of what the router is told of the object
+/// before, too. What it says of repeating is about the call, not about what was before it.
+#[tokio::test]
+async fn typed_calls_have_deadlines() {
+    let running = Running::plain().await;
+    let (address, way) = between(&running).await;
+    let session = Session::connect(&address, Options::default(), root()).await.unwrap();
+    let known = file_store(&session).await;
+    let new = file_store(&session).await;
+    session.invoke(&known, RawFileStore::size()).await.unwrap();
+    way.send(Way::Shut).unwrap();
+    let within = Some(Duration::from_millis(100));
+    for (store, invocation, expected) in [
+        (&known, RawFileStore::set_file_id(1), false),
+        // It was not made: the router has not even said that it knows the object.
+        (&new, RawFileStore::set_file_id(1), true),
+    ] {
+        let error = session.invoke_within(store, invocation, within).await.unwrap_err();
+        let Error::Timeout { what, after, may_repeat } = &error else { panic!("{error}") };
+        assert_eq!((what.as_str(), *may_repeat), ("the answer of `setFileId`", expected));
+        assert_eq!(Some(*after), within);
+    }
+    let error = session.invoke_within(&known, RawFileStore::size(), within).await.unwrap_err();
+    assert!(error.may_repeat(), "{error}");
+    way.send(Way::Open).unwrap();
+    session.invoke_within(&known, RawFileStore::size(), None).await.unwrap();
+}
+
 /// A client that does not read its answers holds its own calls up, and nobody else's; nor does
 /// it take memory for more than the calls that are worked on at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
