@@ -351,11 +351,18 @@ impl Session {
 
     /// Has an object of this client called by servers, and answers its proxy, which is given to
     /// them. Calls come on this session's connection.
-    pub fn add_callback<I: Interface>(&self, name: &str, servant: Arc<dyn Servant>) -> Proxy {
+    ///
+    /// # Errors
+    /// As [`Adapter::add`], for an interface that is not OMERO's.
+    pub fn add_callback<I: Interface>(
+        &self,
+        name: &str,
+        servant: Arc<dyn Servant>,
+    ) -> Result<Proxy> {
         let identity = Identity::new(name, self.shared.category.clone());
-        self.shared.callbacks.add(identity.clone(), I::TYPE_ID, servant);
+        self.shared.callbacks.add(identity.clone(), I::TYPE_ID, servant)?;
         let endpoints = self.shared.callback_endpoints.clone();
-        Proxy { endpoints, ..Proxy::new(identity) }
+        Ok(Proxy { endpoints, ..Proxy::new(identity) })
     }
 
     /// No longer has an object of this client called.

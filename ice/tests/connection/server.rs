@@ -96,7 +96,7 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let echo = Arc::new(Echo::default());
         let adapter = Adapter::new(ice::omero::schema());
-        adapter.add(object(), "::omero::api::IQuery", echo.clone());
+        adapter.add(object(), "::omero::api::IQuery", echo.clone()).unwrap();
         acceptor.options.servants = Arc::new(adapter);
         acceptor.websocket = scheme.is_websocket();
         let serve = async move {

@@ -160,7 +160,7 @@ async fn servers_call_objects_of_the_client() {
     let running = Running::plain().await;
     let session = running.root().await;
     let counts = Arc::new(Counts::default());
-    let proxy = session.add_callback::<ClientCallback>("callback", counts.clone());
+    let proxy = session.add_callback::<ClientCallback>("callback", counts.clone()).unwrap();
     assert_eq!(proxy.identity.category, session.category());
     session.invoke_own(ServiceFactory::set_callback(Some(proxy.clone()))).await.unwrap();
     let n = session.invoke_own(ServiceFactory::keep_all_alive(vec![])).await.unwrap();
@@ -171,7 +171,7 @@ async fn servers_call_objects_of_the_client() {
     assert_eq!(n.get(), Ok(0));
     // Objects of another client are not called.
     let other = running.root().await;
-    let theirs = other.add_callback::<ClientCallback>("callback", counts.clone());
+    let theirs = other.add_callback::<ClientCallback>("callback", counts.clone()).unwrap();
     session.invoke_own(ServiceFactory::set_callback(Some(theirs))).await.unwrap();
     let n = session.invoke_own(ServiceFactory::keep_all_alive(vec![])).await.unwrap();
     assert_eq!((n.get(), counts.0.load(Ordering::SeqCst)), (Ok(0), 2));

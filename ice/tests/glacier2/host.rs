@@ -283,7 +283,7 @@ fn built_in(interface: &str, call: &Call) -> ReplyBody {
         }
     }
     let adapter = ice::connection::Adapter::new(schema());
-    adapter.add(call.identity.clone(), interface, Arc::new(Nobody));
+    adapter.add(call.identity.clone(), interface, Arc::new(Nobody)).unwrap();
     futures_util::FutureExt::now_or_never(adapter.dispatch(call.clone())).unwrap()
 }
 

@@ -125,7 +125,7 @@ async fn official_client() {
     let python = Arc::new(python);
     let identity = Identity::new("update", "test");
     let adapter = Adapter::new(omero::schema());
-    adapter.add(identity, "::omero::api::IUpdate", Arc::new(Echo));
+    adapter.add(identity, "::omero::api::IUpdate", Arc::new(Echo)).unwrap();
     let options = Options::default().with_servants(Arc::new(adapter));
     for (kind, encoding) in
         [("tcp", "1.1"), ("tcp", "1.0"), ("ssl", "1.1"), ("ws", "1.1"), ("wss", "1.1")]
