@@ -237,6 +237,7 @@ impl Client {
             mode: Mode::Nonmutating.byte(),
             context: Vec::new(),
             parameters: Encapsulation::empty(Encoding::default()),
+            limits: Limits::default(),
         };
         self.call(call).await?.into_result().map(|_| ())
     }
@@ -350,6 +351,7 @@ pub(crate) fn prepare<R: crate::typed::Outcome>(
         mode: operation.mode.byte(),
         context,
         parameters: invocation.encode(encoding)?,
+        limits: Limits::default(),
     })
 }
 

@@ -69,6 +69,9 @@ pub struct Call {
     pub context: Vec<(String, String)>,
     /// The parameters.
     pub parameters: Encapsulation,
+    /// What its parameters may ask for: of a call that came, the limits that its connection had
+    /// for it. It is not sent.
+    pub limits: Limits,
 }
 
 /// A call that is answered under its number, or not at all when that is 0.
@@ -332,7 +335,8 @@ impl Call {
             context.push((reader.string()?.into(), reader.string()?.into()));
         }
         let parameters = Encapsulation::decode(reader)?;
-        Ok(Self { identity, facet, operation, mode, context, parameters })
+        let limits = *limits;
+        Ok(Self { identity, facet, operation, mode, context, parameters, limits })
     }
 
     /// Writes all but the content of the parameters, and answers that.

@@ -69,6 +69,7 @@ pub(crate) fn call(operation: &str, mode: Mode, content: impl Into<Bytes>) -> Ca
         mode: mode.byte(),
         context: vec![("omero.client.uuid".to_owned(), "x".to_owned())],
         parameters: Encapsulation::new(Encoding::V1_1, content),
+        limits: ice::wire::Limits::default(),
     }
 }
 

@@ -242,6 +242,7 @@ fn a_session_for_programs_that_wait() {
         mode: ice::wire::Mode::Idempotent.byte(),
         context: session.asynchronous().context().to_vec(),
         parameters,
+        limits: ice::wire::Limits::default(),
     };
     assert_eq!(session.call(&store, size).unwrap().status(), 0);
     let within = Some(Duration::from_millis(50));

@@ -167,7 +167,7 @@ impl EchoSession {
         if call.operation.starts_with("ice_") {
             return built_in(&interface, &call);
         }
-        let call = match Incoming::open_within(schema(), &interface, call, self.peer.limits()) {
+        let call = match Incoming::open_as(schema(), &interface, call) {
             Ok(call) => call,
             Err(refused) => return refused,
         };

@@ -27,6 +27,7 @@ fn table(content: Vec<u8>) -> Call {
         mode: 2,
         context: Vec::new(),
         parameters: Encapsulation::new(Encoding::V1_1, content),
+        limits: Limits::default(),
     }
 }
 

@@ -129,6 +129,7 @@ proptest! {
             mode,
             context: vec![(e.clone(), f)],
             parameters: content.clone(),
+            limits: Limits::default(),
         };
         let reply = |body| Message::Reply(Reply { id, body });
         let message = match sort {

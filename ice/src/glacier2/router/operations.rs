@@ -12,7 +12,7 @@ use crate::{
     },
     typed::{Incoming, Interface},
     value::{Exception, Graph},
-    wire::{Call, Endpoint, Identity, Limits, Proxy, ReplyBody, Transport},
+    wire::{Call, Endpoint, Identity, Proxy, ReplyBody, Transport},
 };
 
 /// Longest names of objects that a table takes, together with what is said of where they are.
@@ -37,9 +37,7 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
         };
     }
     let interface = glacier2::Router::TYPE_ID;
-    // The client is set before the first message is read.
-    let limits = link.client.get().map_or_else(Limits::default, |client| *client.limits());
-    let call = match Incoming::open_within(schema(), interface, call, &limits) {
+    let call = match Incoming::open_as(schema(), interface, call) {
         Ok(call) => call,
         Err(refused) => return refused,
     };
