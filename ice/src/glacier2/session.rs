@@ -26,6 +26,9 @@ use crate::{
 pub struct Session {
     pub(super) shared: Arc<Shared>,
     context: Arc<[(String, String)]>,
+    /// Stops what works for the session when nobody has it any more. Not in `shared`, which those
+    /// tasks have too.
+    tasks: Arc<Tasks>,
 }
 
 pub(super) struct Shared {
@@ -40,8 +43,6 @@ pub(super) struct Shared {
     session_timeout: Option<Duration>,
     acm_timeout: Option<Duration>,
     routes: Routes,
-    /// The tasks of the connection and of what keeps the session alive.
-    tasks: Tasks,
 }
 
 #[derive(Default)]
@@ -127,25 +128,20 @@ impl Session {
                 session_timeout: seconds(session_timeout),
                 acm_timeout: seconds(acm_timeout),
                 routes: Routes::default(),
-                tasks: Tasks::default(),
                 client,
             }),
             context: context.into(),
+            tasks: Arc::default(),
         };
         if let Some(most) = login.keep_alive {
-            let task = tokio::spawn(keep_alive::run(
-                Arc::downgrade(&session.shared),
-                session.context.clone(),
-                session.interval(most),
-            ));
+            // Without the tasks of the session: as long as it waits for an answer nobody else
+            // would know that the session is not wanted any more.
+            let own = Self { tasks: Arc::default(), ..session.clone() };
+            let task = tokio::spawn(keep_alive::run(own, session.interval(most)));
             // It is set once, here.
-            session.shared.tasks.keep_alive.get_or_init(|| task.abort_handle());
+            session.tasks.keep_alive.get_or_init(|| task.abort_handle());
         }
         Ok(session)
-    }
-
-    pub(super) fn from_parts(shared: Arc<Shared>, context: Arc<[(String, String)]>) -> Self {
-        Self { shared, context }
     }
 
     /// How often the router must hear of the client: twice in the shortest of its times.
@@ -196,7 +192,7 @@ impl Session {
     pub fn with_context(&self, key: &str, value: &str) -> Self {
         let mut context = self.context.to_vec();
         set(&mut context, key, value);
-        Self { shared: self.shared.clone(), context: context.into() }
+        Self { context: context.into(), ..self.clone() }
     }
 
     /// The same session, with calls of this clone made in a group; `-1` is all groups of the

@@ -149,6 +149,23 @@ async fn nothing_comes_any_more() {
     session.invoke(&store, RawFileStore::size()).await.unwrap();
 }
 
+/// A session that nobody has any more ends, also when what keeps it alive waits for an answer
+/// that does not come.
+#[tokio::test]
+async fn a_session_is_dropped_while_it_is_kept_alive() {
+    let running = Running::plain().await;
+    let (address, way) = between(&running).await;
+    let login = root().with_keep_alive(Some(Duration::from_millis(100)));
+    let session = Session::connect(&address, Options::default(), login).await.unwrap();
+    way.send(Way::Shut).unwrap();
+    while session.client().n_waiting() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(running.router.n_sessions(), 1);
+    drop(session);
+    running.until_sessions(0).await;
+}
+
 /// The time of a typed call is that of the whole call: of what the router is told of the object
 /// before, too. What it says of repeating is about the call, not about what was before it.
 #[tokio::test]
