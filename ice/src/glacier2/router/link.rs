@@ -283,7 +283,7 @@ impl Drop for Running<'_> {
 impl Servant for Link {
     fn limits(&self, options: Limits) -> Limits {
         if !self.is_new() {
-            return options;
+            return Limits { compressed_times: usize::MAX, ..options };
         }
         Limits {
             message_bytes: options.message_bytes.min(STRANGER_BYTES),
