@@ -6,6 +6,8 @@ mod advice;
 mod blocking;
 mod callbacks;
 mod calls;
+#[path = "../it/frames.rs"]
+mod frames;
 mod lost;
 #[path = "../interop/need.rs"]
 mod need;
@@ -13,3 +15,4 @@ mod raw;
 mod server;
 mod tls;
 mod typed;
+mod websocket;

@@ -9,5 +9,6 @@ mod neutral;
 mod properties;
 mod random;
 mod sans_io;
+mod transcripts;
 mod typed;
 mod vectors;
