@@ -2,6 +2,9 @@
 
 use crate::{Error, Result};
 
+/// Bytes that are many.
+const LONG: usize = 4 << 10;
+
 /// Bytes that grow by what is written to them.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
@@ -40,6 +43,10 @@ impl Writer {
 
     /// Bytes as they are.
     pub fn raw(&mut self, bytes: &[u8]) {
+        if bytes.len() > LONG {
+            // What follows would else have all of it moved to a larger piece of memory.
+            self.bytes.reserve(bytes.len() + LONG);
+        }
         self.bytes.extend_from_slice(bytes);
     }
 

@@ -259,3 +259,19 @@ fn names_of_types_are_not_longer_than_allowed() {
     let error = bounded("1.0", leaves, Encoding::V1_0, content).unwrap_err();
     assert!(matches!(error, Error::Limit { .. }), "{error}");
 }
+
+/// A plane that is an argument is copied once: into what is sent.
+#[test]
+fn planes_are_written_once() {
+    let _alone = alone();
+    let n_bytes = 2 << 20;
+    let plane = Bytes::from(vec![7; n_bytes]);
+    // What is taken once is taken.
+    ice::omero::schema();
+    for encoding in [Encoding::V1_0, Encoding::V1_1] {
+        let set = ice::omero::api::RawPixelsStore::set_plane(plane.clone(), 1, 2, 3);
+        let (content, total) = memory::total_of(|| set.encode(encoding));
+        assert!(content.unwrap().content.len() > n_bytes);
+        assert!(total < n_bytes + (64 << 10), "{total} bytes for {n_bytes}");
+    }
+}

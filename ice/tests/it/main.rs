@@ -6,6 +6,7 @@ mod degrade;
 mod frames;
 mod malformed;
 mod neutral;
+mod no_copy;
 mod properties;
 mod random;
 mod sans_io;
