@@ -104,7 +104,7 @@ impl<'v> Encoder<'v> {
     }
 
     pub(super) fn finish(self) -> Encapsulation {
-        Encapsulation::new(self.encoding, self.writer.into_bytes())
+        Encapsulation::new(self.encoding, self.writer.into_content())
     }
 
     /// Writes a value and what is inside of it.
@@ -222,7 +222,7 @@ impl<'v> Encoder<'v> {
             }};
         }
         match (element, value) {
-            (Type::Byte, Value::Bytes(bytes)) => writer.byte_sequence(bytes)?,
+            (Type::Byte, Value::Bytes(bytes)) => writer.shared_byte_sequence(bytes)?,
             (Type::Bool, Value::Bools(values)) => numbers!(values, bool),
             (Type::Short, Value::Shorts(values)) => numbers!(values, i16),
             (Type::Int, Value::Ints(values)) => numbers!(values, i32),
@@ -330,7 +330,7 @@ impl<'v> Encoder<'v> {
     ) -> Result<()> {
         let of = &self.schema.classes[class as usize];
         let is_sliced = self.format == Format::Sliced;
-        let flags_at = self.writer.len();
+        let flags_at = self.writer.place();
         let last = if of.base.is_none() { flag::LAST } else { 0 };
         let size = if is_sliced { flag::SIZE } else { 0 };
         if is_first || is_sliced {

@@ -212,7 +212,7 @@ async fn write(
                     together.extend(frame.head)
                 }
                 if !frame.tail.is_empty() {
-                    outgoing.send_two(std::mem::take(&mut together), frame.tail).await?;
+                    outgoing.send_parts(std::mem::take(&mut together), frame.tail).await?;
                 }
             }
             let mut another = queue.try_recv();

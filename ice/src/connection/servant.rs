@@ -240,7 +240,7 @@ pub(crate) fn built_in(ids: &[String], call: &Call) -> Option<ReplyBody> {
             writer = Writer::new();
             all.and_then(|()| writer.size(ids.len())).map(|()| writer.raw(&texts))
         }
-        "ice_isA" => crate::wire::Reader::new(call.parameters.content.clone())
+        "ice_isA" => crate::wire::Reader::new(call.parameters.content.joined())
             .string()
             .map(|asked| writer.bool(ids.iter().any(|id| **id == *asked))),
         _ => return None,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    wire::{Frame, HEADER_BYTES, Header, Limits},
+    wire::{Content, Frame, HEADER_BYTES, Header, Limits},
 };
 
 /// A stream of bytes in both directions.
@@ -193,8 +193,8 @@ impl Outgoing {
         sent.map_err(|error| Error::io("a connection", error.to_string()))
     }
 
-    /// Sends the parts of messages, the second without a copy where that is possible.
-    pub(super) async fn send_two(&mut self, head: Vec<u8>, tail: Bytes) -> Result<()> {
+    /// Sends the parts of messages, those of `tail` without a copy where that is possible.
+    pub(super) async fn send_parts(&mut self, head: Vec<u8>, tail: Content) -> Result<()> {
         match self {
             Self::Bytes(writer) => {
                 let mut parts = Buf::chain(head.as_slice(), tail);

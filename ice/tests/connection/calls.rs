@@ -12,7 +12,7 @@ use crate::server::{Server, call, object, slow};
 
 fn content(body: ReplyBody) -> bytes::Bytes {
     match body {
-        ReplyBody::Ok(content) => content.content,
+        ReplyBody::Ok(content) => content.content.joined(),
         other => panic!("{other:?}"),
     }
 }

@@ -145,7 +145,7 @@ fn seeds() -> BTreeMap<(&'static str, String), Vec<u8>> {
             assert_eq!(types(number).is_none(), number == u16::MAX);
             let mut seed = vec![u8::from(content.version == (1, 0))];
             seed.extend(number.to_le_bytes());
-            seed.extend(&content.content[..]);
+            seed.extend(content.content.to_vec());
             seeds.insert(("ice_values", name.clone()), seed);
         }
         seeds.insert(("ice_message", name), bytes);

@@ -1,6 +1,5 @@
 //! Whatever is written is read again, in both encodings and formats.
 
-use bytes::Bytes;
 use ice::{
     codec::{Format, decode, decode_exception, encode, encode_exception},
     schema::Type,
@@ -120,7 +119,7 @@ proptest! {
     ) {
         let [a, b, c, d, e, f] = texts.try_into().unwrap();
         let identity = ice::wire::Identity { name: a, category: b };
-        let content = Encapsulation { version: (1, mode), content: Bytes::from(bytes) };
+        let content = Encapsulation { version: (1, mode), content: bytes.into() };
         let (facet, operation) = (c, d);
         let call = Call {
             identity: identity.clone(),
