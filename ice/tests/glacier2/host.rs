@@ -197,7 +197,11 @@ impl EchoSession {
     /// Calls the client's object twice at a time.
     async fn call_back(&self) -> i64 {
         let Some(proxy) = self.callback.lock().unwrap().clone() else { return -1 };
-        let one = || self.peer.invoke(&proxy, ClientCallback::request_heartbeat(), vec![]);
+        let within = Some(Duration::from_secs(20));
+        let one = || {
+            let call = ClientCallback::request_heartbeat();
+            self.peer.invoke_within(&proxy, call, vec![], within)
+        };
         let (first, second) = tokio::join!(one(), one());
         i64::from(first.is_ok()) + i64::from(second.is_ok())
     }

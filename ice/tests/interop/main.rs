@@ -7,6 +7,7 @@
 
 #[path = "../glacier2/host.rs"]
 mod host;
+mod kinds;
 mod need;
 #[path = "../it/neutral.rs"]
 mod neutral;
