@@ -74,13 +74,20 @@ pub enum Error {
         /// Why, and what to do.
         problem: String,
     },
-    /// No answer in time. Whether the server works on the call is not known.
-    #[error("{what} did not come within {after:?}")]
+    /// No answer in time.
+    #[error("{what} did not come within {after:?}{}", if *may_repeat {
+        " (it may be tried again)"
+    } else {
+        " (whether the call was made is not known)"
+    })]
     Timeout {
         /// What was waited for.
         what: String,
         /// For how long.
         after: std::time::Duration,
+        /// Whether it may be tried again: a call was not sent, or making it twice is as making
+        /// it once.
+        may_repeat: bool,
     },
     /// A connection that ended before the answer was there.
     #[error("the connection was lost: {reason}{}", if *may_repeat {
@@ -152,7 +159,7 @@ fn exception_text(exception: &Exception) -> String {
 impl Error {
     /// Whether the call that failed may be made again without asking what became of it.
     pub fn may_repeat(&self) -> bool {
-        matches!(self, Self::Lost { may_repeat: true, .. })
+        matches!(self, Self::Lost { may_repeat: true, .. } | Self::Timeout { may_repeat: true, .. })
     }
 
     #[cfg(feature = "tokio")]

@@ -49,6 +49,14 @@
 //!     }
 //! }
 //!
+//! fn session() -> ice::Result<router::Made> {
+//!     let objects = Adapter::new(schema());
+//!     let session = Identity::named("session");
+//!     objects.add(session.clone(), ServiceFactory::TYPE_ID, Arc::new(Service))?;
+//!     objects.add(Identity::named("config"), IConfig::TYPE_ID, Arc::new(Service))?;
+//!     Ok(router::Made { object: Some(Proxy::new(session)), session: Arc::new(objects) })
+//! }
+//!
 //! /// Lets one user in.
 //! struct Host;
 //!
@@ -59,14 +67,7 @@
 //!     ) -> BoxFuture<'_, Result<router::Made, router::Refusal>> {
 //!         let made = match login.credentials == Credentials::password("root", "secret") {
 //!             false => Err(router::Refusal::denied("who is that?")),
-//!             true => {
-//!                 let objects = Adapter::new(schema());
-//!                 let session = Identity::named("session");
-//!                 objects.add(session.clone(), ServiceFactory::TYPE_ID, Arc::new(Service));
-//!                 objects.add(Identity::named("config"), IConfig::TYPE_ID, Arc::new(Service));
-//!                 let object = Some(Proxy::new(session));
-//!                 Ok(router::Made { object, session: Arc::new(objects) })
-//!             }
+//!             true => session().map_err(router::Refusal::from),
 //!         };
 //!         Box::pin(std::future::ready(made))
 //!     }

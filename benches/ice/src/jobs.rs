@@ -68,6 +68,7 @@ pub(crate) fn decode<'r>(runtime: &'r Runtime, server: &Address) -> Result<Round
         mode: operation.mode.byte(),
         context: vec![],
         parameters: call.encode(Encoding::V1_1)?,
+        limits: Limits::default(),
     };
     let content = runtime.block_on(client.call(call))?.into_result()?;
     let types: Vec<_> = operation.returns.into_iter().collect();

@@ -85,7 +85,7 @@ pub(crate) async fn run() -> Result<()> {
         ("pixels", "::omero::api::RawPixelsStore"),
         ("config", "::omero::api::IConfig"),
     ] {
-        adapter.add(Identity::new(name, "bench"), interface, ready.clone());
+        adapter.add(Identity::new(name, "bench"), interface, ready.clone())?;
     }
     let options = Options::default().with_servants(Arc::new(adapter));
     let acceptor = Acceptor { options, ..Acceptor::default() };

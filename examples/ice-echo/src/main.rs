@@ -52,8 +52,8 @@ fn session(login: &LoginRequest) -> Result<Made, Refusal> {
     let config = Identity::new("omero.api.IConfig", own.name.clone());
     let objects = Adapter::new(schema());
     let factory = Factory { config: Proxy::new(config.clone()) };
-    objects.add(own.clone(), ServiceFactory::TYPE_ID, Arc::new(factory));
-    objects.add(config, IConfig::TYPE_ID, Arc::new(Config));
+    objects.add(own.clone(), ServiceFactory::TYPE_ID, Arc::new(factory))?;
+    objects.add(config, IConfig::TYPE_ID, Arc::new(Config))?;
     Ok(Made { object: Some(Proxy::new(own)), session: Arc::new(objects) })
 }
 

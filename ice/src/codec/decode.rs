@@ -131,7 +131,7 @@ impl<'s> Decoder<'s> {
             schema,
             limits,
             encoding: from.encoding()?,
-            reader: Reader::new(from.content.clone()),
+            reader: Reader::new(from.content.joined()),
             stack: Vec::new(),
             objects: Vec::new(),
             classes: Vec::new(),

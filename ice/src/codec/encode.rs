@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::decode::flag;
+use super::{decode::flag, table::Table};
 use crate::{
     Error, Result,
     schema::{Schema, Type},
@@ -80,7 +80,7 @@ pub(super) struct Encoder<'v> {
     pending: Vec<ObjectId>,
     named: HashMap<&'v str, usize>,
     /// The table of the slice that is written, in the sliced format.
-    table: Option<Vec<ObjectId>>,
+    table: Option<Table<ObjectId>>,
 }
 
 impl<'v> Encoder<'v> {
@@ -104,7 +104,7 @@ impl<'v> Encoder<'v> {
     }
 
     pub(super) fn finish(self) -> Encapsulation {
-        Encapsulation::new(self.encoding, self.writer.into_bytes())
+        Encapsulation::new(self.encoding, self.writer.into_content())
     }
 
     /// Writes a value and what is inside of it.
@@ -114,7 +114,7 @@ impl<'v> Encoder<'v> {
 
     /// Begins the members of a slice of an exception: with a table in the sliced format.
     pub(super) fn begin_table(&mut self, is_sliced: bool) {
-        self.table = is_sliced.then(Vec::new);
+        self.table = is_sliced.then(Table::new);
     }
 
     /// Ends a slice of an exception, with the instances of its table behind it.
@@ -126,7 +126,7 @@ impl<'v> Encoder<'v> {
     /// Ends the members of a slice; the instances of its table, whose size is written.
     fn table_behind(&mut self, size_at: usize, flags_at: usize) -> Result<Vec<ObjectId>> {
         self.writer.end_size(size_at)?;
-        let table = self.table.take().unwrap_or_default();
+        let table = self.table.take().map(Table::into_order).unwrap_or_default();
         if !table.is_empty() {
             self.writer.set_bits(flags_at, flag::INDIRECTION);
             self.writer.size(table.len())?;
@@ -222,7 +222,7 @@ impl<'v> Encoder<'v> {
             }};
         }
         match (element, value) {
-            (Type::Byte, Value::Bytes(bytes)) => writer.byte_sequence(bytes)?,
+            (Type::Byte, Value::Bytes(bytes)) => writer.shared_byte_sequence(bytes)?,
             (Type::Bool, Value::Bools(values)) => numbers!(values, bool),
             (Type::Short, Value::Shorts(values)) => numbers!(values, i16),
             (Type::Int, Value::Ints(values)) => numbers!(values, i32),
@@ -297,11 +297,7 @@ impl<'v> Encoder<'v> {
             return Ok(());
         }
         if let Some(table) = &mut self.table {
-            let known = table.iter().position(|known| *known == id);
-            let at = known.unwrap_or_else(|| {
-                table.push(id);
-                table.len() - 1
-            });
+            let at = table.place(id);
             return self.writer.size(at + 1);
         }
         self.instance(id, object, stack)
@@ -334,7 +330,7 @@ impl<'v> Encoder<'v> {
     ) -> Result<()> {
         let of = &self.schema.classes[class as usize];
         let is_sliced = self.format == Format::Sliced;
-        let flags_at = self.writer.len();
+        let flags_at = self.writer.place();
         let last = if of.base.is_none() { flag::LAST } else { 0 };
         let size = if is_sliced { flag::SIZE } else { 0 };
         if is_first || is_sliced {
@@ -351,7 +347,7 @@ impl<'v> Encoder<'v> {
         if is_sliced {
             let size_at = self.writer.begin_size();
             stack.push(Work::EndSlice { size_at, flags_at });
-            self.table = Some(Vec::new());
+            self.table = Some(Table::new());
         }
         let fields = of.members.iter().zip(object.fields.get(at..end).unwrap_or_default());
         stack.extend(fields.rev().map(|(member, value)| Work::Value(member.of, value)));

@@ -139,7 +139,7 @@ pub fn encode_exception(
     for slice in schema.exception_slices(exception.known) {
         let of = &schema.exceptions[slice as usize];
         let has_size = is_old || exception.sliced;
-        let flags_at = encoder.writer.len();
+        let flags_at = encoder.writer.place();
         if !is_old {
             let last = if of.base.is_none() { flag::LAST } else { 0 };
             encoder.writer.u8(last | if has_size { flag::SIZE } else { 0 });

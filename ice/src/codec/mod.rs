@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod exception;
+mod table;
 
 pub use decode::{Decoded, decode};
 pub use encode::{Format, encode};

@@ -92,7 +92,11 @@ impl Acceptor {
         };
         let begun = time::timeout(after, begin).await;
         begun.unwrap_or_else(|_| {
-            Err(Error::Timeout { what: "the beginning of a connection".to_owned(), after })
+            Err(Error::Timeout {
+                what: "the beginning of a connection".to_owned(),
+                after,
+                may_repeat: true,
+            })
         })
     }
 }

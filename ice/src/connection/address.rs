@@ -41,6 +41,18 @@ impl Scheme {
         matches!(self, Self::Ws | Self::Wss)
     }
 
+    /// What else may be meant when a server does not say that it is there.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Tcp => {
+                " (a server that speaks TLS or WebSocket waits for its client to begin: is \
+                 ssl:// meant, or ws:// or wss://?)"
+            }
+            Self::Ssl => " (a server that speaks WebSocket waits for its client: is wss:// meant?)",
+            Self::Ws | Self::Wss => " (is its path right?)",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",

@@ -9,7 +9,7 @@
 //! # Ok::<(), ice::Error>(())
 //! ```
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -81,6 +81,22 @@ impl Client {
         wait(&self.runtime, self.client.call(call))
     }
 
+    /// As [`Client::call_within`](super::Client::call_within).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn call_within(&self, call: Call, timeout: Option<Duration>) -> Result<ReplyBody> {
+        wait(&self.runtime, self.client.call_within(call, timeout))
+    }
+
+    /// As [`Client::tell`](super::Client::tell).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn tell(&self, call: Call) -> Result<()> {
+        wait(&self.runtime, self.client.tell(call))
+    }
+
     /// As [`Client::ping`](super::Client::ping).
     ///
     /// # Errors
@@ -101,6 +117,21 @@ impl Client {
         context: Vec<(String, String)>,
     ) -> Result<crate::typed::Answer<R>> {
         wait(&self.runtime, self.client.invoke(proxy, invocation, context))
+    }
+
+    /// As [`Client::invoke_within`](super::Client::invoke_within).
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "omero")]
+    pub fn invoke_within<R: crate::typed::Outcome>(
+        &self,
+        proxy: &crate::wire::Proxy,
+        invocation: crate::typed::Invocation<R>,
+        context: Vec<(String, String)>,
+        timeout: Option<Duration>,
+    ) -> Result<crate::typed::Answer<R>> {
+        wait(&self.runtime, self.client.invoke_within(proxy, invocation, context, timeout))
     }
 
     /// As [`Client::close`](super::Client::close).

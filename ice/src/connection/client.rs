@@ -3,19 +3,20 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, Semaphore, SemaphorePermit, mpsc},
     time,
 };
 
 use super::{
     Options,
     pending::{Pending, Ticket},
+    stream::Heard,
 };
 use crate::{
     Error, Result,
@@ -49,13 +50,11 @@ pub(super) struct Shared {
     closing: AtomicBool,
     /// Told when the connection is to end at once.
     pub(super) cut: Notify,
-    began: Instant,
-    /// Milliseconds after `began` when the peer was last heard.
-    heard: AtomicU64,
+    heard: Arc<Heard>,
 }
 
 impl Shared {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options, heard: Arc<Heard>) -> Self {
         Self {
             pending: Arc::default(),
             busy: Arc::default(),
@@ -66,8 +65,7 @@ impl Shared {
             limits: options.limits,
             closing: AtomicBool::new(false),
             cut: Notify::new(),
-            began: Instant::now(),
-            heard: AtomicU64::new(0),
+            heard,
         }
     }
 
@@ -83,10 +81,16 @@ impl Shared {
         }
     }
 
-    /// A message has come.
-    pub(super) fn hear(&self) {
-        let now = self.began.elapsed().as_millis() as u64;
-        self.heard.store(now, Ordering::Relaxed);
+    /// Waits until the peer has sent nothing for `time` while a call waits for its answer.
+    pub(super) async fn silence(&self, time: Duration) {
+        loop {
+            // Between two looks no call waits for longer than `time`.
+            let quiet = self.pending.since().map(|since| since.elapsed().min(self.heard.ago()));
+            match time.checked_sub(quiet.unwrap_or_default()) {
+                Some(left) if !left.is_zero() => time::sleep(left).await,
+                _ => return,
+            }
+        }
     }
 
     /// One more call of the peer that is worked on, unless the connection is being closed.
@@ -170,22 +174,34 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn call_within(&self, call: Call, timeout: Option<Duration>) -> Result<ReplyBody> {
-        let Some(after) = timeout else { return self.wait_for(call).await };
+        let Some(after) = timeout else {
+            let (_permit, mut ticket) = self.begin(call).await?;
+            return ticket.answer().await;
+        };
+        let until = time::Instant::now() + after;
         let what = format!("the answer of `{}`", call.operation);
-        let answer = time::timeout(after, self.wait_for(call)).await;
-        answer.unwrap_or(Err(Error::Timeout { what, after }))
+        let Ok(begun) = time::timeout_at(until, self.begin(call)).await else {
+            // It was not even queued.
+            return Err(Error::Timeout { what, after, may_repeat: true });
+        };
+        let (_permit, mut ticket) = begun?;
+        match time::timeout_at(until, ticket.answer()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Timeout { what, after, may_repeat: ticket.give_up() }),
+        }
     }
 
-    async fn wait_for(&self, call: Call) -> Result<ReplyBody> {
+    /// Queues a call, when there may be one more; where its answer comes.
+    async fn begin(&self, call: Call) -> Result<(SemaphorePermit<'_>, Ticket)> {
         let shared = &self.shared;
-        let _permit = shared.permits.acquire().await.map_err(|_| self.lost())?;
+        let permit = shared.permits.acquire().await.map_err(|_| self.lost())?;
         let may_repeat = Mode::from_byte(call.mode).is_some_and(Mode::may_repeat);
-        let mut ticket: Ticket = shared.pending.add(may_repeat)?;
+        let ticket = shared.pending.add(may_repeat)?;
         let request = Message::Request(Request { id: ticket.id, call });
         let bytes = shared.encode(&request, shared.compression)?;
         let queued = Queued::Call { id: ticket.id, bytes };
         self.sender.send(queued).await.map_err(|_| self.lost())?;
-        ticket.answer().await
+        Ok((permit, ticket))
     }
 
     /// Makes a call that is not answered; waits until it can be sent.
@@ -221,6 +237,7 @@ impl Client {
             mode: Mode::Nonmutating.byte(),
             context: Vec::new(),
             parameters: Encapsulation::empty(Encoding::default()),
+            limits: Limits::default(),
         };
         self.call(call).await?.into_result().map(|_| ())
     }
@@ -228,6 +245,11 @@ impl Client {
     /// The limits that answers are read with.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// How long a call may take that does not say so itself.
+    pub fn call_timeout(&self) -> Option<Duration> {
+        self.shared.call_timeout
     }
 
     /// How many calls wait for an answer.
@@ -245,10 +267,9 @@ impl Client {
         self.sender.closed().await;
     }
 
-    /// For how long no message has come from the peer.
+    /// For how long nothing has come from the peer.
     pub fn silent_for(&self) -> Duration {
-        let heard = Duration::from_millis(self.shared.heard.load(Ordering::Relaxed));
-        self.shared.began.elapsed().saturating_sub(heard)
+        self.shared.heard.ago()
     }
 
     /// Closes the connection: takes no more calls, waits for the answers of those that were
@@ -291,8 +312,23 @@ impl Client {
         invocation: crate::typed::Invocation<R>,
         context: Vec<(String, String)>,
     ) -> Result<crate::typed::Answer<R>> {
+        self.invoke_within(proxy, invocation, context, self.call_timeout()).await
+    }
+
+    /// As [`Client::invoke`], with a time of its own; without one it waits as long as the
+    /// connection lives.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invoke_within<R: crate::typed::Outcome>(
+        &self,
+        proxy: &crate::wire::Proxy,
+        invocation: crate::typed::Invocation<R>,
+        context: Vec<(String, String)>,
+        timeout: Option<Duration>,
+    ) -> Result<crate::typed::Answer<R>> {
         let call = prepare(proxy, &invocation, context)?;
-        finish(&invocation, self.call(call).await?, self.limits())
+        finish(&invocation, self.call_within(call, timeout).await?, self.limits())
     }
 }
 
@@ -315,6 +351,7 @@ pub(crate) fn prepare<R: crate::typed::Outcome>(
         mode: operation.mode.byte(),
         context,
         parameters: invocation.encode(encoding)?,
+        limits: Limits::default(),
     })
 }
 

@@ -53,23 +53,34 @@ impl std::fmt::Debug for Connection {
 /// `Io` when there is none, `Tls` when it is not trusted, `Frame` when it speaks something
 /// else, `Timeout` when it says nothing.
 pub async fn connect(address: &Address, options: Options) -> Result<(Client, Connection)> {
-    let work = async {
-        let (mut incoming, outgoing) =
-            stream::open(address, &options.verification, options.limits).await?;
-        match incoming.next().await? {
-            Some((Header { kind: MessageKind::Validate, .. }, _)) => Ok((incoming, outgoing)),
-            Some((header, _)) => Err(Error::Frame(format!(
+    let after = options.connect_timeout;
+    let until = time::Instant::now() + after;
+    let late = |what: String| {
+        move |_: time::error::Elapsed| Error::Timeout { what, after, may_repeat: true }
+    };
+    let opened = stream::open(address, &options.verification, options.limits);
+    let opened = time::timeout_at(until, opened).await;
+    let (mut incoming, outgoing) = opened.map_err(late(format!("connecting to {address}")))??;
+    // A server that speaks something else may wait for the client to begin.
+    let hint = address.scheme.hint();
+    let first = format!("the first word of {address}{hint}");
+    match time::timeout_at(until, incoming.next()).await.map_err(late(first))? {
+        Ok(Some((Header { kind: MessageKind::Validate, .. }, _))) => {}
+        Ok(Some((header, _))) => {
+            return Err(Error::Frame(format!(
                 "the server begins with {:?}, not with the word that it is there",
                 header.kind
-            ))),
-            None => Err(Error::io("a connection", format!("{address} closed it at once"))),
+            )));
         }
-    };
-    let (incoming, outgoing) =
-        time::timeout(options.connect_timeout, work).await.map_err(|_| Error::Timeout {
-            what: format!("connecting to {address}"),
-            after: options.connect_timeout,
-        })??;
+        Ok(None) => {
+            let problem = format!("{address} closed it at once{hint}");
+            return Err(Error::io("a connection", problem));
+        }
+        Err(Error::Io { what, problem }) => {
+            return Err(Error::Io { what, problem: format!("{address}: {problem}{hint}") });
+        }
+        Err(error) => return Err(error),
+    }
     Ok(new(incoming, outgoing, options, false))
 }
 
@@ -82,7 +93,7 @@ pub(super) fn new(
     accepted: bool,
 ) -> (Client, Connection) {
     let (sender, queue) = mpsc::channel(QUEUE);
-    let shared = Arc::new(Shared::new(&options));
+    let shared = Arc::new(Shared::new(&options, incoming.heard()));
     let weak = sender.downgrade();
     let kept = accepted.then(|| sender.clone());
     let client = Client::new(sender, shared.clone());
@@ -105,12 +116,25 @@ impl Connection {
         };
         // Whatever happens, even when this future is dropped, those who wait are told.
         let _told = TellAll(&shared.pending);
+        let silence = async {
+            match options.peer_timeout {
+                Some(time) => shared.silence(time).await,
+                None => std::future::pending().await,
+            }
+        };
         let ended = tokio::select! {
             // The peer's goodbye counts more than that nothing can be sent to it any more.
             biased;
             ended = reader.run(&mut incoming) => ended,
             ended = write(&mut outgoing, queue, &shared, &options) => ended,
             () = shared.cut.notified() => Ok(End::Cut),
+            () = silence => Err(Error::io(
+                "a connection",
+                format!(
+                    "the peer has sent nothing for {:?} while calls wait for its answers",
+                    options.peer_timeout.unwrap_or_default()
+                ),
+            )),
         };
         match ended {
             Ok(End::Ours) => shared.pending.end("the connection was closed", false),
@@ -188,7 +212,7 @@ async fn write(
                     together.extend(frame.head)
                 }
                 if !frame.tail.is_empty() {
-                    outgoing.send_two(std::mem::take(&mut together), frame.tail).await?;
+                    outgoing.send_parts(std::mem::take(&mut together), frame.tail).await?;
                 }
             }
             let mut another = queue.try_recv();
@@ -235,7 +259,6 @@ impl Reader {
             let Some((header, body)) = incoming.next_within(limits).await? else {
                 return Err(Error::io("a connection", "the server ended it without a word"));
             };
-            self.shared.hear();
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
             let limits = limits(self.options.limits);

@@ -23,6 +23,7 @@ mod accept;
 mod address;
 pub mod blocking;
 mod client;
+mod cut;
 mod driver;
 mod known_hosts;
 mod options;

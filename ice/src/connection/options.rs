@@ -65,6 +65,12 @@ pub struct Options {
     pub call_timeout: Option<Duration>,
     /// After how long without a message a heartbeat is sent.
     pub heartbeat: Option<Duration>,
+    /// After how long without a byte of the peer, while a call waits for its answer, the
+    /// connection ends. A peer that hangs, or a network that has lost it, is else not found out
+    /// as long as the system does not say so. Without it (the default) a call may take any time:
+    /// OMERO's routers send no heartbeats, so that one that works on a long call is as silent as
+    /// one that hangs.
+    pub peer_timeout: Option<Duration>,
     /// How many calls may wait for an answer; more wait until they may be sent.
     pub calls_in_flight: usize,
     /// How many calls of the peer are worked on at a time. More are not read until one is
@@ -86,6 +92,7 @@ impl std::fmt::Debug for Options {
             .field("connect_timeout", &self.connect_timeout)
             .field("call_timeout", &self.call_timeout)
             .field("heartbeat", &self.heartbeat)
+            .field("peer_timeout", &self.peer_timeout)
             .field("calls_in_flight", &self.calls_in_flight)
             .field("dispatches", &self.dispatches)
             .field("close_timeout", &self.close_timeout)
@@ -102,6 +109,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(15),
             call_timeout: None,
             heartbeat: Some(Duration::from_secs(60)),
+            peer_timeout: None,
             calls_in_flight: 256,
             dispatches: 256,
             close_timeout: Duration::from_secs(5),
@@ -134,6 +142,8 @@ impl Options {
         with_call_timeout call_timeout: Option<Duration>;
         /// Sets after how long without a message a heartbeat is sent.
         with_heartbeat heartbeat: Option<Duration>;
+        /// Sets after how long without a byte of the peer the connection ends while a call waits.
+        with_peer_timeout peer_timeout: Option<Duration>;
         /// Sets how many calls may wait for an answer.
         with_calls_in_flight calls_in_flight: usize;
         /// Sets how many calls of the peer are worked on at a time.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use tokio::sync::{Notify, oneshot};
@@ -22,6 +23,8 @@ struct Waiting {
 struct State {
     calls: HashMap<i32, Waiting>,
     last_id: i32,
+    /// When the first of them began to wait.
+    since: Option<Instant>,
     /// Why there are no more calls.
     ended: Option<String>,
 }
@@ -57,6 +60,9 @@ impl Pending {
             }
         };
         let (answer, receiver) = oneshot::channel();
+        if state.calls.is_empty() {
+            state.since = Some(Instant::now());
+        }
         state.calls.insert(id, Waiting { answer, sent: false, may_repeat });
         Ok(Ticket { id, receiver, pending: self.clone() })
     }
@@ -74,6 +80,12 @@ impl Pending {
             // The one who waits may just have gone.
             let _: std::result::Result<(), _> = waiting.answer.send(answer);
         }
+    }
+
+    /// Gives a call up; whether it may be made again.
+    fn give_up(&self, id: i32) -> bool {
+        // When it is there no more the answer has just come.
+        self.remove(id).is_some_and(|waiting| !waiting.sent || waiting.may_repeat)
     }
 
     fn remove(&self, id: i32) -> Option<Waiting> {
@@ -109,6 +121,12 @@ impl Pending {
     /// Why there are no more calls, if so.
     pub(super) fn ended(&self) -> Option<String> {
         self.state().ended.clone()
+    }
+
+    /// Since when calls wait, if there are any.
+    pub(super) fn since(&self) -> Option<Instant> {
+        let state = self.state();
+        state.since.filter(|_| !state.calls.is_empty())
     }
 
     /// How many calls wait.
@@ -147,6 +165,11 @@ impl Ticket {
         (&mut self.receiver).await.unwrap_or_else(|_| {
             Err(Error::Lost { reason: "the connection is gone".to_owned(), may_repeat: false })
         })
+    }
+
+    /// Gives the call up; whether it may be made again.
+    pub(super) fn give_up(self) -> bool {
+        self.pending.give_up(self.id)
     }
 }
 

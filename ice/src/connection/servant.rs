@@ -9,6 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use crate::{
+    Error, Result,
     schema::Schema,
     wire::{Call, Encapsulation, Identity, Limits, ReplyBody, Writer},
 };
@@ -82,22 +83,48 @@ impl Adapter {
         Self { schema, entries: RwLock::default() }
     }
 
-    fn entry(&self, interface: &str, servant: Arc<dyn Servant>) -> Entry {
-        Entry { servant, ids: interface_ids(self.schema, interface).into() }
+    fn entry(&self, interface: &str, servant: Arc<dyn Servant>) -> Result<Entry> {
+        if interface != ROOT && self.schema.interface(interface).is_none() {
+            let problem = match similar(self.schema, interface) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "the schema has none that is similar; write it like `::omero::api::IQuery`"
+                    .to_owned(),
+            };
+            return Err(Error::Text { what: "interface", text: interface.to_owned(), problem });
+        }
+        Ok(Entry { servant, ids: interface_ids(self.schema, interface).into() })
     }
 
     /// Adds an object with an interface, or puts another in its place.
-    pub fn add(&self, identity: Identity, interface: &str, servant: Arc<dyn Servant>) {
-        let entry = self.entry(interface, servant);
+    ///
+    /// # Errors
+    /// `Text` when the schema has no such interface: none of its operations would be known.
+    pub fn add(
+        &self,
+        identity: Identity,
+        interface: &str,
+        servant: Arc<dyn Servant>,
+    ) -> Result<()> {
+        let entry = self.entry(interface, servant)?;
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.objects.insert(identity, entry);
+        Ok(())
     }
 
     /// Adds who answers for all objects of a category that are not added themselves.
-    pub fn add_category(&self, category: &str, interface: &str, servant: Arc<dyn Servant>) {
-        let entry = self.entry(interface, servant);
+    ///
+    /// # Errors
+    /// As [`Adapter::add`].
+    pub fn add_category(
+        &self,
+        category: &str,
+        interface: &str,
+        servant: Arc<dyn Servant>,
+    ) -> Result<()> {
+        let entry = self.entry(interface, servant)?;
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.categories.insert(category.to_owned(), entry);
+        Ok(())
     }
 
     /// Removes an object; whether there was one.
@@ -152,6 +179,34 @@ impl Servant for Adapter {
     }
 }
 
+/// The name of an interface that is written almost as one that is none.
+fn similar<'s>(schema: &'s Schema, name: &str) -> Option<&'s str> {
+    let name = name.to_lowercase().replace('.', "::");
+    let last = |id: &str| id.rsplit("::").next().unwrap_or_default().to_lowercase();
+    let interfaces = schema.interfaces.iter();
+    let distances = interfaces.map(|of| {
+        // The scope may be missing.
+        let whole = distance(&of.id.to_lowercase(), &name);
+        (whole.min(distance(&last(&of.id), &last(&name))), whole, &*of.id)
+    });
+    let nearest = distances.min()?;
+    (nearest.0 <= 2).then_some(nearest.2)
+}
+
+/// How many letters must be put in, left out or changed (Levenshtein 1966).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (to, found) in other.chars().enumerate() {
+            let changed = diagonal + usize::from(found != letter);
+            diagonal = row[to + 1];
+            row[to + 1] = changed.min(diagonal + 1).min(row[to] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 /// An interface's own name and then those of all that it extends.
 pub(crate) fn interface_ids(schema: &Schema, interface: &str) -> Vec<String> {
     let mut ids: Vec<String> = vec![ROOT.to_owned(), interface.to_owned()];
@@ -185,7 +240,7 @@ pub(crate) fn built_in(ids: &[String], call: &Call) -> Option<ReplyBody> {
             writer = Writer::new();
             all.and_then(|()| writer.size(ids.len())).map(|()| writer.raw(&texts))
         }
-        "ice_isA" => crate::wire::Reader::new(call.parameters.content.clone())
+        "ice_isA" => crate::wire::Reader::new(call.parameters.content.joined())
             .string()
             .map(|asked| writer.bool(ids.iter().any(|id| **id == *asked))),
         _ => return None,
@@ -195,4 +250,18 @@ pub(crate) fn built_in(ids: &[String], call: &Call) -> Option<ReplyBody> {
         (Ok(()), Ok(encoding)) => ReplyBody::Ok(Encapsulation::new(encoding, writer.into_bytes())),
         (Err(error), _) | (_, Err(error)) => ReplyBody::UnknownLocalException(error.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn letters_that_are_different() {
+        for (one, other, expected) in
+            [("", "", 0), ("iquery", "iqury", 1), ("abc", "", 3), ("ab", "ba", 2), ("µ", "u", 1)]
+        {
+            assert_eq!((distance(one, other), distance(other, one)), (expected, expected));
+        }
+    }
 }

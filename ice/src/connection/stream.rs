@@ -1,6 +1,13 @@
 //! Messages on streams of bytes.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
@@ -14,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    wire::{Frame, HEADER_BYTES, Header, Limits},
+    wire::{Content, Frame, HEADER_BYTES, Header, Limits},
 };
 
 /// A stream of bytes in both directions.
@@ -26,12 +33,33 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
 const CHUNK: usize = 64 << 10;
 const LARGEST_CHUNK: usize = 4 << 20;
 
+/// When bytes came last.
+pub(super) struct Heard {
+    began: Instant,
+    /// Milliseconds after `began`.
+    last: AtomicU64,
+}
+
+impl Heard {
+    fn now(&self) {
+        let now = self.began.elapsed().as_millis() as u64;
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// For how long nothing came.
+    pub(super) fn ago(&self) -> Duration {
+        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(last)
+    }
+}
+
 /// Where messages come from.
 pub(super) struct Incoming {
     source: Source,
     /// What came and was not read.
     buffer: BytesMut,
     limits: Limits,
+    heard: Arc<Heard>,
 }
 
 enum Source {
@@ -64,7 +92,7 @@ pub(super) async fn open(
         (false, false) => return Ok(plain_halves(stream, limits)),
     };
     if address.scheme.is_websocket() {
-        let (reader, writer) = websocket::connect(stream, address, limits).await?;
+        let (reader, writer) = websocket::connect(stream, address).await?;
         return Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)));
     }
     Ok(halves(stream, limits))
@@ -92,13 +120,19 @@ pub(super) async fn web_halves(
     stream: Box<dyn Stream>,
     limits: Limits,
 ) -> Result<(Incoming, Outgoing)> {
-    let (reader, writer) = websocket::accept(stream, limits).await?;
+    let (reader, writer) = websocket::accept(stream).await?;
     Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)))
 }
 
 impl Incoming {
     fn new(source: Source, limits: Limits) -> Self {
-        Self { source, buffer: BytesMut::new(), limits }
+        let heard = Heard { began: Instant::now(), last: AtomicU64::new(0) };
+        Self { source, buffer: BytesMut::new(), limits, heard: Arc::new(heard) }
+    }
+
+    /// Tells when bytes came last.
+    pub(super) fn heard(&self) -> Arc<Heard> {
+        self.heard.clone()
     }
 
     /// The next message: its header and body; none when the other end has closed between two.
@@ -143,6 +177,7 @@ impl Incoming {
             Source::Bytes(reader) => reader.read_buf(&mut self.buffer).await,
             Source::Web(reader) => reader.read(&mut self.buffer).await,
         };
+        self.heard.now();
         read.map_err(|error| Error::io("a connection", error.to_string()))
     }
 }
@@ -158,8 +193,8 @@ impl Outgoing {
         sent.map_err(|error| Error::io("a connection", error.to_string()))
     }
 
-    /// Sends the parts of messages, the second without a copy where that is possible.
-    pub(super) async fn send_two(&mut self, head: Vec<u8>, tail: Bytes) -> Result<()> {
+    /// Sends the parts of messages, those of `tail` without a copy where that is possible.
+    pub(super) async fn send_parts(&mut self, head: Vec<u8>, tail: Content) -> Result<()> {
         match self {
             Self::Bytes(writer) => {
                 let mut parts = Buf::chain(head.as_slice(), tail);

@@ -9,7 +9,7 @@ use tokio_rustls::{
     client::TlsStream,
     rustls::{
         AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError,
-        RootCertStore, SignatureScheme,
+        OtherError, PeerIncompatible, RootCertStore, SignatureScheme,
         client::{
             WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -24,7 +24,19 @@ use crate::{Error, Result};
 
 /// The SHA-256 fingerprint of a certificate, in hexadecimal digits.
 pub(super) fn fingerprint(certificate: &[u8]) -> String {
-    Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(certificate))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Another certificate than the one that was given.
+#[derive(Debug, thiserror::Error)]
+#[error("it has the fingerprint {shown}, and {given} was given")]
+struct OtherPin {
+    shown: String,
+    given: String,
 }
 
 fn tls_error(address: &Address, problem: impl Into<String>) -> Error {
@@ -148,10 +160,11 @@ impl ServerCertVerifier for Verifier {
             Trust::Pin(pin) if Sha256::digest(end_entity)[..] == pin[..] => {
                 Ok(ServerCertVerified::assertion())
             }
-            Trust::Pin(_) => Err(TlsError::General(format!(
-                "its certificate has the fingerprint {}, another one was given",
-                fingerprint(end_entity)
-            ))),
+            Trust::Pin(pin) => {
+                let other = OtherPin { shown: fingerprint(end_entity), given: hexadecimal(pin) };
+                let other = CertificateError::Other(OtherError(Arc::new(other)));
+                Err(TlsError::InvalidCertificate(other))
+            }
         }
     }
 
@@ -183,6 +196,8 @@ impl ServerCertVerifier for Verifier {
 /// What a failure means, and what to do.
 fn explained(address: &Address, verification: &Verification, error: &io::Error) -> Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let old = "it speaks only TLS 1.0 or 1.1, which are broken: have an administrator update it and \
+               run `omero certificates` there, or use tcp:// on a network that you trust";
     let problem = match inner {
         Some(TlsError::AlertReceived(AlertDescription::HandshakeFailure)) => {
             "it accepts none of the usual ciphers. OMERO servers set up before 2020 may offer \
@@ -190,20 +205,66 @@ fn explained(address: &Address, verification: &Verification, error: &io::Error) 
              administrator run `omero certificates` there, or use tcp:// on a network that you trust"
                 .to_owned()
         }
+        Some(
+            TlsError::AlertReceived(AlertDescription::ProtocolVersion)
+            | TlsError::PeerIncompatible(
+                PeerIncompatible::ServerDoesNotSupportTls12Or13
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            ),
+        ) => old.to_owned(),
         Some(TlsError::InvalidMessage(_)) => {
-            format!("what is there does not speak TLS ({error}); is tcp:// meant?")
+            let meant = if address.scheme.is_websocket() { "ws://" } else { "tcp://" };
+            format!("what is there does not speak TLS ({error}); is {meant} meant?")
         }
         Some(TlsError::InvalidCertificate(problem)) => {
-            let hint = match (verification, problem) {
-                (Verification::SystemRoots, CertificateError::UnknownIssuer | CertificateError::Other(_)) => {
-                    ", as is usual with certificates of `omero certificates`: give its fingerprint, \
-                     or trust it on first use"
-                }
-                _ => "",
+            let hint = certificate_hint(address, verification, problem);
+            let problem = match problem {
+                CertificateError::Other(other) => other.0.to_string(),
+                problem => problem.to_string(),
             };
-            format!("its certificate is not trusted ({problem}){hint}")
+            format!("its certificate is not trusted: {problem}; {hint}")
+        }
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            format!("it ended the connection instead of an answer ({error}); is this its port?")
         }
         _ => error.to_string(),
     };
     tls_error(address, problem)
+}
+
+/// What to do about a certificate that is not trusted.
+fn certificate_hint(
+    address: &Address,
+    verification: &Verification,
+    problem: &CertificateError,
+) -> String {
+    use CertificateError as Bad;
+    let host = &address.host;
+    match (problem, verification) {
+        (Bad::NotValidForName | Bad::NotValidForNameContext { .. }, _) => format!(
+            "use a name that it is for in place of {host}, or give its fingerprint if you know that \
+             it is this server's"
+        ),
+        (Bad::Expired | Bad::ExpiredContext { .. }, _) => {
+            "have an administrator renew it (`omero certificates`), and see that the clock of this \
+             machine is right"
+                .to_owned()
+        }
+        (Bad::NotValidYet | Bad::NotValidYetContext { .. }, _) => {
+            "see that the clock of this machine is right".to_owned()
+        }
+        (_, Verification::Fingerprint(_)) => {
+            "if its administrators say that it has a new certificate, give the new fingerprint; else \
+             somebody may be in between"
+                .to_owned()
+        }
+        (_, Verification::CaFile(file)) => format!(
+            "neither it nor who has signed it is in {}: give the file that its administrators have, \
+             or its fingerprint",
+            file.display()
+        ),
+        _ => "as is usual with certificates of `omero certificates`: give its fingerprint, or trust \
+              it on first use"
+            .to_owned(),
+    }
 }

@@ -19,13 +19,17 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Address, stream::Stream};
-use crate::{Error, Result, wire::Limits};
+use super::{
+    Address,
+    cut::{self, Cut},
+    stream::Stream,
+};
+use crate::{Error, Result};
 
 /// What Ice calls its protocol in WebSocket.
 const PROTOCOL: HeaderValue = HeaderValue::from_static("ice.zeroc.com");
 
-type Web = WebSocketStream<Box<dyn Stream>>;
+type Web = WebSocketStream<Cut>;
 
 /// The bytes of frames that come.
 pub(super) struct WebReader(SplitStream<Web>);
@@ -33,19 +37,30 @@ pub(super) struct WebReader(SplitStream<Web>);
 /// Frames that go.
 pub(super) struct WebWriter(SplitSink<Web, Message>);
 
-fn config(limits: Limits) -> WebSocketConfig {
+/// Frames are cut before they are read, so that none of them is long.
+fn config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .max_message_size(Some(limits.message_bytes))
-        .max_frame_size(Some(limits.message_bytes))
+        .read_buffer_size(cut::LONGEST)
+        .max_message_size(Some(cut::LONGEST))
+        .max_frame_size(Some(cut::LONGEST))
 }
 
 pub(super) async fn connect(
     stream: Box<dyn Stream>,
     address: &Address,
-    limits: Limits,
 ) -> Result<(WebReader, WebWriter)> {
     let failed = |error: tungstenite::Error| {
-        Error::io("a WebSocket", format!("{address}: {error}; is its path right?"))
+        let problem = match &error {
+            tungstenite::Error::Http(answer) => {
+                format!("{address} answers with {}; is its path right?", answer.status())
+            }
+            _ => {
+                let meant =
+                    if address.scheme.is_secure() { "ssl://" } else { "tcp://, or wss://," };
+                format!("what is at {address} speaks no WebSocket ({error}); is {meant} meant?")
+            }
+        };
+        Error::io("a WebSocket", problem)
     };
     let is_v6 = address.host.contains(':');
     let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
@@ -59,8 +74,9 @@ pub(super) async fn connect(
         .header(SEC_WEBSOCKET_PROTOCOL, PROTOCOL)
         .body(())
         .map_err(|error| failed(error.into()))?;
-    let (web, _) =
-        client_async_with_config(request, stream, Some(config(limits))).await.map_err(failed)?;
+    let (web, _) = client_async_with_config(request, Cut::new(stream), Some(config()))
+        .await
+        .map_err(failed)?;
     let (writer, reader) = web.split();
     Ok((WebReader(reader), WebWriter(writer)))
 }
@@ -83,11 +99,8 @@ fn answer(
     Ok(response)
 }
 
-pub(super) async fn accept(
-    stream: Box<dyn Stream>,
-    limits: Limits,
-) -> Result<(WebReader, WebWriter)> {
-    let web = accept_hdr_async_with_config(stream, answer, Some(config(limits))).await;
+pub(super) async fn accept(stream: Box<dyn Stream>) -> Result<(WebReader, WebWriter)> {
+    let web = accept_hdr_async_with_config(Cut::new(stream), answer, Some(config())).await;
     let web = web.map_err(|error| Error::io("a WebSocket", error.to_string()))?;
     let (writer, reader) = web.split();
     Ok((WebReader(reader), WebWriter(writer)))

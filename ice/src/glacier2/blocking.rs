@@ -1,5 +1,7 @@
 //! A session for programs that are not asynchronous.
 
+use std::time::Duration;
+
 use super::{Login, Session as Asynchronous};
 use crate::{
     Result,
@@ -8,7 +10,7 @@ use crate::{
         blocking::{Thread, wait},
     },
     typed::{Answer, Invocation, Outcome},
-    wire::Proxy,
+    wire::{Call, Proxy, ReplyBody},
 };
 
 /// A session with a thread of its own that works for it; as [`Session`](super::Session), but
@@ -66,6 +68,74 @@ impl Session {
         wait(&self.thread, self.session.invoke_own(invocation))
     }
 
+    /// As [`Session::invoke_within`](super::Session::invoke_within).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn invoke_within<R: Outcome>(
+        &self,
+        proxy: &Proxy,
+        invocation: Invocation<R>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer<R>> {
+        wait(&self.thread, self.session.invoke_within(proxy, invocation, timeout))
+    }
+
+    /// As [`Session::invoke_own_within`](super::Session::invoke_own_within).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn invoke_own_within<R: Outcome>(
+        &self,
+        invocation: Invocation<R>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer<R>> {
+        wait(&self.thread, self.session.invoke_own_within(invocation, timeout))
+    }
+
+    /// As [`Session::call`](super::Session::call).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn call(&self, proxy: &Proxy, call: Call) -> Result<ReplyBody> {
+        wait(&self.thread, self.session.call(proxy, call))
+    }
+
+    /// As [`Session::call_within`](super::Session::call_within).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn call_within(
+        &self,
+        proxy: &Proxy,
+        call: Call,
+        timeout: Option<Duration>,
+    ) -> Result<ReplyBody> {
+        wait(&self.thread, self.session.call_within(proxy, call, timeout))
+    }
+
+    /// As [`Session::add_proxies`](super::Session::add_proxies).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_proxies(&self, proxies: &[&Proxy]) -> Result<()> {
+        wait(&self.thread, self.session.add_proxies(proxies))
+    }
+
+    /// As [`Session::refresh`](super::Session::refresh).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn refresh(&self) -> Result<()> {
+        wait(&self.thread, self.session.refresh())
+    }
+
+    /// As [`Session::with_context`](super::Session::with_context).
+    #[must_use]
+    pub fn with_context(&self, key: &str, value: &str) -> Self {
+        Self { session: self.session.with_context(key, value), thread: self.thread.clone() }
+    }
+
     /// As [`Session::in_group`](super::Session::in_group).
     #[must_use]
     pub fn in_group(&self, id: i64) -> Self {
@@ -80,7 +150,8 @@ impl Session {
         wait(&self.thread, self.session.destroy())
     }
 
-    /// The session that does not block.
+    /// The session that does not block, which also tells of itself: its object, key, category,
+    /// times and context.
     pub fn asynchronous(&self) -> &Asynchronous {
         &self.session
     }

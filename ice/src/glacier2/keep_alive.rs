@@ -1,25 +1,17 @@
 //! What keeps a session that is not used.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::time::Duration;
 
-use super::{Session, session::Shared};
+use super::Session;
 use crate::{Error, omero::api::ServiceFactory};
 
 /// Tells the router, and OMERO's session behind it, that the client is there, until the
-/// session or the connection has ended or nobody has the session any more.
-pub(super) async fn run(
-    session: Weak<Shared>,
-    context: Arc<[(String, String)]>,
-    interval: Duration,
-) {
+/// session or the connection has ended. It is stopped when nobody has the session any more, also
+/// while it waits for an answer.
+pub(super) async fn run(session: Session, interval: Duration) {
     let mut is_omero = true;
     loop {
         tokio::time::sleep(interval).await;
-        let Some(shared) = session.upgrade() else { return };
-        let session = Session::from_parts(shared, context.clone());
         if matches!(session.refresh().await, Err(Error::SessionNotExist | Error::Lost { .. })) {
             return;
         }

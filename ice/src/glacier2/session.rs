@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::task::AbortHandle;
@@ -26,6 +26,9 @@ use crate::{
 pub struct Session {
     pub(super) shared: Arc<Shared>,
     context: Arc<[(String, String)]>,
+    /// Stops what works for the session when nobody has it any more. Not in `shared`, which those
+    /// tasks have too.
+    tasks: Arc<Tasks>,
 }
 
 pub(super) struct Shared {
@@ -40,8 +43,6 @@ pub(super) struct Shared {
     session_timeout: Option<Duration>,
     acm_timeout: Option<Duration>,
     routes: Routes,
-    /// The tasks of the connection and of what keeps the session alive.
-    tasks: Tasks,
 }
 
 #[derive(Default)]
@@ -127,25 +128,20 @@ impl Session {
                 session_timeout: seconds(session_timeout),
                 acm_timeout: seconds(acm_timeout),
                 routes: Routes::default(),
-                tasks: Tasks::default(),
                 client,
             }),
             context: context.into(),
+            tasks: Arc::default(),
         };
         if let Some(most) = login.keep_alive {
-            let task = tokio::spawn(keep_alive::run(
-                Arc::downgrade(&session.shared),
-                session.context.clone(),
-                session.interval(most),
-            ));
+            // Without the tasks of the session: as long as it waits for an answer nobody else
+            // would know that the session is not wanted any more.
+            let own = Self { tasks: Arc::default(), ..session.clone() };
+            let task = tokio::spawn(keep_alive::run(own, session.interval(most)));
             // It is set once, here.
-            session.shared.tasks.keep_alive.get_or_init(|| task.abort_handle());
+            session.tasks.keep_alive.get_or_init(|| task.abort_handle());
         }
         Ok(session)
-    }
-
-    pub(super) fn from_parts(shared: Arc<Shared>, context: Arc<[(String, String)]>) -> Self {
-        Self { shared, context }
     }
 
     /// How often the router must hear of the client: twice in the shortest of its times.
@@ -196,7 +192,7 @@ impl Session {
     pub fn with_context(&self, key: &str, value: &str) -> Self {
         let mut context = self.context.to_vec();
         set(&mut context, key, value);
-        Self { shared: self.shared.clone(), context: context.into() }
+        Self { context: context.into(), ..self.clone() }
     }
 
     /// The same session, with calls of this clone made in a group; `-1` is all groups of the
@@ -215,8 +211,22 @@ impl Session {
         proxy: &Proxy,
         invocation: Invocation<R>,
     ) -> Result<Answer<R>> {
+        self.invoke_within(proxy, invocation, self.shared.client.call_timeout()).await
+    }
+
+    /// As [`Session::invoke`], with a time of its own for all that it takes; without one it
+    /// waits as long as the connection lives.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invoke_within<R: Outcome>(
+        &self,
+        proxy: &Proxy,
+        invocation: Invocation<R>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer<R>> {
         let call = prepare(proxy, &invocation, self.context.to_vec())?;
-        let body = self.call(proxy, call).await?;
+        let body = self.call_within(proxy, call, timeout).await?;
         finish(&invocation, body, self.shared.client.limits()).map_err(login::as_typed)
     }
 
@@ -229,17 +239,56 @@ impl Session {
         self.invoke(object, invocation).await
     }
 
+    /// As [`Session::invoke_own`], with a time of its own, as [`Session::invoke_within`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invoke_own_within<R: Outcome>(
+        &self,
+        invocation: Invocation<R>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer<R>> {
+        let object = self.shared.object.as_ref().ok_or(Error::SessionNotExist)?;
+        self.invoke_within(object, invocation, timeout).await
+    }
+
     /// Makes a call of an object, which the router is told of before if it does not know it.
     ///
     /// # Errors
     /// As [`Client::call`].
     pub async fn call(&self, proxy: &Proxy, call: Call) -> Result<ReplyBody> {
+        self.call_within(proxy, call, self.shared.client.call_timeout()).await
+    }
+
+    /// As [`Session::call`], with a time of its own for all that it takes; without one it waits
+    /// as long as the connection lives.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn call_within(
+        &self,
+        proxy: &Proxy,
+        call: Call,
+        timeout: Option<Duration>,
+    ) -> Result<ReplyBody> {
+        let until = timeout.map(|after| (Instant::now() + after, after));
+        let left = || until.map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        let what = format!("the answer of `{}`", call.operation);
+        // Of the whole time, of which a part may have gone before.
+        let whole = |error| match (error, until) {
+            (Error::Timeout { may_repeat, .. }, Some((_, after))) => {
+                Error::Timeout { what: what.clone(), after, may_repeat }
+            }
+            (error, _) => error,
+        };
         // Each time the router may forget the object between two messages of ours, for one of
         // another task's. It says so, and has not made the call then, so that it is made again
         // whatever its operation is.
         for _ in 0..8 {
-            self.add_proxies(&[proxy]).await?;
-            match self.shared.client.call(call.clone()).await? {
+            // What the router was told of an object does nothing, so that it may be told again.
+            self.tell_of(&[proxy], left()).await.map_err(repeatable).map_err(whole)?;
+            let client = &self.shared.client;
+            match client.call_within(call.clone(), left()).await.map_err(whole)? {
                 ReplyBody::ObjectNotExist { operation, identity, .. }
                     if operation == NOT_IN_TABLE && call.operation != NOT_IN_TABLE =>
                 {
@@ -261,6 +310,10 @@ impl Session {
     /// # Errors
     /// As [`Client::invoke`].
     pub async fn add_proxies(&self, proxies: &[&Proxy]) -> Result<()> {
+        self.tell_of(proxies, self.shared.client.call_timeout()).await
+    }
+
+    async fn tell_of(&self, proxies: &[&Proxy], timeout: Option<Duration>) -> Result<()> {
         let routes = &self.shared.routes;
         let router = &self.shared.router.identity;
         let mut new: Vec<&Proxy> = proxies.to_vec();
@@ -272,7 +325,7 @@ impl Session {
         let call = omero::ice::Router::add_proxies(
             new.iter().map(|proxy| Some((*proxy).clone())).collect(),
         );
-        let answer = self.ask(call).await?;
+        let answer = self.ask(call, timeout).await?;
         let evicted = answer.get()?.iter().collect::<Result<Vec<_>>>()?;
         routes.change(
             new.iter().map(|proxy| &proxy.identity),
@@ -281,19 +334,31 @@ impl Session {
         Ok(())
     }
 
-    async fn ask<R: Outcome>(&self, invocation: Invocation<R>) -> Result<Answer<R>> {
+    async fn ask<R: Outcome>(
+        &self,
+        invocation: Invocation<R>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer<R>> {
         let Shared { client, router, .. } = &*self.shared;
-        let answer = client.invoke(router, invocation, self.context.to_vec()).await;
+        let context = self.context.to_vec();
+        let answer = client.invoke_within(router, invocation, context, timeout).await;
         answer.map_err(login::as_typed)
     }
 
     /// Has an object of this client called by servers, and answers its proxy, which is given to
     /// them. Calls come on this session's connection.
-    pub fn add_callback<I: Interface>(&self, name: &str, servant: Arc<dyn Servant>) -> Proxy {
+    ///
+    /// # Errors
+    /// As [`Adapter::add`], for an interface that is not OMERO's.
+    pub fn add_callback<I: Interface>(
+        &self,
+        name: &str,
+        servant: Arc<dyn Servant>,
+    ) -> Result<Proxy> {
         let identity = Identity::new(name, self.shared.category.clone());
-        self.shared.callbacks.add(identity.clone(), I::TYPE_ID, servant);
+        self.shared.callbacks.add(identity.clone(), I::TYPE_ID, servant)?;
         let endpoints = self.shared.callback_endpoints.clone();
-        Proxy { endpoints, ..Proxy::new(identity) }
+        Ok(Proxy { endpoints, ..Proxy::new(identity) })
     }
 
     /// No longer has an object of this client called.
@@ -307,7 +372,8 @@ impl Session {
     /// # Errors
     /// `SessionNotExist` when it has none, else as [`Client::invoke`].
     pub async fn refresh(&self) -> Result<()> {
-        self.ask(Router::refresh_session()).await.map(|_| ())
+        let timeout = self.shared.client.call_timeout();
+        self.ask(Router::refresh_session(), timeout).await.map(|_| ())
     }
 
     /// Ends the session and closes the connection. A router closes it in place of an answer,
@@ -316,11 +382,21 @@ impl Session {
     /// # Errors
     /// `SessionNotExist` when there is none any more, else as [`Client::invoke`].
     pub async fn destroy(self) -> Result<()> {
-        let ended = self.ask(Router::destroy_session()).await;
+        let timeout = self.shared.client.call_timeout();
+        let ended = self.ask(Router::destroy_session(), timeout).await;
         self.shared.client.close().await;
         match ended {
             Ok(_) | Err(Error::Lost { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// An error before a call was made: it may be made again.
+fn repeatable(error: Error) -> Error {
+    match error {
+        Error::Lost { reason, .. } => Error::Lost { reason, may_repeat: true },
+        Error::Timeout { what, after, .. } => Error::Timeout { what, after, may_repeat: true },
+        error => error,
     }
 }

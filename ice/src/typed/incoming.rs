@@ -55,7 +55,8 @@ fn failed(error: &Error) -> ReplyBody {
 
 impl Incoming {
     /// Looks at a call as one of an interface: its operation must be declared, and the caller
-    /// must have meant the same mode, as in the official runtime.
+    /// must have meant the same mode, as in the official runtime. Arguments are read within the
+    /// limits of the connection that it came by.
     ///
     /// # Errors
     /// The answer when it is not.
@@ -75,12 +76,12 @@ impl Incoming {
         interface: &str,
         call: Call,
     ) -> std::result::Result<Self, ReplyBody> {
-        Self::open_within(schema, interface, call, &Limits::default())
+        let limits = call.limits;
+        Self::open_within(schema, interface, call, &limits)
     }
 
-    /// As [`Incoming::open_as`], with limits on what arguments may ask for: those of the
-    /// connection, which [`Peer::limits`](crate::glacier2::router::Peer::limits) and
-    /// [`Client::limits`](crate::connection::Client::limits) tell.
+    /// As [`Incoming::open_as`], with other limits on what arguments may ask for than those of
+    /// the connection.
     ///
     /// # Errors
     /// As there.

@@ -12,14 +12,15 @@ pub(super) const LEAST_BYTES: usize = 100;
 /// Bytes before the compressed stream: the size of the whole message when it is not.
 const SIZE_BYTES: usize = 4;
 
-/// Calls that are longer may not be more than `RATIO` times what came for them.
+/// Calls that are longer may not be as many times as long as they came as they like.
 const FREE_BYTES: usize = 1 << 20;
-/// bzip2 makes 64 MiB of zeros of a hundred bytes; arguments of calls are seldom below a tenth.
-const RATIO: usize = 100;
 
-/// Whether a message of `n_bytes` may come as so few: see [`Limits::message_bytes`].
-pub(super) fn is_allowed(kind: MessageKind, n_bytes: usize, n_compressed: usize) -> bool {
-    kind == MessageKind::Reply || n_bytes <= FREE_BYTES.max(n_compressed.saturating_mul(RATIO))
+/// How long a message that came as so few bytes may become: see [`Limits::compressed_times`].
+pub(super) fn most_bytes(kind: MessageKind, n_compressed: usize, limits: &Limits) -> usize {
+    match kind {
+        MessageKind::Reply => usize::MAX,
+        _ => FREE_BYTES.max(n_compressed.saturating_mul(limits.compressed_times)),
+    }
 }
 
 /// The body of a message that came compressed.
@@ -38,8 +39,8 @@ pub(super) fn decompress(kind: MessageKind, body: &[u8], limits: &Limits) -> Res
         return Err(Error::limit("message size in bytes", n_bytes, limits.message_bytes));
     }
     let n_compressed = HEADER_BYTES + body.len();
-    if !is_allowed(kind, n_bytes, n_compressed) {
-        let most = FREE_BYTES.max(n_compressed.saturating_mul(RATIO));
+    let most = most_bytes(kind, n_compressed, limits);
+    if n_bytes > most {
         return Err(Error::limit("bytes of a compressed call", n_bytes, most));
     }
     let expected = n_bytes - HEADER_BYTES;

@@ -1,8 +1,6 @@
 //! Encapsulations: a size, the version of an encoding, and bytes in it.
 
-use bytes::Bytes;
-
-use super::{Reader, Writer};
+use super::{Content, Reader, Writer};
 use crate::{Error, Result};
 
 /// Bytes of an encapsulation before its content.
@@ -34,18 +32,18 @@ pub struct Encapsulation {
     /// Major and minor version of the encoding; any, since it is not decoded yet.
     pub version: (u8, u8),
     /// What is inside.
-    pub content: Bytes,
+    pub content: Content,
 }
 
 impl Encapsulation {
     /// Content in an encoding.
-    pub fn new(encoding: Encoding, content: impl Into<Bytes>) -> Self {
+    pub fn new(encoding: Encoding, content: impl Into<Content>) -> Self {
         Self { version: encoding.version(), content: content.into() }
     }
 
     /// Nothing, as calls without parameters and results of `void` are sent.
     pub fn empty(encoding: Encoding) -> Self {
-        Self::new(encoding, Bytes::new())
+        Self::new(encoding, Content::default())
     }
 
     /// The encoding of the content.
@@ -71,7 +69,7 @@ impl Encapsulation {
             reader.error("encapsulation", format!("{size} bytes; the least are {HEAD_BYTES}"))
         })?;
         let version = (reader.u8()?, reader.u8()?);
-        Ok(Self { version, content: reader.bytes("encapsulation", n_bytes)? })
+        Ok(Self { version, content: reader.bytes("encapsulation", n_bytes)?.into() })
     }
 
     /// Writes what stands before the content.

@@ -91,8 +91,10 @@ impl Endpoint {
     pub(crate) fn decode(reader: &mut Reader) -> Result<Self> {
         let kind = reader.i16()?;
         let data = Encapsulation::decode(reader)?;
-        let opaque = || Self::Opaque { kind, version: data.version, data: data.content.clone() };
-        let mut inside = Reader::new(data.content.clone());
+        // What came is in one part.
+        let content = data.content.joined();
+        let opaque = || Self::Opaque { kind, version: data.version, data: content.clone() };
+        let mut inside = Reader::new(content.clone());
         let found = match kind {
             1 | 2 | 4 | 5 => stream(kind, &mut inside),
             UDP => udp(data.version, &mut inside),

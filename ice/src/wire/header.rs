@@ -81,8 +81,16 @@ impl Header {
     pub fn decode(bytes: &[u8; HEADER_BYTES], limits: &Limits) -> Result<Self> {
         let [m0, m1, m2, m3, major, _, encoding_major, _, kind, compression, size @ ..] = *bytes;
         if [m0, m1, m2, m3] != MAGIC {
+            let hint = match [m0, m1, m2, m3] {
+                // An alert, or a greeting, of any version of TLS.
+                [0x15 | 0x16, 3, _, _] => "what is there speaks TLS: is ssl:// meant?",
+                [b'H', b'T', b'T', b'P'] | [b'G', b'E', b'T', b' '] => {
+                    "what is there speaks HTTP: is ws:// or wss:// meant?"
+                }
+                _ => "is this the port of an Ice server?",
+            };
             return Err(Error::Frame(format!(
-                "it begins with {:02x?}, not with `IceP`; is this the port of an Ice server?",
+                "it begins with {:02x?}, not with `IceP`; {hint}",
                 &bytes[..4]
             )));
         }

@@ -5,11 +5,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a message, its header included, and of what a compressed one decompresses to.
-    /// OMERO's servers have 64 MiB. A compressed call of more than 1 MiB may also not be more
-    /// than 100 times what came: else who sends a few bytes has memory taken for as much as is
-    /// allowed. Answers may, since planes without a signal compress as well as that, and who
-    /// gets one has asked for it.
+    /// OMERO's servers have 64 MiB.
     pub message_bytes: usize,
+    /// How many times as long as it came a compressed call of more than 1 MiB may become. Planes
+    /// without a signal become many thousand times as long; but who sends a few bytes has memory
+    /// taken for as much as is allowed, so that only who is known should be allowed that: a
+    /// router allows it to those who are let in. Answers may always, since who gets one has asked
+    /// for it.
+    pub compressed_times: usize,
     /// Instances of classes in one encapsulation.
     pub instances: usize,
     /// Values that are open at one time: instances inside of instances, and what they are in.
@@ -30,6 +33,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 64 << 20,
+            compressed_times: 100,
             instances: 8 << 20,
             depth: 100_000,
             slices: 64,

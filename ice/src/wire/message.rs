@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Compression, Encapsulation, HEADER_BYTES, Header, Identity, Limits, MessageKind, Reader,
-    Writer, compress,
+    Compression, Content, Encapsulation, HEADER_BYTES, Header, Identity, Limits, MessageKind,
+    Reader, Writer, compress,
     proxy::{decode_facet, encode_facet},
 };
 use crate::{Error, Result};
@@ -69,6 +69,9 @@ pub struct Call {
     pub context: Vec<(String, String)>,
     /// The parameters.
     pub parameters: Encapsulation,
+    /// What its parameters may ask for: of a call that came, the limits that its connection had
+    /// for it. It is not sent.
+    pub limits: Limits,
 }
 
 /// A call that is answered under its number, or not at all when that is 0.
@@ -200,7 +203,7 @@ impl Message {
     pub fn encode_frame(&self, compression: Compression) -> Result<Frame> {
         let mut writer = Writer::new();
         writer.raw(&[0; HEADER_BYTES]);
-        let mut tail = Bytes::new();
+        let mut tail = Content::default();
         let kind = match self {
             Self::Validate => MessageKind::Validate,
             Self::Close => MessageKind::Close,
@@ -216,7 +219,7 @@ impl Message {
                 writer.i32(count);
                 for call in calls {
                     let content = call.encode(&mut writer)?;
-                    writer.raw(&content);
+                    content.parts().for_each(|part| writer.raw(part));
                 }
                 MessageKind::BatchRequest
             }
@@ -227,17 +230,17 @@ impl Message {
             }
         };
         let mut frame = Frame { head: writer.into_bytes(), tail };
-        if frame.tail.len() < Frame::LONG {
-            frame.head.extend_from_slice(&frame.tail);
-            frame.tail = Bytes::new();
+        while let Some(part) = frame.tail.take_short() {
+            frame.head.extend_from_slice(&part);
         }
         if compression == Compression::Bzip2 && frame.len() >= compress::LEAST_BYTES {
             let plain = frame.into_bytes();
             let head = compress::compress(kind, &plain)?;
-            if compress::is_allowed(kind, plain.len(), head.len()) {
-                return Ok(Frame { head, tail: Bytes::new() });
+            // What the peer allows is not known: what it always does is.
+            if plain.len() <= compress::most_bytes(kind, head.len(), &Limits::default()) {
+                return Ok(Frame { head, tail: Content::default() });
             }
-            frame = Frame { head: plain, tail: Bytes::new() };
+            frame = Frame { head: plain, tail: Content::default() };
         }
         let compression = match compression {
             Compression::Never => Compression::Never,
@@ -249,19 +252,16 @@ impl Message {
     }
 }
 
-/// A message as bytes in two parts, so that a long content is not copied.
+/// A message as bytes in parts, so that what is long in it is not copied.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The first bytes: all of them when the message is short.
     pub head: Vec<u8>,
     /// The bytes after them.
-    pub tail: Bytes,
+    pub tail: Content,
 }
 
 impl Frame {
-    /// Contents from here on are kept apart.
-    const LONG: usize = 8 << 10;
-
     /// How many bytes it has.
     pub fn len(&self) -> usize {
         self.head.len() + self.tail.len()
@@ -275,7 +275,7 @@ impl Frame {
     /// All bytes in one.
     pub fn into_bytes(self) -> Vec<u8> {
         let mut bytes = self.head;
-        bytes.extend_from_slice(&self.tail);
+        self.tail.parts().for_each(|part| bytes.extend_from_slice(part));
         bytes
     }
 }
@@ -332,11 +332,12 @@ impl Call {
             context.push((reader.string()?.into(), reader.string()?.into()));
         }
         let parameters = Encapsulation::decode(reader)?;
-        Ok(Self { identity, facet, operation, mode, context, parameters })
+        let limits = *limits;
+        Ok(Self { identity, facet, operation, mode, context, parameters, limits })
     }
 
     /// Writes all but the content of the parameters, and answers that.
-    fn encode(&self, writer: &mut Writer) -> Result<Bytes> {
+    fn encode(&self, writer: &mut Writer) -> Result<Content> {
         self.identity.encode(writer)?;
         encode_facet(&self.facet, writer)?;
         writer.string(&self.operation)?;
@@ -422,7 +423,7 @@ impl ReplyBody {
     }
 
     /// Writes all but the content of a result, and answers that.
-    fn encode(&self, writer: &mut Writer) -> Result<Bytes> {
+    fn encode(&self, writer: &mut Writer) -> Result<Content> {
         writer.u8(self.status());
         match self {
             Self::Ok(content) | Self::UserException(content) => {
@@ -440,6 +441,6 @@ impl ReplyBody {
             | Self::UnknownUserException(text)
             | Self::UnknownException(text) => writer.string(text)?,
         }
-        Ok(Bytes::new())
+        Ok(Content::default())
     }
 }

@@ -1,6 +1,7 @@
 //! Messages, encapsulations and proxies as bytes. Everything is little-endian.
 
 mod compress;
+mod content;
 mod encapsulation;
 mod endpoint;
 mod header;
@@ -11,6 +12,7 @@ mod reader;
 mod text;
 mod writer;
 
+pub use content::Content;
 pub use encapsulation::{Encapsulation, Encoding};
 pub use endpoint::{Endpoint, Transport};
 pub use header::{Compression, HEADER_BYTES, Header, MessageKind};

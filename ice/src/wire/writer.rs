@@ -1,11 +1,18 @@
 //! Writes primitives as bytes.
 
+use bytes::Bytes;
+
+use super::{Content, content::LONG};
 use crate::{Error, Result};
 
 /// Bytes that grow by what is written to them.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
+    /// All but what is kept apart.
     bytes: Vec<u8>,
+    /// What is kept apart, and before which of `bytes` it stands.
+    apart: Vec<(usize, Bytes)>,
+    n_apart: usize,
 }
 
 macro_rules! number {
@@ -25,17 +32,36 @@ impl Writer {
 
     /// How many bytes were written.
     pub fn len(&self) -> usize {
+        self.bytes.len() + self.n_apart
+    }
+
+    /// A place for [`Writer::set_bits`] and [`Writer::end_size`]: that of the next byte.
+    pub(crate) fn place(&self) -> usize {
         self.bytes.len()
     }
 
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
-    /// What was written.
+    /// What was written, in one part.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        if self.apart.is_empty() { self.bytes } else { self.into_content().to_vec() }
+    }
+
+    /// What was written, without a copy.
+    pub fn into_content(self) -> Content {
+        let bytes = Bytes::from(self.bytes);
+        let mut content = Content::default();
+        let mut done = 0;
+        for (place, part) in self.apart {
+            content.push(bytes.slice(done..place));
+            content.push(part);
+            done = place;
+        }
+        content.push(bytes.slice(done..));
+        content
     }
 
     /// Bytes as they are.
@@ -99,6 +125,20 @@ impl Writer {
         Ok(())
     }
 
+    /// As [`Writer::byte_sequence`], without a copy of what is long.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn shared_byte_sequence(&mut self, bytes: &Bytes) -> Result<()> {
+        if bytes.len() < LONG {
+            return self.byte_sequence(bytes);
+        }
+        self.size(bytes.len())?;
+        self.n_apart += bytes.len();
+        self.apart.push((self.bytes.len(), bytes.clone()));
+        Ok(())
+    }
+
     /// A string.
     ///
     /// # Errors
@@ -119,7 +159,8 @@ impl Writer {
     /// # Errors
     /// Above 2^31 - 1.
     pub(crate) fn end_size(&mut self, at: usize) -> Result<()> {
-        let size = self.bytes.len() - at;
+        let apart = self.apart.iter().rev().take_while(|(place, _)| *place > at);
+        let size = self.bytes.len() - at + apart.map(|(_, part)| part.len()).sum::<usize>();
         let long =
             i32::try_from(size).map_err(|_| Error::limit("size", size, i32::MAX as usize))?;
         self.bytes[at..at + 4].copy_from_slice(&long.to_le_bytes());

@@ -56,7 +56,7 @@ async fn a_server_calls_its_client() {
     });
     let callback = Arc::new(Callback::default());
     let adapter = Adapter::new(omero::schema());
-    adapter.add_category("client", "::omero::api::ClientCallback", callback.clone());
+    adapter.add_category("client", "::omero::api::ClientCallback", callback.clone()).unwrap();
     let options = Options::default().with_servants(Arc::new(adapter));
     let (client, connection) = connect(&address, options).await.unwrap();
     tokio::spawn(connection.run());
@@ -90,4 +90,26 @@ async fn every_object_has_the_built_in_operations() {
     let facet = Proxy { facet: "other".to_owned(), ..proxy };
     let error = client.invoke(&facet, Object::ice_ping(), vec![]).await.unwrap_err();
     assert!(error.to_string().contains("no such facet"), "{error}");
+}
+
+/// A name of an interface that is mistyped is told at once, not by calls that are not known.
+#[tokio::test]
+async fn interfaces_that_are_mistyped() {
+    let adapter = Adapter::new(omero::schema());
+    for (name, meant) in [
+        ("::omero::api::IQury", Some("`::omero::api::IQuery`")),
+        ("omero.api.IQuery", Some("`::omero::api::IQuery`")),
+        ("IUpdate", Some("`::omero::api::IUpdate`")),
+        ("::omero::api::rawpixelstore", Some("`::omero::api::RawPixelsStore`")),
+        ("::something::Else", None),
+    ] {
+        let servant = Arc::new(Callback::default());
+        let error = adapter.add(object(), name, servant.clone()).unwrap_err().to_string();
+        let expected = meant
+            .map_or("none that is similar".to_owned(), |meant| format!("did you mean {meant}?"));
+        assert!(error.contains(name) && error.contains(&expected), "{error}");
+        assert!(adapter.add_category("client", name, servant).is_err());
+    }
+    assert!(adapter.is_empty());
+    adapter.add(object(), "::Ice::Object", Arc::new(Callback::default())).unwrap();
 }

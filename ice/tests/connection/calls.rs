@@ -12,7 +12,7 @@ use crate::server::{Server, call, object, slow};
 
 fn content(body: ReplyBody) -> bytes::Bytes {
     match body {
-        ReplyBody::Ok(content) => content.content,
+        ReplyBody::Ok(content) => content.content.joined(),
         other => panic!("{other:?}"),
     }
 }
@@ -90,12 +90,32 @@ async fn calls_have_deadlines() {
     let client = server.client(options).await;
     let error = client.call(slow(150, Mode::Normal)).await.unwrap_err();
     assert!(error.to_string().contains("`slow` did not come within 30ms"), "{error}");
-    assert!(!error.may_repeat());
+    assert!(!error.may_repeat() && error.to_string().contains("not known"), "{error}");
+    let error = client.call(slow(150, Mode::Idempotent)).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { may_repeat: true, .. }), "{error}");
+    assert!(error.may_repeat() && error.to_string().contains("tried again"), "{error}");
     assert_eq!(client.n_waiting(), 0);
     // The late answer is nobody's, and the connection goes on.
     tokio::time::sleep(Duration::from_millis(200)).await;
     client.ping(&object()).await.unwrap();
     client.call_within(slow(60, Mode::Normal), None).await.unwrap();
+}
+
+/// A call that had to wait for others was not sent: it may be made again, whatever it is.
+#[tokio::test]
+async fn calls_that_were_not_sent_in_time() {
+    let server = Server::plain().await;
+    let client = server.client(Options::default().with_calls_in_flight(1)).await;
+    let first = client.call(slow(400, Mode::Normal));
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let within = Some(Duration::from_millis(50));
+        client.call_within(call("echo", Mode::Normal, vec![]), within).await
+    };
+    let (first, second) = tokio::join!(first, second);
+    first.unwrap();
+    let error = second.unwrap_err();
+    assert!(matches!(error, Error::Timeout { may_repeat: true, .. }), "{error}");
 }
 
 #[tokio::test]

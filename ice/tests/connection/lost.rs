@@ -165,6 +165,58 @@ async fn heartbeats_are_sent_and_passed_over() {
     running.await.unwrap().unwrap();
 }
 
+/// A peer that is there and hangs: its TCP is alive, and says nothing.
+#[tokio::test]
+async fn a_peer_that_hangs() {
+    let (listener, address) = listen().await;
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    let peer = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        send(&mut stream, &Message::Validate).await;
+        // Slowly, but it says something: byte by byte for longer than it may be silent.
+        let Some(Message::Request(first)) = next(&mut stream).await else { panic!() };
+        for byte in reply(first.id, 10).encode(ice::wire::Compression::Never).unwrap() {
+            stream.write_all(&[byte]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+        // It works on a call for longer, and beats.
+        let Some(Message::Request(second)) = next(&mut stream).await else { panic!() };
+        for _ in 0..15 {
+            send(&mut stream, &Message::Validate).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        send(&mut stream, &reply(second.id, 0)).await;
+        for _ in 0..2 {
+            assert!(matches!(next(&mut stream).await, Some(Message::Request(_))));
+        }
+        let _ = told.await;
+        drop(stream);
+    });
+    let options = Options::default().with_peer_timeout(Some(Duration::from_secs(1)));
+    let (client, connection) = connect(&address, options).await.unwrap();
+    let running = tokio::spawn(connection.run());
+    client.call(call("a", Mode::Normal, vec![])).await.unwrap();
+    client.call(call("b", Mode::Normal, vec![])).await.unwrap();
+    // While nothing is asked for, silence means nothing.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!client.is_closed());
+    let both = async {
+        tokio::join!(
+            client.call(call("c", Mode::Normal, vec![])),
+            client.call(call("d", Mode::Idempotent, vec![]))
+        )
+    };
+    let (normal, idempotent) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+    let (normal, idempotent) = (normal.unwrap_err(), idempotent.unwrap_err());
+    assert!(normal.to_string().contains("sent nothing for 1s"), "{normal}");
+    assert!(matches!(normal, Error::Lost { may_repeat: false, .. }), "{normal}");
+    assert!(idempotent.may_repeat(), "{idempotent}");
+    let ended = running.await.unwrap().unwrap_err();
+    assert!(ended.to_string().contains("sent nothing"), "{ended}");
+    tell.send(()).unwrap();
+    peer.await.unwrap();
+}
+
 /// A call that is wrong inside is refused; the connection goes on.
 #[tokio::test]
 async fn calls_that_are_wrong_are_refused() {

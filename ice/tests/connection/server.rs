@@ -34,7 +34,8 @@ impl Servant for Echo {
             let body = match call.operation.as_str() {
                 "echo" => ReplyBody::Ok(call.parameters),
                 "slow" => {
-                    let bytes = call.parameters.content.first_chunk::<4>();
+                    let content = call.parameters.content.joined();
+                    let bytes = content.first_chunk::<4>();
                     let ms = u32::from_le_bytes(*bytes.unwrap());
                     tokio::time::sleep(Duration::from_millis(ms.into())).await;
                     ReplyBody::Ok(call.parameters)
@@ -68,7 +69,8 @@ pub(crate) fn call(operation: &str, mode: Mode, content: impl Into<Bytes>) -> Ca
         operation: operation.to_owned(),
         mode: mode.byte(),
         context: vec![("omero.client.uuid".to_owned(), "x".to_owned())],
-        parameters: Encapsulation::new(Encoding::V1_1, content),
+        parameters: Encapsulation::new(Encoding::V1_1, content.into()),
+        limits: ice::wire::Limits::default(),
     }
 }
 
@@ -96,7 +98,7 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let echo = Arc::new(Echo::default());
         let adapter = Adapter::new(ice::omero::schema());
-        adapter.add(object(), "::omero::api::IQuery", echo.clone());
+        adapter.add(object(), "::omero::api::IQuery", echo.clone()).unwrap();
         acceptor.options.servants = Arc::new(adapter);
         acceptor.websocket = scheme.is_websocket();
         let serve = async move {

@@ -81,7 +81,10 @@ async fn certificates_that_nobody_vouches_for_are_refused() {
     let error = refused(&server.address, Verification::CaFile(other.file.clone())).await;
     assert!(error.to_string().contains("not trusted"), "{error}");
     let error = refused(&server.address, Verification::SystemRoots).await.to_string();
-    assert!(error.contains("give") && error.contains("fingerprint"), "{error}");
+    assert!(
+        error.contains("omero certificates") && error.contains("give its fingerprint"),
+        "{error}"
+    );
     let missing = Verification::CaFile(PathBuf::from("/nowhere/ca.pem"));
     let error = refused(&server.address, missing).await.to_string();
     assert!(error.contains("/nowhere/ca.pem"), "{error}");

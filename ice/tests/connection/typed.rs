@@ -51,7 +51,7 @@ async fn results_and_exceptions() {
     let (listener, address) = listen().await;
     let adapter = Adapter::new(omero::schema());
     let identity = Identity::new("omero.api.IQuery", "session");
-    adapter.add(identity.clone(), "::omero::api::IQuery", Arc::new(Query));
+    adapter.add(identity.clone(), "::omero::api::IQuery", Arc::new(Query)).unwrap();
     let options = Options::default().with_servants(Arc::new(adapter));
     let acceptor = Acceptor { options, ..Acceptor::default() };
     tokio::spawn(async move {

@@ -3,7 +3,8 @@
     python3 ice/tests/data/pack.py REFERENCE
 
 REFERENCE is the folder that has `ice/vectors/` and `omero-oracle/frames/`. Writes one JSON object
-a line, compressed: `runtime.jsonl.bz2`, `malformed.jsonl.bz2` and `server.jsonl.bz2`. README.md
+a line, compressed: `runtime.jsonl.bz2`, `malformed.jsonl.bz2`, `transcripts.jsonl.bz2`
+and `server.jsonl.bz2`. README.md
 beside this file says what they are and where they come from.
 """
 
@@ -54,10 +55,21 @@ def server(folder: Path) -> list[dict]:
     return [packed(json.loads(path.read_text()), "server") for path in paths]
 
 
+def transcripts(folder: Path) -> list[dict]:
+    lines = []
+    for path in sorted(folder.glob("*.json")):
+        for message in json.loads(path.read_text()):
+            line = {"transcript": path.stem, "from": message["direction"].split("->")[0], "hex": message["hex"]}
+            decoded = message.get("decoded") or {}
+            lines.append(line | {key: decoded[key] for key in ("interface", "operation") if decoded.get(key)})
+    return lines
+
+
 def main() -> None:
     reference, here = Path(sys.argv[1]), Path(__file__).parent
     write(here / "server.jsonl.bz2", server(reference / "omero-oracle/frames"))
     write(here / "runtime.jsonl.bz2", runtime(reference / "ice/vectors"))
+    write(here / "transcripts.jsonl.bz2", transcripts(reference / "ice/vectors/transcripts"))
     write(here / "malformed.jsonl.bz2", json.loads((reference / "ice/vectors/malformed.json").read_text()))
 
 

@@ -160,7 +160,7 @@ async fn servers_call_objects_of_the_client() {
     let running = Running::plain().await;
     let session = running.root().await;
     let counts = Arc::new(Counts::default());
-    let proxy = session.add_callback::<ClientCallback>("callback", counts.clone());
+    let proxy = session.add_callback::<ClientCallback>("callback", counts.clone()).unwrap();
     assert_eq!(proxy.identity.category, session.category());
     session.invoke_own(ServiceFactory::set_callback(Some(proxy.clone()))).await.unwrap();
     let n = session.invoke_own(ServiceFactory::keep_all_alive(vec![])).await.unwrap();
@@ -171,7 +171,7 @@ async fn servers_call_objects_of_the_client() {
     assert_eq!(n.get(), Ok(0));
     // Objects of another client are not called.
     let other = running.root().await;
-    let theirs = other.add_callback::<ClientCallback>("callback", counts.clone());
+    let theirs = other.add_callback::<ClientCallback>("callback", counts.clone()).unwrap();
     session.invoke_own(ServiceFactory::set_callback(Some(theirs))).await.unwrap();
     let n = session.invoke_own(ServiceFactory::keep_all_alive(vec![])).await.unwrap();
     assert_eq!((n.get(), counts.0.load(Ordering::SeqCst)), (Ok(0), 2));
@@ -194,7 +194,7 @@ async fn sessions_that_are_kept() {
     assert_eq!(running.router.n_sessions(), 1);
     kept.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
     let error = left.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
-    assert!(matches!(error, Error::SessionExpired(_) | Error::Lost { .. }), "{error}");
+    assert!(matches!(error, Error::SessionExpired(_)), "{error}");
 }
 
 #[tokio::test]
@@ -227,6 +227,28 @@ fn a_session_for_programs_that_wait() {
     for thread in threads.collect::<Vec<_>>() {
         thread.join().unwrap();
     }
+    session.refresh().unwrap();
+    let group = session.with_context(key::GROUP, "7");
+    let answer = group.invoke(&config, IConfig::get_config_value("x")).unwrap();
+    assert_eq!(answer.get(), Ok("7"));
+    let store = session.invoke_own(ServiceFactory::create_raw_file_store()).unwrap();
+    let store = store.get().unwrap().cloned().unwrap();
+    session.add_proxies(&[&store]).unwrap();
+    let parameters = RawFileStore::size().encode(Encoding::V1_1).unwrap();
+    let size = Call {
+        identity: store.identity.clone(),
+        facet: String::new(),
+        operation: "size".to_owned(),
+        mode: ice::wire::Mode::Idempotent.byte(),
+        context: session.asynchronous().context().to_vec(),
+        parameters,
+        limits: ice::wire::Limits::default(),
+    };
+    assert_eq!(session.call(&store, size).unwrap().status(), 0);
+    let within = Some(Duration::from_millis(50));
+    let error = session.invoke_within(&store, RawFileStore::truncate(10_000), within).unwrap_err();
+    assert!(matches!(error, Error::Timeout { may_repeat: true, .. }), "{error}");
+    session.invoke_own_within(ServiceFactory::get_config_service(), None).unwrap();
     session.destroy().unwrap();
     assert_eq!(running.router.n_sessions(), 0);
     // In an asynchronous task it would stop everything else.

@@ -149,6 +149,51 @@ async fn nothing_comes_any_more() {
     session.invoke(&store, RawFileStore::size()).await.unwrap();
 }
 
+/// A session that nobody has any more ends, also when what keeps it alive waits for an answer
+/// that does not come.
+#[tokio::test]
+async fn a_session_is_dropped_while_it_is_kept_alive() {
+    let running = Running::plain().await;
+    let (address, way) = between(&running).await;
+    let login = root().with_keep_alive(Some(Duration::from_millis(100)));
+    let session = Session::connect(&address, Options::default(), login).await.unwrap();
+    way.send(Way::Shut).unwrap();
+    while session.client().n_waiting() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(running.router.n_sessions(), 1);
+    drop(session);
+    running.until_sessions(0).await;
+}
+
+/// The time of a typed call is that of the whole call: of what the router is told of the object
+/// before, too. What it says of repeating is about the call, not about what was before it.
+#[tokio::test]
+async fn typed_calls_have_deadlines() {
+    let running = Running::plain().await;
+    let (address, way) = between(&running).await;
+    let session = Session::connect(&address, Options::default(), root()).await.unwrap();
+    let known = file_store(&session).await;
+    let new = file_store(&session).await;
+    session.invoke(&known, RawFileStore::size()).await.unwrap();
+    way.send(Way::Shut).unwrap();
+    let within = Some(Duration::from_millis(100));
+    for (store, invocation, expected) in [
+        (&known, RawFileStore::set_file_id(1), false),
+        // It was not made: the router has not even said that it knows the object.
+        (&new, RawFileStore::set_file_id(1), true),
+    ] {
+        let error = session.invoke_within(store, invocation, within).await.unwrap_err();
+        let Error::Timeout { what, after, may_repeat } = &error else { panic!("{error}") };
+        assert_eq!((what.as_str(), *may_repeat), ("the answer of `setFileId`", expected));
+        assert_eq!(Some(*after), within);
+    }
+    let error = session.invoke_within(&known, RawFileStore::size(), within).await.unwrap_err();
+    assert!(error.may_repeat(), "{error}");
+    way.send(Way::Open).unwrap();
+    session.invoke_within(&known, RawFileStore::size(), None).await.unwrap();
+}
+
 /// A client that does not read its answers holds its own calls up, and nobody else's; nor does
 /// it take memory for more than the calls that are worked on at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,24 +236,37 @@ async fn a_client_that_does_not_read() {
     tokio::time::timeout(Duration::from_secs(10), going).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_router_that_is_killed() {
-    let running = Running::plain().await;
-    let (address, way) = between(&running).await;
-    let session = Session::connect(&address, Options::default(), root()).await.unwrap();
-    let store = file_store(&session).await;
-    let calls = (0..50).map(|_| session.invoke(&store, RawFileStore::truncate(60_000)));
-    let kill = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        // Between two messages, without a word.
-        way.send(Way::Cut).unwrap();
-        // The one who waits in `read` sees it with the next bytes.
-        session.client().ping(&crate::start::router().identity).await
-    };
-    let (answers, _) = tokio::join!(futures_util::future::join_all(calls), kill);
-    for answer in answers {
-        let error = answer.unwrap_err();
-        assert!(matches!(error, Error::Lost { .. }), "{error}");
-    }
-    assert!(session.refresh().await.unwrap_err().may_repeat());
+/// All that the router had is gone at once, without a word, while it works on calls. What was
+/// made of them nobody knows: those that may be repeated are told apart from those that may not.
+#[test]
+fn a_router_that_is_killed() {
+    let far = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let far = far.unwrap();
+    let running = far.block_on(Running::plain());
+    let near = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    near.block_on(async {
+        let session = running.root().await;
+        let store = file_store(&session).await;
+        let calls = (0..50).map(async |at| match at % 2 {
+            0 => session.invoke(&store, RawFileStore::truncate(60_000)).await.map(drop),
+            _ => session.invoke(&store, RawFileStore::set_file_id(60_000)).await.map(drop),
+        });
+        let kill = async {
+            while running.host.n_slow.load(std::sync::atomic::Ordering::SeqCst) < 50 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            far.shutdown_background();
+        };
+        let both = async { tokio::join!(futures_util::future::join_all(calls), kill) };
+        let (answers, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+        for (at, answer) in answers.into_iter().enumerate() {
+            let error = answer.unwrap_err();
+            let Error::Lost { may_repeat, reason } = &error else { panic!("{error}") };
+            assert_eq!(*may_repeat, at % 2 == 0, "{reason}");
+            assert!(!reason.contains("closed the connection"), "{reason}");
+        }
+        assert!(session.refresh().await.unwrap_err().may_repeat());
+        let error = running.session(root()).await.unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+    });
 }

@@ -32,6 +32,7 @@ fn call(proxy: &ice::wire::Proxy, operation: &str, mode: u8) -> Call {
         mode,
         context: context(),
         parameters: Encapsulation::empty(Encoding::V1_1),
+        limits: ice::wire::Limits::default(),
     }
 }
 

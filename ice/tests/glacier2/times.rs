@@ -51,7 +51,8 @@ async fn sessions_that_nothing_is_called_in() {
     assert_eq!(running.router.n_sessions(), 1);
 }
 
-/// Any message of the client keeps the router's own session, even one without a call.
+/// Any message of the client keeps the router's own session, even one without a call. Who was
+/// silent for too long has no session any more, but a connection: it learns with its next call.
 #[tokio::test]
 async fn clients_that_are_silent() {
     let options = RouterOptions { session_timeout: MS(2000), ..RouterOptions::default() };
@@ -64,11 +65,30 @@ async fn clients_that_are_silent() {
     assert_eq!(silent.session_timeout(), Some(Duration::from_secs(2)));
     running.until_sessions(1).await;
     assert_eq!(*running.host.ended.lock().unwrap(), [End::TimedOut]);
-    // The connection is closed with the next call.
+    // Nobody has told the client: its connection is as it was.
+    let told = tokio::time::timeout(MS(500), silent.client().ended()).await;
+    assert!(told.is_err() && !silent.client().is_closed());
+    assert_eq!(running.router.n_connections(), 2);
+    // The next call is not answered: the connection ends.
     let error = silent.invoke_own(ServiceFactory::get_config_service()).await.unwrap_err();
     assert!(matches!(error, Error::Lost { .. }), "{error}");
     tokio::time::sleep(MS(2200)).await;
+    assert_eq!(running.router.n_connections(), 1);
     beats.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
+}
+
+/// A client that says nothing any more does not keep its connection for ever.
+#[tokio::test]
+async fn clients_that_never_call_again() {
+    let options = RouterOptions { session_timeout: MS(600), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let began = Instant::now();
+    let silent = Options::default().with_heartbeat(None);
+    let login = root().with_keep_alive(None);
+    let silent = Session::connect(&running.address, silent, login).await.unwrap();
+    running.until_sessions(0).await;
+    tokio::time::timeout(Duration::from_secs(20), silent.client().ended()).await.unwrap();
+    assert!(began.elapsed() >= MS(1200), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

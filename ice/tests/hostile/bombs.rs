@@ -259,3 +259,27 @@ fn names_of_types_are_not_longer_than_allowed() {
     let error = bounded("1.0", leaves, Encoding::V1_0, content).unwrap_err();
     assert!(matches!(error, Error::Limit { .. }), "{error}");
 }
+
+/// A plane that is an argument, or a result, is not copied: it is sent from where it is.
+#[test]
+fn planes_are_not_copied() {
+    use ice::{omero::api::RawPixelsStore, value::Graph};
+    let _alone = alone();
+    let n_bytes = 2 << 20;
+    let plane = Bytes::from(vec![7; n_bytes]);
+    // What is taken once is taken.
+    ice::omero::schema();
+    for encoding in [Encoding::V1_0, Encoding::V1_1] {
+        let write = || {
+            let set = RawPixelsStore::set_plane(plane.clone(), 1, 2, 3).encode(encoding).unwrap();
+            let graph = Graph::new();
+            let get = RawPixelsStore::GET_PLANE.reply(plane.clone(), &graph, encoding).unwrap();
+            let reply = ice::wire::Reply { id: 1, body: ice::wire::ReplyBody::Ok(get) };
+            let frame = Message::Reply(reply).encode_frame(Compression::Never).unwrap();
+            (set.content.len(), frame.len())
+        };
+        let ((set, get), total) = memory::total_of(write);
+        assert!(set > n_bytes && get > n_bytes);
+        assert!(total < 16 << 10, "{total} bytes for {n_bytes}");
+    }
+}

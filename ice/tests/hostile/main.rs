@@ -11,6 +11,8 @@ mod frames;
 mod memory;
 mod mutate;
 mod recorded;
+#[cfg(feature = "tokio")]
+mod websocket;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

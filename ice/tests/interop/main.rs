@@ -7,29 +7,27 @@
 
 #[path = "../glacier2/host.rs"]
 mod host;
+mod kinds;
 mod need;
+#[path = "../it/neutral.rs"]
+mod neutral;
+#[path = "../it/random.rs"]
+mod random;
 mod router;
+mod server;
 
 use std::{
-    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
     sync::Arc,
 };
 
 use ice::{
-    Error,
     codec::{decode, encode_exception},
-    connection::{
-        Acceptor, Adapter, Address, Options, Reply, Servant, ServerTls, Verification, connect,
-    },
-    omero::{
-        self, RLong, RString, ServerError, ValidationException,
-        api::IUpdate,
-        model::{IObject, Plate, Well},
-    },
+    connection::{Acceptor, Adapter, Options, Reply, Servant, ServerTls},
+    omero::{self, ServerError, ValidationException, api::IUpdate},
     value::{Exception, Graph},
-    wire::{Call, Compression, Encoding, Identity, Limits, Proxy, ReplyBody, Version},
+    wire::{Call, Identity, Limits, ReplyBody},
 };
 use tokio::net::TcpListener;
 
@@ -125,7 +123,7 @@ async fn official_client() {
     let python = Arc::new(python);
     let identity = Identity::new("update", "test");
     let adapter = Adapter::new(omero::schema());
-    adapter.add(identity, "::omero::api::IUpdate", Arc::new(Echo));
+    adapter.add(identity, "::omero::api::IUpdate", Arc::new(Echo)).unwrap();
     let options = Options::default().with_servants(Arc::new(adapter));
     for (kind, encoding) in
         [("tcp", "1.1"), ("tcp", "1.0"), ("ssl", "1.1"), ("ws", "1.1"), ("wss", "1.1")]
@@ -155,71 +153,5 @@ async fn official_client() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.ends_with("ok\n"), "{kind} {encoding}: {text}");
         serve.abort();
-    }
-}
-
-#[tokio::test]
-async fn official_server() {
-    let Some(python) = python() else { return };
-    let certificate = certificate();
-    for kind in ["tcp", "ssl", "ws", "wss"] {
-        let endpoints = format!("{kind} -h 127.0.0.1 -p 0");
-        let mut server = python()
-            .args(["server", &endpoints])
-            .args([&certificate.certificate, &certificate.key])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let proxy: Proxy = line.trim().parse().unwrap();
-        let address = Address::try_from(&proxy.endpoints[0]).unwrap();
-        for (version, compression) in [
-            (Encoding::V1_1, Compression::Never),
-            (Encoding::V1_0, Compression::Never),
-            (Encoding::V1_1, Compression::Bzip2),
-        ] {
-            let proxy = Proxy { encoding: Version::from(version), ..proxy.clone() };
-            let options = Options::default()
-                .with_verification(Verification::CaFile(certificate.certificate.clone()))
-                .with_compression(compression);
-            let (client, connection) = connect(&address, options).await.unwrap();
-            let running = tokio::spawn(connection.run());
-            let context = vec![("omero.client.uuid".to_owned(), "x".to_owned())];
-
-            let mut graph = Graph::new();
-            let name = graph.make::<RString>().with(RString::VAL, "µ").done();
-            let id = graph.make::<RLong>().with(RLong::VAL, 1 << 40).done();
-            let plate = graph.make::<Plate>().with(Plate::NAME, Some(name));
-            let plate = plate.with(IObject::ID, Some(id)).with(IObject::LOADED, true).done();
-            let well = graph.make::<Well>().with(Well::PLATE, Some(plate)).done();
-            let plate = graph.edit(plate).unwrap().with(Plate::WELLS_SEQ, vec![Some(well)]);
-            let plate = plate.with(Plate::WELLS_LOADED, true).done();
-            let call = IUpdate::save_and_return_object(Some(plate.as_base()));
-            let answer = client
-                .invoke(&proxy, call.with_graph(graph.clone()), context.clone())
-                .await
-                .unwrap();
-            let plate = answer.view(answer.get().unwrap().unwrap()).unwrap();
-            let plate = plate.cast::<Plate>().unwrap();
-            let name = plate.follow(Plate::NAME).unwrap().unwrap();
-            assert_eq!(name.get(RString::VAL), Ok("µ"));
-            let wells = plate.get(Plate::WELLS_SEQ).unwrap();
-            let well = answer.view(wells.get(0).unwrap().unwrap().unwrap()).unwrap();
-            let back = well.follow(Well::PLATE).unwrap().unwrap();
-            assert_eq!(back.reference(), plate.reference());
-
-            let call = IUpdate::save_and_return_object(Some(ice::typed::Ref::new(
-                ice::value::ObjectId(3),
-            )));
-            let error = client.invoke(&proxy, call.with_graph(graph), context).await.unwrap_err();
-            assert!(matches!(error, Error::Exception(_)), "{error}");
-            assert!(error.to_string().contains("wells are not saved"), "{error}");
-            client.close().await;
-            running.await.unwrap().unwrap();
-        }
-        drop(server.stdin.take());
-        assert!(server.wait().unwrap().success());
     }
 }

@@ -4,8 +4,9 @@
                                   calls an object of ours
     official.py router HOST PORT   logs in to a router of ours, as OMERO's clients do
     official.py manager ENDPOINTS  makes sessions behind a router that is not ours
-    official.py server ENDPOINTS [CERTIFICATE KEY]
-                                  answers calls of ours, until its standard input ends
+    official.py server ENDPOINTS CERTIFICATE KEY [sliced]
+                                  answers calls of ours, until its standard input ends; it says
+                                  first where its objects are, and then which classes it has
 """
 
 import sys
@@ -17,6 +18,7 @@ import omero
 import omero.clients  # noqa: F401 (loads the interface)
 import omero.ObjectFactoryRegistrar
 import omero.grid
+import omero.grid.monitors as monitors
 import omero.rtypes
 from omero.model import PlateI, WellI
 from omero.rtypes import (
@@ -35,6 +37,10 @@ def communicator(endpoints: str = "") -> Ice.Communicator:
     if len(sys.argv) > 4:
         data.properties.setProperty("IceSSL.CertFile", sys.argv[3])
         data.properties.setProperty("IceSSL.KeyFile", sys.argv[4])
+    # As OMERO's servers and clients have it; the runtime's own is 1 MiB.
+    data.properties.setProperty("Ice.MessageSizeMax", "65536")
+    if "sliced" in sys.argv:
+        data.properties.setProperty("Ice.Default.SlicedFormat", "1")
     if endpoints:
         data.properties.setProperty("A.Endpoints", endpoints)
     ic = Ice.initialize(data)
@@ -69,12 +75,109 @@ class Update(omero.api.IUpdate):
     """Its operations are declared to be answered later."""
 
     def saveAndReturnObject_async(self, callback, obj, current=None):
-        if isinstance(obj, WellI):
-            callback.ice_exception(omero.ValidationException("", "cls", "wells are not saved"))
-        elif current.ctx.get("omero.client.uuid") != "x":
+        if current.ctx.get("omero.client.uuid") != "x":
             callback.ice_exception(omero.ApiUsageException("", "cls", str(current.ctx)))
         else:
             callback.ice_response(obj)
+
+    def saveAndReturnArray_async(self, callback, graph, current=None):
+        callback.ice_response(graph)
+
+    def deleteObject_async(self, callback, row, current=None):
+        if row is None:
+            callback.ice_exception(omero.ChecksumValidationException("", "試", "", {-1: "a", 7: "µ"}))
+        elif isinstance(row, PlateI):
+            callback.ice_exception(omero.OptimisticLockException("stack", "cls", "", 2**62))
+        elif isinstance(row, WellI):
+            callback.ice_exception(ValueError("wells"))
+        else:
+            callback.ice_exception(omero.ValidationException("", "cls", "not deleted"))
+
+
+class Given:
+    """Keeps what it is given."""
+
+    def __init__(self):
+        self.given = None
+
+    def keep(self, *given):
+        self.given = given
+
+
+class Query(omero.api.IQuery):
+    def projection_async(self, callback, query, params, current=None):
+        callback.ice_response([list(params.map.values()), []])
+
+
+class Container(omero.api.IContainer):
+    def getCollectionCount_async(self, callback, type, property, ids, options, current=None):
+        callback.ice_response({given: -given for given in ids})
+
+
+class Rendering(Given, omero.api.RenderingEngine):
+    def setCompressionLevel_async(self, callback, percentage, current=None):
+        self.keep(percentage)
+        callback.ice_response()
+
+    def getCompressionLevel_async(self, callback, current=None):
+        callback.ice_response(self.given[0])
+
+
+class Table(Given, omero.grid.Table):
+    def initialize(self, cols, current=None):
+        self.keep(cols)
+
+    def getHeaders(self, current=None):
+        return self.given[0]
+
+
+class Identities(Given, Glacier2.IdentitySet):
+    def add(self, additions, current=None):
+        self.keep(additions)
+
+    def get(self, current=None):
+        return self.given[0]
+
+
+class Strings(Given, Glacier2.StringSet):
+    def add(self, additions, current=None):
+        self.keep(additions)
+
+    def get(self, current=None):
+        return self.given[0]
+
+
+class Verifier(Glacier2.SSLPermissionsVerifier):
+    """Has a result beside the one that it returns."""
+
+    def authorize(self, info, current=None):
+        reason = [info.remoteHost, str(info.remotePort), info.localHost, str(info.localPort), info.cipher, *info.certs]
+        return True, "|".join(reason)
+
+
+class Monitors(monitors.MonitorServer):
+    def createMonitor(self, *given):
+        return "|".join(str(part) for part in given[:-1])
+
+    def getMonitorState(self, id, current=None):
+        return getattr(monitors.MonitorState, id)
+
+
+class Files(monitors.FileServer):
+    """Numbers at the ends of their ranges, in structures."""
+
+    def getBulkDirectory(self, absPath, filter, current=None):
+        return [self.getStats(absPath), self.getStats(filter)]
+
+    def getStats(self, fileId, current=None):
+        largest, least = 3.4028234663852886e38, 1.401298464324817e-45
+        kind = monitors.FileType.Dir
+        return monitors.FileStats(fileId, "試", -(2**63), -largest, least, float("inf"), kind)
+
+
+class Routes(Ice.Router):
+    def addProxies(self, proxies, current=None):
+        return proxies
 
 
 def client() -> None:
@@ -115,9 +218,16 @@ def server() -> None:
     ic = communicator(sys.argv[2])
     try:
         adapter = ic.createObjectAdapter("A")
-        adapter.add(Update(), ic.stringToIdentity("test/update"))
+        servants = {
+            "update": Update(), "query": Query(), "container": Container(), "config": Config(), "planes": Planes(),
+            "rendering": Rendering(), "table": Table(), "identities": Identities(), "strings": Strings(),
+            "verifier": Verifier(), "routes": Routes(), "monitors": Monitors(), "files": Files(),
+        }  # fmt: skip
+        for name, servant in servants.items():
+            adapter.add(servant, Ice.Identity(name, "test"))
         adapter.activate()
         print(adapter.createProxy(ic.stringToIdentity("test/update")), flush=True)
+        print(" ".join(found.ice_id() for found in all_objects()), flush=True)
         sys.stdin.read()
     finally:
         ic.destroy()
@@ -246,6 +356,20 @@ class Config(omero.api.IConfig):
 class Planes(omero.api.RawPixelsStore):
     def __init__(self):
         self.plane = b""
+        self.id = 0, False
+
+    def setPixelsId_async(self, callback, pixelsId, bypassOriginalFile, current=None):
+        self.id = pixelsId, bypassOriginalFile
+        callback.ice_response()
+
+    def getPixelsId_async(self, callback, current=None):
+        callback.ice_response(self.id[0])
+
+    def isSigned_async(self, callback, current=None):
+        callback.ice_response(self.id[1])
+
+    def getByteWidth_async(self, callback, current=None):
+        callback.ice_response(-(2**31))
 
     def setPlane_async(self, callback, plane, z, c, t, current=None):
         self.plane = plane

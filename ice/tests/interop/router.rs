@@ -270,7 +270,7 @@ async fn many_objects(session: &Session) {
 
 async fn callbacks(session: &Session) {
     let counts = Arc::new(Counts::default());
-    let proxy = session.add_callback::<ClientCallback>("callback", counts.clone());
+    let proxy = session.add_callback::<ClientCallback>("callback", counts.clone()).unwrap();
     session.invoke_own(ServiceFactory::set_callback(Some(proxy))).await.unwrap();
     let n = session.invoke_own(ServiceFactory::keep_all_alive(vec![])).await.unwrap();
     assert_eq!((n.get(), counts.0.load(Ordering::SeqCst)), (Ok(1), 1));

@@ -133,3 +133,27 @@ fn exceptions() {
     let error = decode_exception(&known(), &content, &Limits::default()).unwrap_err();
     assert_eq!(error, Error::Unknown { what: "exception", name: "::Deep".to_owned() });
 }
+
+/// A slice with a table of many instances, each of which is referred to twice: written by a
+/// search through the table it would take minutes.
+#[test]
+fn tables_of_many_instances() {
+    let text = "class ::Base - n=int\nsequence ::Bases ::Base\nclass ::Many - items=::Bases\n";
+    let schema = Schema::parse(text).unwrap();
+    let class = |id: &str| schema.class(id).unwrap();
+    let n = 300_000;
+    let items = (1..=n).chain((1..=n).rev()).map(|at| object(Some(at))).collect();
+    let many = Object { class: class("::Many"), fields: vec![Value::Sequence(items)] };
+    let base = |at: u32| Object { class: class("::Base"), fields: vec![Value::Int(at as i32)] };
+    let graph = Graph { objects: std::iter::once(many).chain((1..=n).map(base)).collect() };
+    let types = [Type::Object];
+    let values = [object(Some(0))];
+    let content = encode(&schema, &types, &values, &graph, Encoding::V1_1, Format::Sliced).unwrap();
+    let read = decode(&schema, &types, &content, &Limits::default()).unwrap();
+    let Value::Object(Some(many)) = read.values[0] else { panic!("{:?}", read.values) };
+    let Value::Sequence(items) = &read.graph.get(many).unwrap().fields[0] else { panic!() };
+    assert_eq!((items.len(), read.graph.objects.len()), (2 * n as usize, n as usize + 1));
+    assert!(items.iter().eq(items.iter().rev()));
+    let Value::Object(Some(seventh)) = items[6] else { panic!() };
+    assert_eq!(read.graph.get(seventh).unwrap().fields, [Value::Int(7)]);
+}

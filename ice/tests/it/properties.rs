@@ -1,6 +1,5 @@
 //! Whatever is written is read again, in both encodings and formats.
 
-use bytes::Bytes;
 use ice::{
     codec::{Format, decode, decode_exception, encode, encode_exception},
     schema::Type,
@@ -120,7 +119,7 @@ proptest! {
     ) {
         let [a, b, c, d, e, f] = texts.try_into().unwrap();
         let identity = ice::wire::Identity { name: a, category: b };
-        let content = Encapsulation { version: (1, mode), content: Bytes::from(bytes) };
+        let content = Encapsulation { version: (1, mode), content: bytes.into() };
         let (facet, operation) = (c, d);
         let call = Call {
             identity: identity.clone(),
@@ -129,6 +128,7 @@ proptest! {
             mode,
             context: vec![(e.clone(), f)],
             parameters: content.clone(),
+            limits: Limits::default(),
         };
         let reply = |body| Message::Reply(Reply { id, body });
         let message = match sort {
@@ -151,12 +151,70 @@ proptest! {
         prop_assert_eq!(Header::decode(&head, &Limits::default()).unwrap().encode().unwrap(), head);
     }
 
+    /// Bytes of chance behind what makes a parser look at them: a header of their size, or the
+    /// number of an operation.
     #[test]
-    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        kind in 0u8..5,
+        compression in 0u8..3,
+        number in any::<[u8; 3]>(),
+    ) {
+        let mut frame = b"IceP\x01\0\x01\0".to_vec();
+        frame.extend([kind, compression]);
+        frame.extend(((HEADER_BYTES + bytes.len()) as i32).to_le_bytes());
+        frame.extend(&bytes);
+        // Of two bytes, one chooses among all operations.
+        let values = [&[number[0], number[1], number[2] % 6][..], &bytes].concat();
         for entry in ice::fuzz::ENTRIES {
-            (entry.run)(&bytes);
+            for input in [&bytes, &frame, &values] {
+                (entry.run)(input);
+            }
         }
     }
+}
+
+/// Right bytes of which a few are changed: they are read or refused, both often, and what is read
+/// comes back when it is written.
+#[test]
+fn changed_bytes() {
+    let schema = ice::omero::schema();
+    let limits = Limits::default();
+    let entry = |name| ice::fuzz::ENTRIES.iter().find(|entry| entry.name == name).unwrap().run;
+    let (values, message) = (entry("ice_values"), entry("ice_message"));
+    let operations = || schema.interfaces.iter().flat_map(|of| &of.operations);
+    let n_operations = operations().count();
+    let (mut n_read, mut n_refused) = (0, 0);
+    for seed in 0..3000 {
+        let mut maker = Maker::new(schema, seed);
+        let number = maker.below(n_operations);
+        let of = operations().nth(number).unwrap();
+        let types: Vec<Type> = of.parameters.iter().map(|member| member.of).collect();
+        let made: Vec<Value> = types.iter().map(|of| maker.value(*of)).collect();
+        let (encoding, format) = WAYS[maker.below(3)];
+        let content = encode(schema, &types, &made, &maker.graph, encoding, format).unwrap();
+        let mut bytes = content.content.to_vec();
+        for _ in 0..maker.below(4) {
+            if !bytes.is_empty() {
+                let at = maker.below(bytes.len());
+                bytes[at] = [0, 1, 2, 0x20, 0x7F, 0xFE, 0xFF][maker.below(7)];
+            }
+        }
+        let content = Encapsulation { version: content.version, content: bytes.clone().into() };
+        match decode(schema, &types, &content, &limits) {
+            Ok(_) => n_read += 1,
+            Err(_) => n_refused += 1,
+        }
+        let [low, high] = ((number * 2 + 1) as u16).to_le_bytes();
+        let head = [u8::from(encoding == Encoding::V1_0), low, high];
+        values(&[&head[..], &bytes].concat());
+        let reply = Message::Reply(Reply { id: 1, body: ReplyBody::Ok(content) });
+        let mut frame = reply.encode(Compression::Never).unwrap();
+        let at = HEADER_BYTES + maker.below(frame.len() - HEADER_BYTES);
+        frame[at] ^= 1 << maker.below(8);
+        message(&frame);
+    }
+    assert!(n_read > 500 && n_refused > 500, "{n_read} read, {n_refused} refused");
 }
 
 #[test]

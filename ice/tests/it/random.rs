@@ -25,12 +25,21 @@ pub(crate) struct Maker<'s> {
     pub(crate) graph: Graph,
     /// How many more may be made.
     left: usize,
+    /// Whether instances of each class may be made; of all, when it is empty.
+    allowed: Vec<bool>,
 }
 
 impl<'s> Maker<'s> {
     pub(crate) fn new(schema: &'s Schema, seed: u64) -> Self {
         let state = (seed | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Self { schema, state, graph: Graph::new(), left: 30 }
+        Self { schema, state, graph: Graph::new(), left: 30, allowed: Vec::new() }
+    }
+
+    /// Makes instances of some classes only.
+    #[allow(dead_code, reason = "each of the tests that share this file uses what it needs")]
+    pub(crate) fn with_allowed(mut self, allowed: Vec<bool>) -> Self {
+        self.allowed = allowed;
+        self
     }
 
     fn next(&mut self) -> u64 {
@@ -80,7 +89,15 @@ impl<'s> Maker<'s> {
             Type::Dictionary(number) => {
                 let of = &self.schema.dictionaries[number as usize];
                 let (key, value) = (of.key, of.value);
-                Value::Dictionary(self.many(|maker| (maker.value(key), maker.value(value))))
+                let mut pairs = self.many(|maker| (maker.value(key), maker.value(value)));
+                // Others have each key once.
+                let mut seen: Vec<Value> = Vec::new();
+                pairs.retain(|(key, _)| {
+                    let is_new = !seen.contains(key);
+                    seen.push(key.clone());
+                    is_new
+                });
+                Value::Dictionary(pairs)
             }
             Type::Class(class) => Value::Object(self.object(Some(class))),
             Type::Object => Value::Object(self.object(None)),
@@ -116,21 +133,29 @@ impl<'s> Maker<'s> {
             _ if self.left == 0 => return None,
             _ => self.left -= 1,
         }
-        let class = match expected {
-            Some(of) => {
-                let classes = derived(self.schema, of);
-                classes[self.below(classes.len())]
-            }
-            None => self.below(self.schema.classes.len()) as u32,
+        let is_allowed = |class: &u32| self.allowed.get(*class as usize).copied().unwrap_or(true);
+        let classes: Vec<u32> = match expected {
+            Some(of) => derived(self.schema, of).iter().copied().filter(is_allowed).collect(),
+            None => (0..self.schema.classes.len() as u32).filter(is_allowed).collect(),
         };
+        if classes.is_empty() {
+            return None;
+        }
+        let class = classes[self.below(classes.len())];
+        Some(self.instance(class))
+    }
+
+    /// An instance of a class.
+    pub(crate) fn instance(&mut self, class: u32) -> ObjectId {
         let id = self.graph.add(Object { class, fields: Vec::new() });
         let types: Vec<Type> = self.schema.members(class).map(|member| member.of).collect();
         let fields = types.into_iter().map(|of| self.value(of)).collect();
         self.graph.objects[id.0 as usize].fields = fields;
-        Some(id)
+        id
     }
 
     /// An exception of any type.
+    #[allow(dead_code, reason = "each of the tests that share this file uses what it needs")]
     pub(crate) fn exception(&mut self, sliced: bool) -> Exception {
         let known = self.below(self.schema.exceptions.len()) as u32;
         let types: Vec<Type> =

@@ -122,3 +122,10 @@ impl Refusal {
         *self.0
     }
 }
+
+/// What fails while a session is made is told in its own words.
+impl From<crate::Error> for Refusal {
+    fn from(error: crate::Error) -> Self {
+        Self::no_session(&error.to_string())
+    }
+}

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, sync::Notify};
@@ -176,9 +176,8 @@ impl Link {
     /// used.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let options = &self.router.options;
-        let silent = || {
+        let silent = |time: Duration| {
             let since = self.client.get().map_or_else(Default::default, Client::silent_for);
-            let time = options.session_timeout;
             (!time.is_zero()).then(|| Instant::now() + time.saturating_sub(since))
         };
         match &*self.state() {
@@ -186,9 +185,11 @@ impl Link {
             State::Open(open) => {
                 let idle = (!options.idle_timeout.is_zero() && open.n_running == 0)
                     .then(|| open.last_call + options.idle_timeout);
-                idle.into_iter().chain(silent()).min()
+                idle.into_iter().chain(silent(options.session_timeout)).min()
             }
-            State::Ended(_) => silent(),
+            // The client learns with its next call. One that makes none is not waited for for
+            // ever.
+            State::Ended(_) => silent(options.session_timeout.saturating_mul(2)),
         }
     }
 
@@ -209,6 +210,24 @@ impl Link {
         };
         self.end(if is_idle { End::Idle } else { End::TimedOut });
         true
+    }
+
+    /// Why the session has ended, if it has.
+    pub(super) fn ended(&self) -> Option<End> {
+        match *self.state() {
+            State::Ended(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Ends the connection in place of an answer.
+    pub(super) async fn cut_off(&self, call: &Call) -> ReplyBody {
+        self.cut.notify_one();
+        if let Some(client) = self.client.get() {
+            client.ended().await;
+        }
+        // Nobody gets it: the connection is gone.
+        not_in_table(call)
     }
 
     /// Whether nobody was let in yet.
@@ -264,7 +283,7 @@ impl Drop for Running<'_> {
 impl Servant for Link {
     fn limits(&self, options: Limits) -> Limits {
         if !self.is_new() {
-            return options;
+            return Limits { compressed_times: usize::MAX, ..options };
         }
         Limits {
             message_bytes: options.message_bytes.min(STRANGER_BYTES),
@@ -284,14 +303,7 @@ impl Servant for Link {
                     session.dispatch(call).await
                 }
                 Fate::Answer(body) => body,
-                Fate::Cut => {
-                    self.cut.notify_one();
-                    if let Some(client) = self.client.get() {
-                        client.ended().await;
-                    }
-                    // Nobody gets it: the connection is gone.
-                    not_in_table(&call)
-                }
+                Fate::Cut => self.cut_off(&call).await,
             }
         })
     }

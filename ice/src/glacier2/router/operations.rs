@@ -12,7 +12,7 @@ use crate::{
     },
     typed::{Incoming, Interface},
     value::{Exception, Graph},
-    wire::{Call, Endpoint, Identity, Limits, Proxy, ReplyBody, Transport},
+    wire::{Call, Endpoint, Identity, Proxy, ReplyBody, Transport},
 };
 
 /// Longest names of objects that a table takes, together with what is said of where they are.
@@ -29,12 +29,15 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     }
     // Arguments of who has no session are not looked at, but for those of a login.
     if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
-        return call.object_not_exist();
+        return match link.ended() {
+            Some(End::TimedOut) => link.cut_off(&call).await,
+            // What becomes of the session is told when the object is called.
+            Some(End::Idle) => nothing_evicted(&call).unwrap_or_else(|_| call.object_not_exist()),
+            _ => call.object_not_exist(),
+        };
     }
     let interface = glacier2::Router::TYPE_ID;
-    // The client is set before the first message is read.
-    let limits = link.client.get().map_or_else(Limits::default, |client| *client.limits());
-    let call = match Incoming::open_within(schema(), interface, call, &limits) {
+    let call = match Incoming::open_as(schema(), interface, call) {
         Ok(call) => call,
         Err(refused) => return refused,
     };
@@ -46,6 +49,11 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     };
     let done = work.await;
     call.answer(|_| done)
+}
+
+fn nothing_evicted(call: &Call) -> Result<ReplyBody> {
+    let encoding = call.parameters.encoding()?;
+    Base::ADD_PROXIES.reply(Vec::new(), &Graph::new(), encoding).map(ReplyBody::Ok)
 }
 
 /// What a call that makes a session has for it; none for other calls.

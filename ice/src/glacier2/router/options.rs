@@ -8,7 +8,8 @@ pub struct RouterOptions {
     /// The category of the router's name, which is `router`.
     pub instance: String,
     /// After how long without any message of the client its session ends, and its connection
-    /// with the next call. 0 is never.
+    /// with the next call, from which the client learns it. When no call comes either, the
+    /// connection ends after twice the time. 0 is never.
     pub session_timeout: Duration,
     /// After how long without a call of anything but the router itself a session ends;
     /// heartbeats do not prevent it. 0 is never.

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use super::{End, link::Link};
@@ -49,6 +50,21 @@ impl Peer {
         invocation: Invocation<R>,
         context: Vec<(String, String)>,
     ) -> Result<Answer<R>> {
+        self.invoke_within(proxy, invocation, context, self.client.call_timeout()).await
+    }
+
+    /// As [`Peer::invoke`], with a time of its own; without one it waits as long as the
+    /// connection lives.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invoke_within<R: Outcome>(
+        &self,
+        proxy: &Proxy,
+        invocation: Invocation<R>,
+        context: Vec<(String, String)>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer<R>> {
         if *proxy.identity.category != *self.category {
             return Err(Error::NotExist {
                 what: "object",
@@ -56,7 +72,7 @@ impl Peer {
                 operation: invocation.declaration()?.name.to_string(),
             });
         }
-        self.client.invoke(proxy, invocation, context).await
+        self.client.invoke_within(proxy, invocation, context, timeout).await
     }
 
     /// Ends the session: calls that are worked on are answered, then the connection is closed.
