@@ -3,6 +3,8 @@
 //! A writer holds a lock on its temporary file or folder for as long as it lives, so what
 //! another finds unlocked belongs to nobody and is removed by the next writer.
 
+mod held;
+
 use std::{
     fs::{self, File},
     io::{self, Write},
@@ -12,6 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+pub use held::Held;
 use rustix::fs::{FlockOperation, FsWord, flock, fstatfs};
 
 use crate::{Error, ErrorKind, Result, WriteMode};

@@ -1,6 +1,7 @@
 //! Conversions there and back, resumed and verified.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -269,4 +270,61 @@ fn chunks_in_shards_are_looked_for() {
     std::fs::write(&shard, &content[..content.len() - 8]).unwrap();
     let json = place.json(args!["validate", "whole.zarr"]);
     assert!(json.to_string().contains("chunks/shard-index"), "{json}");
+}
+
+/// Two plates of the same names and sizes with other pixels.
+fn two_plates(place: &Place) -> [PathBuf; 2] {
+    let wells = ["A01", "A02", "A03", "B01", "B02", "B03"];
+    let names: Vec<String> = wells.iter().map(|well| format!("p_{well}_s1_w1.tif")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut images = fs::read_dir(plate().join("ZStep_1")).unwrap();
+    ["one", "other"].map(|name| {
+        let folder = super::same_plane::folder(place, name, &names);
+        let image = images.next().unwrap().unwrap().path();
+        for file in &names {
+            fs::copy(&image, folder.join(file)).unwrap();
+        }
+        folder
+    })
+}
+
+#[test]
+fn a_conversion_does_not_go_on_with_another_plate() {
+    for (out, to) in [("out", "ome-tiff"), ("files", "tiff"), ("out.zarr", "zarr")] {
+        let place = Place::new();
+        let [one, other] = two_plates(&place);
+        place.run(args!["convert", one, out, "--to", to]);
+        let row = place.path(out).join(if to == "zarr" { "B/01" } else { "B01" });
+        fs::remove_dir_all(row).unwrap();
+        let command = args!["convert", other, out, "--to", to, "--resume"];
+        let errors = place.fail(4, &command);
+        assert!(errors.contains("the target has other pixels than the source"), "{errors}");
+        place.run(args!["convert", one, out, "--to", to, "--resume", "--verify"]);
+    }
+}
+
+#[test]
+fn one_conversion_at_a_time_writes_into_a_folder() {
+    for to in ["ome-tiff", "tiff"] {
+        let place = Place::new();
+        let plates = two_plates(&place);
+        fs::create_dir(place.path("held")).unwrap();
+        let held = polystore::atomic::Held::folder(&place.path("held"), "conversion").unwrap();
+        let errors = place.fail(8, args!["convert", plates[0], "held", "--to", to]);
+        assert!(errors.contains("another conversion is writing here"), "{errors}");
+        drop(held);
+        let ended = std::thread::scope(|scope| {
+            let begin = |plate: &Path| {
+                let command = args!["convert", plate, "out", "--to", to, "--verify"];
+                let mut run = place.command();
+                scope.spawn(move || run.args(command).output().unwrap().status.code().unwrap())
+            };
+            [begin(&plates[0]), begin(&plates[1])].map(|run| run.join().unwrap())
+        });
+        // One is done; the other is refused, since it comes second or too late.
+        let done: Vec<_> = (0..2).filter(|&n| ended[n] == 0).collect();
+        assert!(done.len() == 1 && ended.iter().any(|code| [4, 8].contains(code)), "{ended:?}");
+        let command = args!["convert", plates[done[0]], "out", "--to", to, "--resume", "--verify"];
+        assert!(place.run(command).contains("6 planes were there already"));
+    }
 }

@@ -388,14 +388,13 @@ fn one_run_at_a_time_writes_into_a_folder() {
     let place = Place::new();
     let out = place.path("out");
     fs::create_dir(&out).unwrap();
-    let held = fs::File::open(&out).unwrap();
-    held.lock().unwrap();
+    let held = polystore::atomic::Held::folder(&out, "run").unwrap();
     let command = args!["run", pipeline(), plate(), "-o", out];
     let errors = place.fail(8, &command);
-    assert!(errors.contains("another run is writing its results here"), "{errors}");
+    assert!(errors.contains("another run is writing here"), "{errors}");
     assert!(errors.contains("hint: wait until it is done"), "{errors}");
-    assert!(fs::read_dir(&out).unwrap().next().is_none());
     drop(held);
+    assert!(fs::read_dir(&out).unwrap().next().is_none());
     // Of two that begin together, one at least is done; what the other says is true.
     let ended = std::thread::scope(|scope| {
         let begin = || scope.spawn(|| place.command().args(&command).output().unwrap());

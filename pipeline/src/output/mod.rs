@@ -1,6 +1,5 @@
 //! Where results go, and in which form: one file per kind of result.
 
-mod held;
 mod images;
 mod manifest;
 mod owned;

@@ -8,13 +8,13 @@ use std::{
 
 use polystore::{
     ErrorKind, VirtualBackend, VirtualBackendExt, VirtualPath, WellPosition, WriteMode,
+    atomic::Held,
     bytes::Bytes,
     convert::TargetLayout,
     disk::{DiskBackend, Writing},
     zarr::{ZarrBackend, ZarrOptions},
 };
 
-use super::held::Held;
 use crate::Result;
 
 /// Where results go. Below the root:
@@ -110,7 +110,10 @@ impl ResultStore {
     /// # Errors
     /// `Conflict` when another run is writing here.
     pub(crate) fn hold(&self) -> Result<Held> {
-        self.folder.as_deref().map_or_else(|| Ok(Held::private()), Held::folder)
+        match &self.folder {
+            Some(folder) => Ok(Held::folder(folder, "run")?),
+            None => Ok(Held::nothing()),
+        }
     }
 
     /// The backend that files go to.

@@ -12,6 +12,7 @@ mod target;
 
 use std::{
     collections::{BTreeSet, HashSet},
+    path::Path,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -24,7 +25,9 @@ use serde::Serialize;
 pub use target::create_target;
 
 use crate::{
-    Error, ErrorKind, PlaneIndex, PlaneRequest, Plate, Result, VirtualBackend, VirtualPath,
+    Error, ErrorKind, PlaneIndex, PlaneRequest, Plate, Result, VirtualBackend, VirtualBackendExt,
+    VirtualPath,
+    atomic::Held,
     model::{ImageKind, PassedOver, PlaneState, PlateStructure},
     render,
     words::{count, verb},
@@ -143,6 +146,38 @@ struct Transfer {
     seen: Option<String>,
 }
 
+/// Keeps other conversions out of a folder of files. Zarr stores are declared by one writer only.
+fn hold(target: &dyn VirtualBackend, path: &VirtualPath) -> Result<Held> {
+    let spec = target.spec();
+    if spec.scheme != "disk" {
+        return Ok(Held::nothing());
+    }
+    Held::folder(&Path::new(&spec.location).join(path.relative()), "conversion")
+}
+
+/// Planes that are compared before a conversion is gone on with.
+const MAX_SAMPLE: usize = 16;
+
+/// Refuses to go on with the conversion of another plate: planes that are there already are
+/// those of the source, by a sample of them. Damaged ones are told otherwise.
+fn check_same(source: &Plate, target: &dyn VirtualBackend, kept: &[Transfer]) -> Result<()> {
+    let step = kept.len().div_ceil(MAX_SAMPLE).max(1);
+    for transfer in kept.iter().step_by(step) {
+        let (from, to) =
+            (source.backend().read_plane(&transfer.from), target.read_plane(&transfer.to));
+        if let (Ok(from), Ok(to)) = (from, to)
+            && from != to
+        {
+            let message = "the target has other pixels than the source: it was made of another plate, or the source has changed";
+            return Err(Error::new(ErrorKind::AlreadyExists, message)
+                .with_path(&transfer.to)
+                .with_backend(target.to_string())
+                .with_hint("choose another place; with --verify each plane that differs is told"));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a plate of damaged images alone: what would be declared of them, sizes and types, is
 /// not known.
 fn check_readable(source: &Plate) -> Result<()> {
@@ -167,7 +202,8 @@ fn check_readable(source: &Plate) -> Result<()> {
 /// [`ConvertOptions::resume`] goes on from there. `events` is called from several threads.
 ///
 /// # Errors
-/// `AlreadyExists` when the target has planes and `resume` is not set, `Cancelled`,
+/// `AlreadyExists` when the target has planes and `resume` is not set, or planes of another
+/// plate; `Conflict` when another conversion writes into the same folder of files; `Cancelled`,
 /// `InvalidData` when no plane of the source can be read, or a failure to declare the target. A failure of one plane is in the report instead.
 pub fn convert(
     source: &Plate,
@@ -180,6 +216,7 @@ pub fn convert(
 ) -> Result<ConvertReport> {
     source.check_target(&target.spec(), target_path)?;
     check_readable(source)?;
+    let _held = hold(target, target_path)?;
     let mut structure = retarget(source.structure(), layout)?;
     structure.passed_over = source.inventory()?.passed_over.of_source();
     if layout == TargetLayout::OmeTiff
@@ -222,6 +259,10 @@ pub fn convert(
         .with_path(target_path)
         .with_backend(target.to_string())
         .with_hint("continue it with resume (`--resume`), or choose another place"));
+    }
+    // With that, each is compared.
+    if !options.verify {
+        check_same(source, target, &kept)?;
     }
     let goal = labels::Goal {
         target,

@@ -39,6 +39,8 @@ pub enum PassedOverReason {
     Copy,
     /// A picture under the name of a plane of which there is no file of the plate's own kind.
     OtherKind,
+    /// Named by the metadata for several planes: one of them has the pixels of another.
+    SeveralPlanes,
 }
 
 impl PassedOverReason {
@@ -70,6 +72,9 @@ impl PassedOverReason {
             }
             Self::Copy => {
                 "named like another plate's image or a copy of this one's; move it out of the plate"
+            }
+            Self::SeveralPlanes => {
+                "the metadata names it for several planes, of which all but one are without their pixels; restore the metadata from the microscope"
             }
             Self::OtherKind => {
                 "picture under a plane's name in a plate of TIFF files, not taken for the plane; restore the TIFF file, or move it out of the plate"

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Error, Result, VirtualPath,
     model::{Channel, ImageKind, ImageStructure, Sizes},
+    words::count,
 };
 
 /// Where the pixels of an image are: the same for many images of a plate, which share it.
@@ -172,7 +173,11 @@ impl Arrays {
     }
 
     /// The layout of an image, shared with like ones; `count` finds its number of levels.
-    fn layout(&self, mut layout: Layout, count: impl FnOnce(&Layout) -> u32) -> Arc<Layout> {
+    fn layout(
+        &self,
+        mut layout: Layout,
+        count: impl FnOnce(&Layout) -> Result<u32>,
+    ) -> Result<Arc<Layout>> {
         use std::sync::PoisonError;
         let is_like = |known: &&Arc<Layout>| {
             (known.version, known.axes) == (layout.version, layout.axes)
@@ -181,16 +186,16 @@ impl Arrays {
         };
         let layouts = self.layouts.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = layouts.iter().find(is_like) {
-            return Arc::clone(known);
+            return Ok(Arc::clone(known));
         }
         drop(layouts);
-        layout.n_levels = count(&layout);
+        layout.n_levels = count(&layout)?;
         let layout = Arc::new(layout);
         let mut layouts = self.layouts.write().unwrap_or_else(PoisonError::into_inner);
         if layouts.len() < MAX_KNOWN {
             layouts.push(Arc::clone(&layout));
         }
-        layout
+        Ok(layout)
     }
 }
 
@@ -213,7 +218,7 @@ pub(super) fn describe(
     let axes = axes.map_err(|error| error.with_path(name))?;
     let sizes = axes.sizes(&array.shape).map_err(|error| error.with_path(&folder))?;
     let layout = Layout { version, axes, levels, array, n_levels: 1 };
-    let layout = arrays.layout(layout, |layout| count_levels(store, name, layout));
+    let layout = arrays.layout(layout, |layout| count_levels(store, name, layout))?;
     let extra = extra.and_then(|extra| extra.image).unwrap_or_default();
     let kind = if image_label.is_some() { ImageKind::Labels } else { ImageKind::Intensity };
     let n_channels = n_channels(sizes, name)?;
@@ -272,16 +277,33 @@ fn describe_array(array: Array, version: NgffVersion) -> Result<Described> {
 /// How many levels are halves of one another. Pyramids made otherwise (rounded down, by
 /// other factors, along z too) are read as far as they are. A level that is lost or damaged
 /// counts: reading it tells.
-fn count_levels(store: &Store, name: &str, layout: &Layout) -> u32 {
-    let fits = |level: &u32| {
-        let folder = join(name, &layout.levels[*level as usize]);
-        match Array::open(store, &folder, layout.version) {
-            Ok(Some(array)) => layout.fits(&array, *level),
-            Ok(None) | Err(_) => true,
-        }
-    };
+///
+/// # Errors
+/// `InvalidData` for a level of other timepoints or channels than the full size: those are never
+/// made fewer, so one of the two descriptions is damaged.
+fn count_levels(store: &Store, name: &str, layout: &Layout) -> Result<u32> {
     let n_levels = u32::try_from(layout.levels.len()).unwrap_or(1);
-    1 + (1..n_levels).take_while(fits).count() as u32
+    for level in 1..n_levels {
+        let folder = join(name, &layout.levels[level as usize]);
+        let Ok(Some(array)) = Array::open(store, &folder, layout.version) else { continue };
+        if layout.fits(&array, level) {
+            continue;
+        }
+        let sizes = |array: &Array| layout.axes.sizes(&array.shape);
+        if let (Ok(full), Ok(found)) = (sizes(&layout.array), sizes(&array))
+            && (full.t, full.c) != (found.t, found.c)
+        {
+            let of = |sizes: Sizes| {
+                format!("{} and {}", count(sizes.t, "timepoint"), count(sizes.c, "channel"))
+            };
+            let message = format!("has {}, and the full size {}", of(found), of(full));
+            return Err(Error::invalid_data(message)
+                .with_path(folder)
+                .with_hint("one of the two is damaged; convert the image again"));
+        }
+        return Ok(level);
+    }
+    Ok(n_levels)
 }
 
 fn no_array(folder: &str) -> Error {

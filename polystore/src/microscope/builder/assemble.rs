@@ -9,7 +9,7 @@ use super::{
     grouped::{ByImage, Files},
     list_wells,
     pixels::Pixels,
-    standard_grid,
+    shared, standard_grid,
 };
 use crate::{
     PlaneIndex, Result, VirtualPath, WellPosition, fan_out,
@@ -29,7 +29,11 @@ pub(super) fn assemble(
     folder: &PlateFolder<'_>,
     facts: PlateFacts<'_>,
 ) -> Result<DeclaredPlate> {
-    let PlateBuilder { mut keys, entries, mut notes, .. } = builder;
+    let PlateBuilder { mut keys, mut entries, mut notes, .. } = builder;
+    // A name stands for one plane by itself.
+    if facts.rule == Rule::Declared {
+        shared::take_from_others(&mut entries, &keys, folder);
+    }
     let mut order = in_plate_order(&keys);
     if facts.rule == Rule::Names {
         let sorted: Vec<ImageKey> = order.iter().map(|&image| keys[image as usize]).collect();

@@ -23,6 +23,7 @@ mod grid;
 mod grouped;
 mod notes;
 mod pixels;
+mod shared;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -22,7 +22,7 @@ use super::{
     names::{by_names, file_name, image_stem, split, strip_suffix_ignore_case},
 };
 use crate::{
-    Result,
+    Error, Result,
     model::{DeclaredPlate, NamingScheme, PlaneSource},
     words::{count, verb},
 };
@@ -145,6 +145,16 @@ fn read_or_note<T: Default>(
 
 /// A measurement without its records, by the names of its files.
 fn read_names(folder: &PlateFolder<'_>) -> Result<DeclaredPlate> {
+    // A microscope writes these together with the records.
+    let is_beside = |file: &&str| {
+        let name = file_name(file);
+        name.eq_ignore_ascii_case("MeasurementDetail.mrf")
+            || strip_suffix_ignore_case(name, ".mes").is_some()
+    };
+    if let Some(file) = folder.others().find(is_beside) {
+        let error = Error::not_found(format!("is not there, although {file} is"));
+        folder.note_damaged("MeasurementData.mlf", &error);
+    }
     let mut builder = PlateBuilder::default();
     let mut n_others = 0;
     for (file, path) in (0u32..).zip(folder.files()) {

@@ -75,8 +75,11 @@ impl Table {
             Some(header) if header.contains('\t') && !header.contains(',') => b'\t',
             _ => b',',
         };
-        let mut reader =
-            ReaderBuilder::new().delimiter(delimiter).trim(Trim::All).from_reader(text.as_bytes());
+        let mut reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .trim(Trim::All)
+            .flexible(true)
+            .from_reader(text.as_bytes());
         let header = reader.headers().map_err(|error| damaged(&error))?;
         let columns = Columns::of(header).map_err(|error| on_line(1, &error))?;
         let mut table = Self {
@@ -89,8 +92,20 @@ impl Table {
         };
         let mut seen = Seen::default();
         let mut record = StringRecord::new();
+        let n_columns = reader.headers().map_err(|error| damaged(&error))?.len();
         while reader.read_record(&mut record).map_err(|error| damaged(&error))? {
             let line = record.position().map_or(0, csv::Position::line);
+            // Editors leave lines of blanks and of separators.
+            if record.iter().all(str::is_empty) {
+                continue;
+            }
+            if record.len() != n_columns {
+                let error = Error::invalid_data(format!(
+                    "has {}; the header has {n_columns}",
+                    count(record.len(), "value")
+                ));
+                return Err(on_line(line, &error));
+            }
             let row = table.row(&columns, &record, line);
             let row = row.and_then(|row| seen.check(&row, line).map(|()| row));
             table.rows.push(row.map_err(|error| on_line(line, &error))?);
@@ -312,10 +327,5 @@ fn inside(file: &str) -> Result<Box<str>> {
 
 fn damaged(error: &csv::Error) -> Error {
     let line = error.position().map_or(0, csv::Position::line);
-    Error::invalid_data(match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("line {line}: has {}; the header has {expected_len}", count(*len, "value"))
-        }
-        _ => format!("line {line}: is not CSV: {error}"),
-    })
+    Error::invalid_data(format!("line {line}: is not CSV: {error}"))
 }

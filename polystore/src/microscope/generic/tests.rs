@@ -177,6 +177,12 @@ fn a_csv_that_is_wrong_says_the_line() {
 }
 
 #[test]
+fn lines_without_values_are_passed_over() {
+    let plate = table("file,well\na.tif,A01\n\n  \n,\nb.tif,A02\n,,\n", &["a.tif", "b.tif"]);
+    assert_eq!(plate.unwrap().structure.wells.len(), 2);
+}
+
+#[test]
 fn keys_follow_the_content() {
     let key = |content: &str| csv(content).unwrap().key();
     assert_eq!(key("file,well\na,A01\n"), key("file,well\na,A01\n"));

@@ -20,8 +20,8 @@ pub(crate) struct Index {
     /// Channels by `ChannelID`.
     pub(super) channels: BTreeMap<u32, ChannelHeader>,
     pub(super) images: Vec<ImageRecord>,
-    /// The first row or column of an image that is none, with its element.
-    pub(super) bad_place: Option<String>,
+    /// The first number of an image that is none, with its element. The image has no well then.
+    pub(super) bad_number: Option<String>,
 }
 
 /// The plate as its header describes it.
@@ -141,7 +141,7 @@ impl Index {
 
     fn read_images(&mut self, reader: &mut XmlReader<'_>) -> Result<()> {
         let mut text = String::new();
-        let mut bad_place = None;
+        let mut bad_number = None;
         children(reader, |reader, name, _| {
             if name != "Image" {
                 return reader.skip();
@@ -151,6 +151,7 @@ impl Index {
             }
             let mut image = ImageRecord::default();
             let mut header = ChannelHeader::default();
+            let mut is_bad = false;
             children(reader, |reader, name, attributes| {
                 let is_of_channel = ChannelHeader::has(name);
                 if !is_of_channel && !ImageRecord::has(name) {
@@ -161,17 +162,22 @@ impl Index {
                     header.set(name, &text, attributes.unit.as_deref());
                 } else {
                     image.set(name, &text, &attributes);
-                    if bad_place.is_none() && matches!(name, "Row" | "Col") && !is_place(&text) {
-                        bad_place = Some(format!("<{name}>{text}</{name}>"));
+                    if !is_number_of(name, &text) {
+                        is_bad = true;
+                        bad_number.get_or_insert_with(|| format!("<{name}>{text}</{name}>"));
                     }
                 }
                 Ok(())
             })?;
-            self.channels.entry(image.channel).or_default().fill(header);
+            match is_bad {
+                // Whatever else it says, its place in the plate is not known.
+                true => image.row = None,
+                false => self.channels.entry(image.channel).or_default().fill(header),
+            }
             self.images.push(image);
             Ok(())
         })?;
-        self.bad_place = self.bad_place.take().or(bad_place);
+        self.bad_number = self.bad_number.take().or(bad_number);
         Ok(())
     }
 }
@@ -291,9 +297,14 @@ impl ImageRecord {
     }
 }
 
-/// Whether a text is the number of a row or column.
-fn is_place(text: &str) -> bool {
-    text.parse().is_ok_and(|place: u32| place > 0 && place - 1 <= WellPosition::MAX)
+/// Whether a text is a number where the element `name` of an image has one.
+fn is_number_of(name: &str, text: &str) -> bool {
+    let number = text.parse::<u32>();
+    match name {
+        "Row" | "Col" => number.is_ok_and(|place| place > 0 && place - 1 <= WellPosition::MAX),
+        "FieldID" | "PlaneID" | "TimepointID" | "ChannelID" => number.is_ok(),
+        _ => true,
+    }
 }
 
 fn well_of(row: u32, column: u32) -> Option<WellPosition> {

@@ -142,9 +142,9 @@ fn read_index(folder: &PlateFolder<'_>, file: &str, index: &Index) -> Result<Dec
             unusable.into_line()
         ));
     }
-    if let Some(bad) = &index.bad_place {
+    if let Some(bad) = &index.bad_number {
         let error = Error::invalid_data(format!(
-            "an image has {bad}; expected a number from 1 to {}",
+            "an image has {bad}; expected a whole number, of a row or column one from 1 to {}",
             WellPosition::MAX + 1
         ))
         .with_path(file)
