@@ -157,6 +157,21 @@ fn a_field_of_most_wells_is_missing_from_the_others() {
 }
 
 #[test]
+fn a_gap_among_the_fields_of_a_well_is_remarked_upon() {
+    let a: Vec<_> = [0, 1, 3].map(|field| raw("A01", field, 0, (0, 0), Some(field))).into();
+    let b = (0..4).map(|field| raw("A02", field, 0, (0, 0), Some(4 + field)));
+    let planes: Vec<_> = a.into_iter().chain(b).collect();
+    let files = ["0", "1", "2", "3", "4", "5", "6", "7"];
+    let plate = build(&files, &planes, Rule::Names).unwrap();
+    assert_eq!(counts(&plate), (7, 0, 0));
+    let note = "field 3 of A01 may be missing: later fields are there, and other wells have it";
+    assert_eq!(plate.inventory.notes, [note]);
+    // What comes after the last field of a well is no gap of it.
+    let plate = build(&files, &planes[..6], Rule::Names).unwrap();
+    assert_eq!(plate.inventory.notes, [note]);
+}
+
+#[test]
 fn metadata_declares_exactly() {
     let planes = [
         raw("A01", 0, 0, (0, 0), Some(0)),
