@@ -8,9 +8,6 @@ use crate::output::printable;
 
 /// Prints an error with its causes and what to do, and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if is_broken_pipe(error) {
-        return ExitCode::SUCCESS;
-    }
     print(error.chain());
     ExitCode::from(code(error))
 }
@@ -75,15 +72,6 @@ fn join(backend: &str, path: &str) -> String {
     }
     let lead = if matches!(scheme, "disk" | "zarr") { "" } else { &backend[..=scheme.len()] };
     format!("{lead}{root}{}", path.trim_end_matches('/'))
-}
-
-/// A reader such as `head` that has seen enough is no failure.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    })
 }
 
 fn code(error: &anyhow::Error) -> u8 {

@@ -6,7 +6,7 @@ mod failure;
 mod output;
 mod progress;
 
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 use clap::Parser;
 
@@ -16,8 +16,11 @@ fn main() -> ExitCode {
         // Help, the version, or what is wrong with the arguments.
         Err(told) => {
             return match told.print() {
-                Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
-                Err(error) => failure::report(&anyhow::Error::new(error).context("cannot print")),
+                // Wrong arguments stay wrong when nobody reads what is wrong with them.
+                Err(error) if !told.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+                    failure::report(&anyhow::Error::new(error).context("cannot print"))
+                }
+                _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
             };
         }
     };

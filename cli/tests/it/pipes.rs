@@ -1,0 +1,65 @@
+//! Readers that go away, and logs that nobody can keep: the work and its exit code are the same.
+
+use std::{
+    ffi::OsString,
+    fs,
+    process::{Command, Stdio},
+};
+
+use super::{Place, args, plate};
+
+/// The exit code with nobody at the other end of standard output and standard error.
+fn unread(place: &Place, arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_polystore"))
+        .current_dir(place.0.path())
+        .env("POLYSTORE_CACHE_DIR", place.path(".cache"))
+        .args(arguments)
+        .stdout(Stdio::from(writer.try_clone().unwrap()))
+        .stderr(Stdio::from(writer))
+        .status();
+    status.unwrap().code().unwrap()
+}
+
+#[test]
+fn the_work_is_done_though_the_reader_has_gone() {
+    let place = Place::new();
+    assert_eq!(unread(&place, args!["demo", "-o", "demo"]), 0);
+    for part in ["report.html", "results/plate.csv", "images/project.zarr"] {
+        assert!(place.path("demo").join(part).exists(), "{part}");
+    }
+    assert_eq!(unread(&place, args!["convert", plate(), "p.zarr"]), 0);
+    assert_eq!(place.json(args!["check", "p.zarr"])["counts"]["present"], 40);
+}
+
+#[test]
+fn the_exit_code_is_the_same_though_the_reader_has_gone() {
+    let place = Place::new();
+    place.run(args!["cp", plate(), "part"]);
+    let files = fs::read_dir(place.path("part")).unwrap().map(|entry| entry.unwrap().path());
+    let is_image = |name: &str| {
+        name.to_lowercase().ends_with(".tif") && !name.to_lowercase().contains("thumb")
+    };
+    let image = files.into_iter().find(|path| is_image(path.to_str().unwrap())).unwrap();
+    fs::remove_file(image).unwrap();
+    fs::create_dir(place.path("empty.zarr")).unwrap();
+    fs::write(place.path("empty.zarr/zarr.json"), "{}").unwrap();
+    for (code, arguments) in [
+        (0, args!["check", plate()].to_vec()),
+        (5, args!["check", "part"].to_vec()),
+        (5, args!["check", "part", "--json"].to_vec()),
+        (5, args!["validate", "empty.zarr"].to_vec()),
+        (5, args!["validate", "empty.zarr", "--json"].to_vec()),
+        (5, args!["convert", "part", "part.zarr"].to_vec()),
+        (3, args!["info", "nowhere"].to_vec()),
+        (2, args!["--bogus"].to_vec()),
+        (2, args!["check"].to_vec()),
+        (0, args!["--help"].to_vec()),
+        (0, args!["--version"].to_vec()),
+        (0, args!["completions", "bash"].to_vec()),
+        (0, args!["cat", "empty.zarr/zarr.json"].to_vec()),
+    ] {
+        assert_eq!(unread(&place, arguments.clone()), code, "{arguments:?}");
+    }
+}
