@@ -63,3 +63,26 @@ fn the_exit_code_is_the_same_though_the_reader_has_gone() {
         assert_eq!(unread(&place, arguments.clone()), code, "{arguments:?}");
     }
 }
+
+/// Logs come from worker threads too, which must not panic over them.
+#[test]
+fn logs_that_cannot_be_written_are_dropped() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "planes", "--to", "tiff", "--codec", "deflate"]);
+    // The header stays whole: that the pixels are not is found, and logged, when they are read.
+    let damaged = place.path("planes/E07/E07_a001_s001_z000_c000.tif");
+    let mut content = fs::read(&damaged).unwrap();
+    let middle = content.len() / 2;
+    content[middle..middle + 3000].fill(0);
+    fs::write(&damaged, content).unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_polystore"))
+        .current_dir(place.0.path())
+        .env("POLYSTORE_CACHE_DIR", place.path(".cache"))
+        .args(["-v", "convert", "planes", "p.zarr"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(full))
+        .status();
+    assert_eq!(status.unwrap().code(), Some(5));
+    assert_eq!(place.json(args!["check", "p.zarr"])["counts"]["present"], 39);
+}
