@@ -124,3 +124,43 @@ fn images_are_gathered_one_by_one() {
     fs::write(place.path("notes.txt"), "x").unwrap();
     place.fail(7, args!["cp", "notes.txt", "part/notes.txt"]);
 }
+
+/// A new store is no part of a plate either: where a conversion is refused, so is a copy that
+/// would make one.
+#[test]
+fn no_copy_makes_a_store_in_a_plate() {
+    let place = Place::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
+    for name in ["operetta/plate", "imagexpress-htd/9987_Plate_3420", "cellvoyager/plate"] {
+        place.run(args!["cp", data.join(name), place.path(name)]);
+    }
+    place.run(args!["convert", plate(), "own", "--to", "ome-tiff"]);
+    place.run(args!["convert", plate(), "whole.zarr"]);
+    place.run(args!["cp", "whole.zarr/E/07/E07_a001_s001_z000_c000.tif", "t.tif"]);
+    let images = place.path("operetta/plate/Images");
+    std::os::unix::fs::symlink(&images, place.path("link")).unwrap();
+    let htd = place.path("imagexpress-htd/9987_Plate_3420");
+    for folder in [
+        images.clone(),
+        images.join("new/deeper"),
+        place.path("link"),
+        htd.clone(),
+        htd.join("TimePoint_1"),
+        htd.join("TimePoint_1/ZStep_1"),
+        place.path("cellvoyager/plate"),
+        place.path("own"),
+    ] {
+        for arguments in [
+            args!["cp", "t.tif", folder.join("a.zarr/0")],
+            args!["cp", "t.tif", folder.join("a.zarr/A/01/0")],
+            args!["cp", "whole.zarr", folder.join("a.zarr")],
+        ] {
+            let errors = place.fail(7, &arguments);
+            assert!(errors.contains("write beside it"), "{arguments:?}: {errors}");
+        }
+        place.fail(7, args!["cp", "--mirror", "whole.zarr", folder.join("a.zarr")]);
+        assert!(!folder.join("a.zarr").exists(), "{}", folder.display());
+    }
+    assert!(!images.join("new").exists());
+    place.run(args!["cp", "t.tif", "operetta/beside.zarr/0"]);
+}

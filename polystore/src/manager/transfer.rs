@@ -276,9 +276,12 @@ impl FileManager {
             return Ok(None);
         }
         let path = location::absolute(&parsed.rest)?;
-        let is_in_store = zarr_root(&path).is_some_and(|store| store != path);
-        if is_in_store {
+        let store = zarr_root(&path);
+        if store.as_ref().is_some_and(|store| *store != path) {
             return Ok(None);
+        }
+        if let Some(store) = store.filter(|store| !store.exists()) {
+            create::refuse_new_store(&store)?;
         }
         if let Some(folder) = path.parent() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
