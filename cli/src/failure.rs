@@ -1,10 +1,22 @@
 //! Errors as people read them, and the exit code of each.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::Write,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use polystore::ErrorKind;
 
 use crate::output::printable;
+
+/// A file that grows beyond `ulimit -f` is an error of the write, as a full disk is, instead of
+/// the end of the process without a word.
+pub(crate) fn survive_file_limit() {
+    let happened = Arc::new(AtomicBool::new(false));
+    // Without a handler, the default of ending at once stays in place.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, happened);
+}
 
 /// Prints an error with its causes and what to do, and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -85,9 +97,9 @@ fn code(error: &anyhow::Error) -> u8 {
         // Of printing: a full disk where standard output leads to, a closed terminal.
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             return match error.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    ErrorKind::LimitExceeded.exit_code()
-                }
+                std::io::ErrorKind::StorageFull
+                | std::io::ErrorKind::QuotaExceeded
+                | std::io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded.exit_code(),
                 _ => ErrorKind::Transient.exit_code(),
             };
         }

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         }
     };
     args.global.start_logging();
+    failure::survive_file_limit();
     match commands::run(args) {
         Ok(code) => code,
         Err(error) => failure::report(&error),

@@ -1,8 +1,10 @@
-//! Readers that go away, and logs that nobody can keep: the work and its exit code are the same.
+//! Readers that go away, logs that nobody can keep, files that may not grow: what is done is the
+//! same, or what could not be is told.
 
 use std::{
     ffi::OsString,
     fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -85,4 +87,32 @@ fn logs_that_cannot_be_written_are_dropped() {
         .status();
     assert_eq!(status.unwrap().code(), Some(5));
     assert_eq!(place.json(args!["check", "p.zarr"])["counts"]["present"], 39);
+}
+
+/// `ulimit -f` is told as a full disk is; its signal would end the process without a word.
+#[test]
+fn a_limit_on_the_size_of_files_is_told() {
+    let place = Place::new();
+    let toml = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nuclei.toml");
+    for (command, part) in [
+        ("cp PLATE copy", "ulimit -f"),
+        ("convert PLATE p.zarr", "NOT TRIED, because there is no room left"),
+        ("convert PLATE fields", "NOT TRIED, because there is no room left"),
+        ("run TOML PLATE -o out", "ulimit -f"),
+        ("ls PLATE --planes > listing", "cannot print"),
+    ] {
+        let arguments = command
+            .replace("PLATE", plate().to_str().unwrap())
+            .replace("TOML", toml.to_str().unwrap());
+        let n_blocks = if command.starts_with("ls") { 0 } else { 30 };
+        let line = format!("ulimit -f {n_blocks}; {} {arguments}", env!("CARGO_BIN_EXE_polystore"));
+        let mut bash = Command::new("bash");
+        bash.current_dir(place.0.path()).env("POLYSTORE_CACHE_DIR", place.path(".cache"));
+        let output = bash.args(["-c", &line]).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert_eq!(output.status.code(), Some(9), "{command}: {told}");
+        assert!(told.contains(part), "{command}: {told}");
+    }
+    assert!(!place.path("copy").exists());
 }
