@@ -1,6 +1,9 @@
 //! Plates without a vendor's metadata, and derived ones, are not written into.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{Place, args, pipelines::pipeline, plate};
 
@@ -163,4 +166,124 @@ fn no_copy_makes_a_store_in_a_plate() {
     }
     assert!(!images.join("new").exists());
     place.run(args!["cp", "t.tif", "operetta/beside.zarr/0"]);
+}
+
+/// Every file below `folder` whose name `counts`, in order.
+fn files(folder: &Path, counts: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(files(&path, counts));
+        } else if counts(path.file_name().unwrap().to_str().unwrap()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_pixels(name: &str) -> bool {
+    name.ends_with(".tif") || name.ends_with(".tiff") || name.parse::<u32>().is_ok()
+}
+
+/// Other content of the same size.
+fn change(file: &Path) {
+    let mut content = fs::read(file).unwrap();
+    content.iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(file, content).unwrap();
+}
+
+fn operetta() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/operetta/plate")
+}
+
+#[test]
+fn a_mirror_does_not_overwrite_another_plate() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    place.run(args!["convert", plate(), "fields", "--to", "ome-tiff"]);
+    place.run(args!["cp", operetta(), "screens/raw"]);
+    for name in ["a.zarr", "fields", "screens/raw"] {
+        let other = format!("other/{name}");
+        place.run(args!["cp", name, other]);
+        let folder = place.path(&other);
+        for file in files(&folder, &|name| is_pixels(name) || name == "Index.idx.xml") {
+            change(&file);
+        }
+        let before: Vec<_> =
+            files(&folder, &|_| true).iter().map(|file| fs::read(file).unwrap()).collect();
+        let link = place.path(&format!("link-{}", name.replace('/', "-")));
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        for arguments in [
+            args!["cp", "--mirror", name, folder].to_vec(),
+            args!["cp", "--mirror", name, link].to_vec(),
+        ] {
+            let errors = place.fail(7, arguments);
+            assert!(errors.contains("this is another plate"), "{errors}");
+            assert!(errors.contains("choose another place"), "{errors}");
+        }
+        let after: Vec<_> =
+            files(&folder, &|_| true).iter().map(|file| fs::read(file).unwrap()).collect();
+        assert!(before == after, "{name}");
+    }
+    super::kinds::zip(&place.path("a.zarr"), &place.path("a.zarr.zip"), "");
+    let errors = place.fail(7, args!["cp", "--mirror", "a.zarr.zip", "other/a.zarr"]);
+    assert!(errors.contains("this is another plate"), "{errors}");
+    // Raw plates count further down too, and so do folders of links.
+    for arguments in [
+        args!["cp", "--mirror", "screens", "other/screens"].to_vec(),
+        args!["cp", "--mirror", "--link", "screens/raw", "other/screens/raw"].to_vec(),
+    ] {
+        assert!(place.fail(7, arguments).contains("this is another plate"));
+    }
+    // A link into a plate is as good as the plate.
+    let below = place.path("screens/raw/Images/below");
+    fs::create_dir(&below).unwrap();
+    std::os::unix::fs::symlink(&below, place.path("into")).unwrap();
+    let errors = place.fail(7, args!["cp", "--mirror", "fields", "into"]);
+    assert!(errors.contains("is a source plate"), "{errors}");
+}
+
+#[test]
+fn a_mirror_brings_a_copy_up_to_date() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    place.run(args!["cp", operetta(), "raw"]);
+    for (name, index) in [("raw", "Index.idx.xml"), ("a.zarr", "zarr.json")] {
+        let source = place.path(name);
+        let copy = place.path(&format!("copy-{name}"));
+        let is_up_to_date = || {
+            place.run(args!["cp", "--mirror", source, copy]);
+            for file in files(&source, &|_| true) {
+                let copied = copy.join(file.strip_prefix(&source).unwrap());
+                assert!(fs::read(&file).unwrap() == fs::read(copied).unwrap());
+            }
+        };
+        is_up_to_date();
+        // Of a plate that was still being imaged: its index was another, most images were not.
+        for file in files(&copy, &|name| name == index) {
+            change(&file);
+        }
+        for image in files(&copy, &is_pixels).iter().skip(1) {
+            fs::remove_file(image).unwrap();
+        }
+        is_up_to_date();
+        // Before the first image.
+        for file in files(&copy, &|name| name == index) {
+            change(&file);
+        }
+        for image in files(&copy, &is_pixels) {
+            fs::remove_file(image).unwrap();
+        }
+        is_up_to_date();
+        // A copy by another program that was stopped.
+        for image in files(&copy, &is_pixels) {
+            let content = fs::read(&image).unwrap();
+            fs::write(&image, &content[..content.len() / 2]).unwrap();
+        }
+        is_up_to_date();
+        // A few images that were made again.
+        change(&files(&copy, &is_pixels)[0]);
+        is_up_to_date();
+    }
 }
