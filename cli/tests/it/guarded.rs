@@ -287,3 +287,24 @@ fn a_mirror_brings_a_copy_up_to_date() {
         is_up_to_date();
     }
 }
+
+#[test]
+fn links_that_cannot_be_made_leave_nothing() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("notes/below")).unwrap();
+    fs::write(place.path("notes/below/a.txt"), "a").unwrap();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    let before = files(&place.path("a.zarr"), &|_| true);
+    for arguments in [
+        args!["cp", "--mirror", "--link", "notes", "new.zarr/0"],
+        args!["cp", "--mirror", "--link", "notes", "a.zarr/notes"],
+        args!["cp", "--mirror", "--link", "a.zarr", "links"],
+    ] {
+        let errors = place.fail(6, &arguments);
+        assert!(errors.contains("links are made between files on disk only"), "{errors}");
+    }
+    for name in ["new.zarr", "a.zarr/notes", "links"] {
+        assert!(!place.path(name).exists(), "{name}");
+    }
+    assert_eq!(files(&place.path("a.zarr"), &|_| true), before);
+}

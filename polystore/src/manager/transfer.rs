@@ -205,6 +205,9 @@ impl FileManager {
         }
         let mut transfer = Transfer::new(cancel);
         let local = self.local_target(to)?;
+        if mode == MirrorMode::Link {
+            self.check_links(&from, to)?;
+        }
         if let Some((folder, target)) = create::local_path(&from).zip(local) {
             check_folders_apart(&folder, &target)?;
             match folder.is_file() {
@@ -298,6 +301,15 @@ impl FileManager {
             refuse_source(folder, if is_new_image { Writing::Images } else { Writing::Files })?;
         }
         Ok(Some(path))
+    }
+
+    /// Links are made between files on disk only; elsewhere nothing is begun.
+    fn check_links(&self, from: &Target, to: &str) -> Result<()> {
+        on_disk(from)?;
+        if create::new_store(&to.parse()?)?.is_some() {
+            return Err(no_links(to));
+        }
+        on_disk(&self.resolve(to)?).map(|_| ())
     }
 
     /// Makes a symbolic link at `link` that leads to `target`; both on disk. An existing
@@ -484,5 +496,9 @@ fn on_disk(target: &Target) -> Result<std::path::PathBuf> {
     if spec.scheme == "disk" && spec.layers.is_empty() {
         return Ok(std::path::Path::new(&spec.location).join(target.path.relative()));
     }
-    Err(Error::unsupported("links are made between files on disk only").with_path(&target.path))
+    Err(no_links(&target.path))
+}
+
+fn no_links(place: impl std::fmt::Display) -> Error {
+    Error::unsupported("links are made between files on disk only").with_path(place)
 }
