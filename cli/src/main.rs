@@ -11,6 +11,7 @@ use std::{io::ErrorKind, process::ExitCode};
 use clap::Parser;
 
 fn main() -> ExitCode {
+    failure::survive_file_limit();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         // Help, the version, or what is wrong with the arguments.
@@ -25,7 +26,6 @@ fn main() -> ExitCode {
         }
     };
     args.global.start_logging();
-    failure::survive_file_limit();
     match commands::run(args) {
         Ok(code) => code,
         Err(error) => failure::report(&error),
