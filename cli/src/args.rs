@@ -70,6 +70,8 @@ impl Global {
         let _ = fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
+            // Told on standard error too, where a closed one or a full disk would be a panic.
+            .log_internal_errors(false)
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .with_target(false)
             .without_time()

@@ -1,16 +1,25 @@
 //! Errors as people read them, and the exit code of each.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::Write,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use polystore::ErrorKind;
 
 use crate::output::printable;
 
+/// A file that grows beyond `ulimit -f` is an error of the write, as a full disk is, instead of
+/// the end of the process without a word.
+pub(crate) fn survive_file_limit() {
+    let happened = Arc::new(AtomicBool::new(false));
+    // Without a handler, the default of ending at once stays in place.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, happened);
+}
+
 /// Prints an error with its causes and what to do, and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if is_broken_pipe(error) {
-        return ExitCode::SUCCESS;
-    }
     print(error.chain());
     ExitCode::from(code(error))
 }
@@ -77,15 +86,6 @@ fn join(backend: &str, path: &str) -> String {
     format!("{lead}{root}{}", path.trim_end_matches('/'))
 }
 
-/// A reader such as `head` that has seen enough is no failure.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    })
-}
-
 fn code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<polystore::Error>() {
@@ -97,9 +97,9 @@ fn code(error: &anyhow::Error) -> u8 {
         // Of printing: a full disk where standard output leads to, a closed terminal.
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             return match error.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    ErrorKind::LimitExceeded.exit_code()
-                }
+                std::io::ErrorKind::StorageFull
+                | std::io::ErrorKind::QuotaExceeded
+                | std::io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded.exit_code(),
                 _ => ErrorKind::Transient.exit_code(),
             };
         }

@@ -6,18 +6,22 @@ mod failure;
 mod output;
 mod progress;
 
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 use clap::Parser;
 
 fn main() -> ExitCode {
+    failure::survive_file_limit();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         // Help, the version, or what is wrong with the arguments.
         Err(told) => {
             return match told.print() {
-                Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
-                Err(error) => failure::report(&anyhow::Error::new(error).context("cannot print")),
+                // Wrong arguments stay wrong when nobody reads what is wrong with them.
+                Err(error) if !told.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+                    failure::report(&anyhow::Error::new(error).context("cannot print"))
+                }
+                _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
             };
         }
     };

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{IsTerminal, Write, stdout},
+    io::{ErrorKind, IsTerminal, Write, stdout},
 };
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// Prints a line of text, and one line only: names of files may hold anything.
 pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
-    writeln!(stdout().lock(), "{}", printable(&text.to_string(), false)).context("cannot print")
+    bytes(format!("{}\n", printable(&text.to_string(), false)).as_bytes())
 }
 
 /// Prints an empty line and a line of text.
@@ -23,7 +23,7 @@ pub(crate) fn heading(text: impl std::fmt::Display) -> Result<()> {
 
 /// Prints lines that this program laid out, such as a table.
 pub(crate) fn block(text: impl std::fmt::Display) -> Result<()> {
-    writeln!(stdout().lock(), "{}", printable(&text.to_string(), true)).context("cannot print")
+    bytes(format!("{}\n", printable(&text.to_string(), true)).as_bytes())
 }
 
 /// Text for a terminal: characters that would move its cursor, colour it or break a line are
@@ -43,10 +43,14 @@ pub(crate) fn printable(text: &str, keep_lines: bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Prints bytes as they are.
+/// Prints bytes as they are. What is printed when the reader has gone, as `head` does once it
+/// has seen enough, is dropped: the work goes on, and has the exit code that it always has.
 pub(crate) fn bytes(content: &[u8]) -> Result<()> {
     let mut out = stdout().lock();
-    out.write_all(content).and_then(|()| out.flush()).context("cannot print")
+    match out.write_all(content).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("cannot print"),
+    }
 }
 
 /// Prints a value as JSON, indented on a terminal.

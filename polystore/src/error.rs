@@ -193,10 +193,11 @@ impl Error {
         Self::from_io(error, operation).with_path(path)
     }
 
-    /// Whether a file system or quota has no room left: nothing more can be written there.
+    /// Whether a file system or quota has no room left, or lets no file grow that far: nothing
+    /// more can be written there.
     pub fn is_storage_full(&self) -> bool {
         // The hint survives copies of the error, which lose their source.
-        self.hint() == Some(STORAGE_FULL)
+        matches!(self.hint(), Some(STORAGE_FULL | FILE_TOO_LARGE))
     }
 
     /// Wraps an operating-system error where the path is added by the caller.
@@ -321,6 +322,10 @@ impl Error {
 /// The advice of an error about a full disk.
 const STORAGE_FULL: &str = "free some space or choose another place, then run again";
 
+/// The advice of an error about a file that may not grow any further.
+const FILE_TOO_LARGE: &str = "the file system or `ulimit -f` limits the size of files; raise the \
+                              limit or choose another place, then run again";
+
 /// Kind and advice for an operating-system error.
 fn classify_io(error: &io::Error) -> (ErrorKind, Option<&'static str>) {
     use io::ErrorKind as Io;
@@ -343,7 +348,8 @@ fn classify_io(error: &io::Error) -> (ErrorKind, Option<&'static str>) {
             Some("the file system is read-only; choose another place"),
         ),
         Io::StorageFull | Io::QuotaExceeded => (ErrorKind::LimitExceeded, Some(STORAGE_FULL)),
-        Io::OutOfMemory | Io::FileTooLarge => (ErrorKind::LimitExceeded, None),
+        Io::FileTooLarge => (ErrorKind::LimitExceeded, Some(FILE_TOO_LARGE)),
+        Io::OutOfMemory => (ErrorKind::LimitExceeded, None),
         Io::UnexpectedEof | Io::InvalidData => (ErrorKind::InvalidData, None),
         Io::IsADirectory | Io::NotADirectory | Io::InvalidInput | Io::InvalidFilename => {
             (ErrorKind::InvalidInput, None)
@@ -435,6 +441,9 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         assert!(error.hint().is_some_and(|hint| hint.contains("free some space")));
         assert!(error.is_storage_full() && error.with_path("/b").is_storage_full());
+        let error = Error::io(io::Error::from(io::ErrorKind::FileTooLarge), "write", "/a");
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert!(error.is_storage_full() && error.hint().unwrap().contains("ulimit -f"));
         assert!(!Error::not_found("gone").is_storage_full());
     }
 }

@@ -25,7 +25,11 @@ in a store. Links made with --link lead out of their folder: open them as a plat
 --links-to /data/plate.
 
 When it is stopped (Ctrl-C), a copy leaves nothing behind; a mirror leaves whole files, and goes
-on from them.")]
+on from them.
+
+A mirror does not overwrite another plate: where TO is a plate, up to 32 of the images that both
+have are compared, and when more of them differ than are the same nothing is copied (exit 7). A
+copy that is out of date or was interrupted is brought up to date.")]
 pub(crate) struct Args {
     /// What to copy: a file, an image or a folder
     from: String,

@@ -1,6 +1,9 @@
 //! Plates without a vendor's metadata, and derived ones, are not written into.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{Place, args, pipelines::pipeline, plate};
 
@@ -123,4 +126,185 @@ fn images_are_gathered_one_by_one() {
     assert_eq!(json["planes"]["present"], images.len(), "{json}");
     fs::write(place.path("notes.txt"), "x").unwrap();
     place.fail(7, args!["cp", "notes.txt", "part/notes.txt"]);
+}
+
+/// A new store is no part of a plate either: where a conversion is refused, so is a copy that
+/// would make one.
+#[test]
+fn no_copy_makes_a_store_in_a_plate() {
+    let place = Place::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
+    for name in ["operetta/plate", "imagexpress-htd/9987_Plate_3420", "cellvoyager/plate"] {
+        place.run(args!["cp", data.join(name), place.path(name)]);
+    }
+    place.run(args!["convert", plate(), "own", "--to", "ome-tiff"]);
+    place.run(args!["convert", plate(), "whole.zarr"]);
+    place.run(args!["cp", "whole.zarr/E/07/E07_a001_s001_z000_c000.tif", "t.tif"]);
+    let images = place.path("operetta/plate/Images");
+    std::os::unix::fs::symlink(&images, place.path("link")).unwrap();
+    let htd = place.path("imagexpress-htd/9987_Plate_3420");
+    for folder in [
+        images.clone(),
+        images.join("new/deeper"),
+        place.path("link"),
+        htd.clone(),
+        htd.join("TimePoint_1"),
+        htd.join("TimePoint_1/ZStep_1"),
+        place.path("cellvoyager/plate"),
+        place.path("own"),
+    ] {
+        for arguments in [
+            args!["cp", "t.tif", folder.join("a.zarr/0")],
+            args!["cp", "t.tif", folder.join("a.zarr/A/01/0")],
+            args!["cp", "whole.zarr", folder.join("a.zarr")],
+        ] {
+            let errors = place.fail(7, &arguments);
+            assert!(errors.contains("write beside it"), "{arguments:?}: {errors}");
+        }
+        place.fail(7, args!["cp", "--mirror", "whole.zarr", folder.join("a.zarr")]);
+        assert!(!folder.join("a.zarr").exists(), "{}", folder.display());
+    }
+    assert!(!images.join("new").exists());
+    place.run(args!["cp", "t.tif", "operetta/beside.zarr/0"]);
+}
+
+/// Every file below `folder` whose name `counts`, in order.
+fn files(folder: &Path, counts: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(files(&path, counts));
+        } else if counts(path.file_name().unwrap().to_str().unwrap()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_pixels(name: &str) -> bool {
+    name.ends_with(".tif") || name.ends_with(".tiff") || name.parse::<u32>().is_ok()
+}
+
+/// Other content of the same size.
+fn change(file: &Path) {
+    let mut content = fs::read(file).unwrap();
+    content.iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(file, content).unwrap();
+}
+
+fn operetta() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/operetta/plate")
+}
+
+#[test]
+fn a_mirror_does_not_overwrite_another_plate() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    place.run(args!["convert", plate(), "fields", "--to", "ome-tiff"]);
+    place.run(args!["cp", operetta(), "screens/raw"]);
+    for name in ["a.zarr", "fields", "screens/raw"] {
+        let other = format!("other/{name}");
+        place.run(args!["cp", name, other]);
+        let folder = place.path(&other);
+        for file in files(&folder, &|name| is_pixels(name) || name == "Index.idx.xml") {
+            change(&file);
+        }
+        let before: Vec<_> =
+            files(&folder, &|_| true).iter().map(|file| fs::read(file).unwrap()).collect();
+        let link = place.path(&format!("link-{}", name.replace('/', "-")));
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        for arguments in [
+            args!["cp", "--mirror", name, folder].to_vec(),
+            args!["cp", "--mirror", name, link].to_vec(),
+        ] {
+            let errors = place.fail(7, arguments);
+            assert!(errors.contains("this is another plate"), "{errors}");
+            assert!(errors.contains("choose another place"), "{errors}");
+        }
+        let after: Vec<_> =
+            files(&folder, &|_| true).iter().map(|file| fs::read(file).unwrap()).collect();
+        assert!(before == after, "{name}");
+    }
+    super::kinds::zip(&place.path("a.zarr"), &place.path("a.zarr.zip"), "");
+    let errors = place.fail(7, args!["cp", "--mirror", "a.zarr.zip", "other/a.zarr"]);
+    assert!(errors.contains("this is another plate"), "{errors}");
+    // Raw plates count further down too, and so do folders of links.
+    for arguments in [
+        args!["cp", "--mirror", "screens", "other/screens"].to_vec(),
+        args!["cp", "--mirror", "--link", "screens/raw", "other/screens/raw"].to_vec(),
+    ] {
+        assert!(place.fail(7, arguments).contains("this is another plate"));
+    }
+    // A link into a plate is as good as the plate.
+    let below = place.path("screens/raw/Images/below");
+    fs::create_dir(&below).unwrap();
+    std::os::unix::fs::symlink(&below, place.path("into")).unwrap();
+    let errors = place.fail(7, args!["cp", "--mirror", "fields", "into"]);
+    assert!(errors.contains("is a source plate"), "{errors}");
+}
+
+#[test]
+fn a_mirror_brings_a_copy_up_to_date() {
+    let place = Place::new();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    place.run(args!["cp", operetta(), "raw"]);
+    for (name, index) in [("raw", "Index.idx.xml"), ("a.zarr", "zarr.json")] {
+        let source = place.path(name);
+        let copy = place.path(&format!("copy-{name}"));
+        let is_up_to_date = || {
+            place.run(args!["cp", "--mirror", source, copy]);
+            for file in files(&source, &|_| true) {
+                let copied = copy.join(file.strip_prefix(&source).unwrap());
+                assert!(fs::read(&file).unwrap() == fs::read(copied).unwrap());
+            }
+        };
+        is_up_to_date();
+        // Of a plate that was still being imaged: its index was another, most images were not.
+        for file in files(&copy, &|name| name == index) {
+            change(&file);
+        }
+        for image in files(&copy, &is_pixels).iter().skip(1) {
+            fs::remove_file(image).unwrap();
+        }
+        is_up_to_date();
+        // Before the first image.
+        for file in files(&copy, &|name| name == index) {
+            change(&file);
+        }
+        for image in files(&copy, &is_pixels) {
+            fs::remove_file(image).unwrap();
+        }
+        is_up_to_date();
+        // A copy by another program that was stopped.
+        for image in files(&copy, &is_pixels) {
+            let content = fs::read(&image).unwrap();
+            fs::write(&image, &content[..content.len() / 2]).unwrap();
+        }
+        is_up_to_date();
+        // A few images that were made again.
+        change(&files(&copy, &is_pixels)[0]);
+        is_up_to_date();
+    }
+}
+
+#[test]
+fn links_that_cannot_be_made_leave_nothing() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("notes/below")).unwrap();
+    fs::write(place.path("notes/below/a.txt"), "a").unwrap();
+    place.run(args!["convert", plate(), "a.zarr"]);
+    let before = files(&place.path("a.zarr"), &|_| true);
+    for arguments in [
+        args!["cp", "--mirror", "--link", "notes", "new.zarr/0"],
+        args!["cp", "--mirror", "--link", "notes", "a.zarr/notes"],
+        args!["cp", "--mirror", "--link", "a.zarr", "links"],
+    ] {
+        let errors = place.fail(6, &arguments);
+        assert!(errors.contains("links are made between files on disk only"), "{errors}");
+    }
+    for name in ["new.zarr", "a.zarr/notes", "links"] {
+        assert!(!place.path(name).exists(), "{name}");
+    }
+    assert_eq!(files(&place.path("a.zarr"), &|_| true), before);
 }

@@ -150,7 +150,7 @@ fn an_image_in_a_new_store_is_found_by_readers() {
 }
 
 /// Zips the store `store` into `zip`, below `prefix`.
-fn zip(store: &Path, zip: &Path, prefix: &str) {
+pub(super) fn zip(store: &Path, zip: &Path, prefix: &str) {
     use zip::write::{SimpleFileOptions, ZipWriter};
     let mut archive = ZipWriter::new(fs::File::create(zip).unwrap());
     let mut folders = vec![store.to_owned()];

@@ -16,6 +16,7 @@ mod mend;
 mod metadata;
 mod passed_over;
 mod pipelines;
+mod pipes;
 mod plates;
 mod runs;
 mod same_plane;

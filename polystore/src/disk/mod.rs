@@ -40,6 +40,7 @@ pub(crate) use format::{kind_of_content, kind_of_name};
 pub use options::DiskOptions;
 pub(crate) use resume::settle;
 pub use sources::{Writing, refuse_source};
+pub(crate) use sources::{is_own_plate, is_source_plate};
 pub(crate) use special::refuse_special;
 pub(crate) use stores::zarr_root;
 pub use tiff::TiffCompression;

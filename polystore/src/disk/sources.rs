@@ -149,6 +149,17 @@ pub fn refuse_source(place: &Path, what: Writing) -> Result<()> {
     }
 }
 
+/// Whether a microscope wrote the folder itself, or the one that it links to; see [`Writing`]
+/// for what counts. One image by its name alone is no plate.
+pub(crate) fn is_source_plate(folder: &Path, what: Writing) -> bool {
+    is_source_folder(&real(folder), what, 2)
+}
+
+/// Whether the folder itself is a plate of files that polystore wrote.
+pub(crate) fn is_own_plate(folder: &Path) -> bool {
+    folder.join(declared::PLATE_FILE).is_file()
+}
+
 fn is_own(place: &Path, plate: &Path) -> Error {
     Error::new(
         ErrorKind::PermissionDenied,

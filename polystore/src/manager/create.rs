@@ -7,7 +7,8 @@ use super::{
     location::{self, Location},
 };
 use crate::{
-    BackendSpec, ErrorKind, Plate, Result, VirtualBackend, create_spec, disk::zarr_root,
+    BackendSpec, ErrorKind, Plate, Result, VirtualBackend, create_spec,
+    disk::{Writing, refuse_source, zarr_root},
     model::PlateStructure,
 };
 
@@ -16,13 +17,15 @@ impl FileManager {
     /// [`FileManager::resolve`], but a zarr store that is not there yet is made.
     ///
     /// # Errors
-    /// As [`FileManager::resolve`]; as the file system answers.
+    /// `PermissionDenied` for a new store in a plate that a microscope or polystore wrote; as
+    /// [`FileManager::resolve`]; as the file system answers.
     pub fn resolve_for_writing(&self, location: &str) -> Result<Target> {
         let missing = match self.resolve(location) {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
             answer => return answer,
         };
         let Some((store, below)) = new_store(&location.parse()?)? else { return Err(missing) };
+        refuse_new_store(&store)?;
         let spec = BackendSpec::new("zarr", location::text(&store)?);
         let path = crate::VirtualPath::parse(&location::text(&below)?)?;
         Ok(Target { backend: create_spec(&spec)?, path })
@@ -82,6 +85,14 @@ impl FileManager {
     pub(super) fn is_mounted(&self, location: &str) -> bool {
         crate::VirtualPath::parse(location).is_ok_and(|path| self.mounted(&path).is_some())
     }
+}
+
+/// Refuses a new store where a conversion is refused: in a plate, which it would be no part of.
+///
+/// # Errors
+/// `PermissionDenied` naming the plate.
+pub(super) fn refuse_new_store(store: &Path) -> Result<()> {
+    store.parent().map_or(Ok(()), |folder| refuse_source(folder, Writing::Results))
 }
 
 /// The zarr store that a location names and that is not there, and the path below it.

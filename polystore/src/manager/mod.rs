@@ -6,6 +6,7 @@ mod images;
 mod list;
 mod location;
 mod open;
+mod other_plate;
 mod transfer;
 mod tree;
 mod unlisted;

@@ -14,12 +14,13 @@ use super::{
     create,
     images::{self, copy_image},
     location::{self, Location},
-    tree,
+    other_plate, tree,
 };
 use crate::{
     Entry, EntryKind, Error, ErrorKind, Result, WriteMode,
     disk::{Writing, refuse_source, zarr_root},
     microscope::names::image_stem,
+    plate::real,
 };
 
 /// How [`FileManager::mirror`] makes the target like the source.
@@ -174,8 +175,13 @@ impl FileManager {
     /// Makes the folder `to` hold everything that the folder `from` holds; what `to` has
     /// beyond that stays.
     ///
+    /// A copy that is out of date or was interrupted is brought up to date. Another plate is not
+    /// overwritten: where `to` is a plate, up to 32 of the images that both have are compared,
+    /// and more of them must be the same, or the beginning of the same, than differ.
+    ///
     /// # Errors
-    /// As [`FileManager::copy`]; `Unsupported` for links between backends other than disk.
+    /// `PermissionDenied` where `to` is another plate; as [`FileManager::copy`]; `Unsupported` for
+    /// links between backends other than disk.
     pub fn mirror(&self, from: &str, to: &str, mode: MirrorMode) -> Result<TransferReport> {
         self.mirror_until(from, to, mode, &AtomicBool::new(false))
     }
@@ -199,18 +205,23 @@ impl FileManager {
         }
         let mut transfer = Transfer::new(cancel);
         let local = self.local_target(to)?;
-        if mode == MirrorMode::Copy
-            && let Some(folder) = create::local_path(&from)
-            && let Some(target) = local
-        {
+        if mode == MirrorMode::Link {
+            self.check_links(&from, to)?;
+        }
+        if let Some((folder, target)) = create::local_path(&from).zip(local) {
             check_folders_apart(&folder, &target)?;
-            check_is_no_zip(&target)?;
-            if folder.is_file() {
-                tree::mirror_zip(&folder, &target, &mut transfer)?;
+            match folder.is_file() {
+                true => other_plate::refuse_zip(&folder, &target, &transfer)?,
+                false => other_plate::refuse(&folder, &target, &transfer)?,
+            }
+            if mode == MirrorMode::Copy {
+                check_is_no_zip(&target)?;
+                match folder.is_file() {
+                    true => tree::mirror_zip(&folder, &target, &mut transfer)?,
+                    false => tree::mirror(&folder, &target, &mut transfer)?,
+                }
                 return Ok(transfer.report);
             }
-            tree::mirror(&folder, &target, &mut transfer)?;
-            return Ok(transfer.report);
         }
         let to = self.resolve_for_writing(to)?;
         check_apart(&from, &to)?;
@@ -276,16 +287,29 @@ impl FileManager {
             return Ok(None);
         }
         let path = location::absolute(&parsed.rest)?;
-        let is_in_store = zarr_root(&path).is_some_and(|store| store != path);
-        if is_in_store {
+        let store = zarr_root(&path);
+        if store.as_ref().is_some_and(|store| *store != path) {
             return Ok(None);
         }
-        if let Some(folder) = path.parent() {
+        if let Some(store) = store.filter(|store| !store.exists()) {
+            create::refuse_new_store(&store)?;
+        }
+        // A link is as good as what it leads to.
+        if let Some(folder) = real(&path).parent() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_new_image = image_stem(&name).is_some() && path.symlink_metadata().is_err();
             refuse_source(folder, if is_new_image { Writing::Images } else { Writing::Files })?;
         }
         Ok(Some(path))
+    }
+
+    /// Links are made between files on disk only; elsewhere nothing is begun.
+    fn check_links(&self, from: &Target, to: &str) -> Result<()> {
+        on_disk(from)?;
+        if create::new_store(&to.parse()?)?.is_some() {
+            return Err(no_links(to));
+        }
+        on_disk(&self.resolve(to)?).map(|_| ())
     }
 
     /// Makes a symbolic link at `link` that leads to `target`; both on disk. An existing
@@ -472,5 +496,9 @@ fn on_disk(target: &Target) -> Result<std::path::PathBuf> {
     if spec.scheme == "disk" && spec.layers.is_empty() {
         return Ok(std::path::Path::new(&spec.location).join(target.path.relative()));
     }
-    Err(Error::unsupported("links are made between files on disk only").with_path(&target.path))
+    Err(no_links(&target.path))
+}
+
+fn no_links(place: impl std::fmt::Display) -> Error {
+    Error::unsupported("links are made between files on disk only").with_path(place)
 }

@@ -47,11 +47,25 @@ fn make(
         _ => error,
     })?;
     if to.exists() {
-        return Err(Error::new(ErrorKind::AlreadyExists, "something is here already")
-            .with_path(to.display()));
+        return Err(is_there(to));
     }
-    fs::rename(&content, to).map_err(|error| Error::io(error, "rename to", to.display()))?;
+    show(&content, to)?;
     atomic::sync_folder(above)
+}
+
+/// Gives a folder that is whole its name. Another copy may have come first.
+fn show(content: &Path, to: &Path) -> Result<()> {
+    use std::io::ErrorKind as Io;
+    fs::rename(content, to).map_err(|error| match error.kind() {
+        Io::AlreadyExists | Io::DirectoryNotEmpty | Io::NotADirectory => is_there(to),
+        _ => Error::io(error, "rename to", to.display()),
+    })
+}
+
+fn is_there(to: &Path) -> Error {
+    Error::new(ErrorKind::AlreadyExists, "something is here already")
+        .with_path(to.display())
+        .with_hint("choose another place")
 }
 
 /// Makes the folder `to` hold every file of the store in the archive `zip`; files that are the
@@ -98,10 +112,7 @@ pub(super) fn copy_new_file(from: &Path, to: &Path, transfer: &mut Transfer<'_>)
     let temporary = copy_content(from, to, transfer)?;
     temporary.as_file().sync_all().map_err(|error| Error::io(error, "sync", to.display()))?;
     temporary.persist_noclobber(to).map_err(|failed| match failed.error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::new(ErrorKind::AlreadyExists, "something is here already")
-                .with_path(to.display())
-        }
+        std::io::ErrorKind::AlreadyExists => is_there(to),
         _ => Error::io(failed.error, "write", to.display()),
     })?;
     transfer.report.n_transferred += 1;
@@ -258,4 +269,29 @@ fn sync(folder: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
         .map_err(|error| Error::io(error, "sync", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two copies to one place are looked for before and after; the second comes to a name that
+    /// was taken in between.
+    #[test]
+    fn a_name_that_was_taken_in_between_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        let (content, folder, file) =
+            (place.path().join("content"), place.path().join("folder"), place.path().join("file"));
+        for made in [&content, &folder] {
+            fs::create_dir(made).unwrap();
+            fs::write(made.join("a"), "a").unwrap();
+        }
+        fs::write(&file, "a").unwrap();
+        for taken in [&folder, &file] {
+            let error = show(&content, taken).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            assert!(error.to_string().contains("something is here already"), "{error}");
+        }
+        show(&content, &place.path().join("free")).unwrap();
+    }
 }
