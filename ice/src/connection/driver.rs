@@ -53,6 +53,7 @@ impl std::fmt::Debug for Connection {
 /// `Io` when there is none, `Tls` when it is not trusted, `Frame` when it speaks something
 /// else, `Timeout` when it says nothing.
 pub async fn connect(address: &Address, options: Options) -> Result<(Client, Connection)> {
+    let options = options.usable();
     let after = options.connect_timeout;
     let until = time::Instant::now() + after;
     let late = |what: String| {

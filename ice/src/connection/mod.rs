@@ -31,6 +31,7 @@ mod pending;
 mod servant;
 mod stream;
 mod tls;
+mod watched;
 mod websocket;
 
 pub use accept::{Acceptor, ServerTls};
@@ -39,6 +40,7 @@ pub use client::Client;
 #[cfg(feature = "omero")]
 pub(crate) use client::{finish, prepare};
 pub use driver::{Connection, connect};
+pub(crate) use options::deadline;
 pub use options::{Options, Verification};
 pub use servant::{Adapter, NoServants, Reply, Servant};
 #[cfg(feature = "omero")]
