@@ -28,21 +28,20 @@ pub enum Verification {
 }
 
 impl Verification {
-    /// A fingerprint in hexadecimal digits, with or without colons between bytes.
+    /// A fingerprint in hexadecimal digits, with or without colons between bytes, as it is or as
+    /// `openssl x509 -noout -fingerprint -sha256` prints it.
     ///
     /// # Errors
     /// `Text` when it is none.
     pub fn fingerprint(text: &str) -> crate::Result<Self> {
-        let digits: Vec<u32> = text
-            .trim()
-            .trim_start_matches("SHA256:")
-            .chars()
-            .filter(|letter| *letter != ':')
-            .map_while(|letter| letter.to_digit(16))
-            .collect();
-        let n_letters = text.trim().trim_start_matches("SHA256:").replace(':', "").chars().count();
+        let lower = text.trim().to_ascii_lowercase();
+        let names = ["sha256 fingerprint=", "sha256:"];
+        let digits = names.iter().find_map(|name| lower.strip_prefix(name)).unwrap_or(&lower);
+        let digits = digits.replace(':', "");
+        let values: Vec<u32> = digits.chars().map_while(|letter| letter.to_digit(16)).collect();
+        let n_letters = digits.chars().count();
         let bytes: Vec<u8> =
-            digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
+            values.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
         match (<[u8; 32]>::try_from(bytes), n_letters) {
             (Ok(bytes), 64) => Ok(Self::Fingerprint(bytes)),
             _ => Err(crate::Error::Text {
@@ -192,8 +191,18 @@ mod tests {
         let colons = vec!["00:FF"; 16].join(":");
         let expected = Verification::fingerprint(&plain).unwrap();
         assert_eq!(Verification::fingerprint(&colons).unwrap(), expected);
-        assert_eq!(Verification::fingerprint(&format!("SHA256:{plain}")).unwrap(), expected);
-        for wrong in ["", "00", &plain[1..], &format!("{plain}0"), &plain.replace('f', "g")] {
+        for printed in ["SHA256:", "sha256 Fingerprint=", "SHA256 Fingerprint="] {
+            let text = format!("{printed}{colons}\n");
+            assert_eq!(Verification::fingerprint(&text).unwrap(), expected, "{text}");
+        }
+        for wrong in [
+            "",
+            "00",
+            "sha1 Fingerprint=00",
+            &plain[1..],
+            &format!("{plain}0"),
+            &plain.replace('f', "g"),
+        ] {
             assert!(Verification::fingerprint(wrong).is_err(), "{wrong}");
         }
     }

@@ -117,7 +117,13 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> 
         Error::io("a file of certificates", format!("{}: {problem}", file.display()))
     };
     let found = CertificateDer::pem_file_iter(file).map_err(|error| failed(error.to_string()))?;
-    found.collect::<std::result::Result<_, _>>().map_err(|error| failed(error.to_string()))
+    let found = found.collect::<std::result::Result<Vec<_>, _>>();
+    match found.map_err(|error| failed(error.to_string()))? {
+        found if found.is_empty() => {
+            Err(failed("it has no certificate, which begins with BEGIN CERTIFICATE".to_owned()))
+        }
+        found => Ok(found),
+    }
 }
 
 /// Whom to trust.
