@@ -136,6 +136,11 @@ impl Incoming {
         &mut self,
         limits: impl Fn(Limits) -> Limits,
     ) -> Result<Option<(Header, Bytes)>> {
+        if self.buffer.is_empty() && self.buffer.capacity() >= CHUNK {
+            // What a long message was read into is not kept for the next one, for which it may
+            // wait long.
+            self.buffer = BytesMut::new();
+        }
         while self.buffer.len() < HEADER_BYTES {
             self.buffer.reserve(CHUNK);
             if self.fill().await? == 0 {

@@ -11,6 +11,7 @@ mod frames;
 mod lost;
 #[path = "../interop/need.rs"]
 mod need;
+mod no_copy;
 mod raw;
 mod server;
 mod tls;
