@@ -40,6 +40,7 @@ pub use client::Client;
 #[cfg(feature = "omero")]
 pub(crate) use client::{finish, prepare};
 pub use driver::{Connection, connect};
+#[cfg(feature = "omero")]
 pub(crate) use options::deadline;
 pub use options::{Options, Verification};
 pub use servant::{Adapter, NoServants, Reply, Servant};

@@ -164,6 +164,7 @@ fn what_the_official_server_sent() {
 
 /// Pings of a WebSocket are a sign of life, as any byte is; a peer that sends none is not there.
 #[tokio::test]
+#[expect(clippy::result_large_err, reason = "the type is that of the callback")]
 async fn pings_are_a_sign_of_life() {
     use std::time::Duration;
 

@@ -27,6 +27,17 @@ pub struct RouterOptions {
     pub sessions: usize,
 }
 
+impl RouterOptions {
+    /// With times that a clock can have: more than these are as good as for ever.
+    pub(super) fn usable(mut self) -> Self {
+        const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+        for time in [&mut self.session_timeout, &mut self.idle_timeout, &mut self.login_timeout] {
+            *time = (*time).min(LONGEST);
+        }
+        self
+    }
+}
+
 impl Default for RouterOptions {
     fn default() -> Self {
         Self {

@@ -95,6 +95,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Router {
     /// A router whose sessions are made by a host.
     pub fn new(options: RouterOptions, host: Arc<dyn Host>) -> Self {
+        let options = options.usable();
         Self(Arc::new(Shared {
             identity: Identity::new("router", options.instance.clone()),
             ids: interface_ids(schema(), crate::omero::glacier2::Router::TYPE_ID),
