@@ -161,7 +161,7 @@ impl Options {
 }
 
 impl Options {
-    /// With values that a connection can work with, which all mean the same.
+    /// With the nearest values that a connection can work with.
     pub(super) fn usable(mut self) -> Self {
         let some = |n: usize| n.clamp(1, Semaphore::MAX_PERMITS);
         self.calls_in_flight = some(self.calls_in_flight);

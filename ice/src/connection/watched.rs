@@ -45,11 +45,9 @@ impl Heard {
         self.began.elapsed().saturating_sub(Duration::from_millis(then))
     }
 
-    /// Bytes of messages have come.
+    /// The bytes that came last were of messages.
     pub(super) fn message(&self) {
-        let now = self.now();
-        self.message.store(now, Ordering::Relaxed);
-        self.alive.store(now, Ordering::Relaxed);
+        self.message.store(self.alive.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     fn alive(&self) {

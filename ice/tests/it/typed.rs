@@ -161,6 +161,8 @@ fn calls_are_printed_without_secrets() {
     let incoming = Incoming::open::<Router>(ice::omero::schema(), call.clone()).unwrap();
     let other = incoming.arguments(IQuery::GET).map(drop).unwrap_err();
     let message = Message::Request(Request { id: 1, call: call.clone() });
+    let frame = message.encode_frame(ice::wire::Compression::Never).unwrap();
+    assert_eq!(format!("{frame:?}"), format!("{} bytes", frame.len()));
     for text in [
         format!("{login:?}"),
         format!("{call:?}"),
