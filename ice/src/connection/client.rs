@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     Options,
     pending::{Pending, Ticket},
+    room::Taken,
     stream::Heard,
 };
 use crate::{
@@ -31,7 +32,7 @@ pub(super) enum Queued {
     /// A call, with its number.
     Call { id: i32, bytes: Frame },
     /// An answer.
-    Reply(Frame),
+    Reply(Frame, Taken),
     /// The word that nothing more comes, or with `false` the end without it.
     Close(bool),
 }

@@ -3,27 +3,23 @@
 use ice::{
     Error,
     connection::{Acceptor, Options},
-    glacier2::{
-        key,
-        router::{End, RouterOptions},
-    },
+    glacier2::router::{End, RouterOptions},
     omero::{
         api::{RawFileStore, ServiceFactory},
-        glacier2,
         ice::Router as Base,
     },
     typed::Bytes,
-    wire::{
-        Call, Compression, Encapsulation, Encoding, Endpoint, HEADER_BYTES, Header, Limits,
-        Message, MessageKind, Proxy, Request,
-    },
+    wire::{Call, Compression, Encapsulation, Encoding, Endpoint, Limits, Message, Proxy},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::start::{Running, file_store, router};
+use crate::{
+    raw::{answer, logged_in, squeezed, stranger},
+    start::{Running, file_store, router},
+};
 
 /// A call of the router's table with arguments that are none.
 fn table(content: Vec<u8>) -> Call {
@@ -113,56 +109,20 @@ async fn sessions_that_end_outside_of_a_runtime() {
     assert_eq!(*running.host.ended.lock().unwrap(), [End::Destroyed]);
 }
 
-async fn next(stream: &mut TcpStream) -> Option<Message> {
-    let mut head = [0; HEADER_BYTES];
-    stream.read_exact(&mut head).await.ok()?;
-    let header = Header::decode(&head, &Limits::default()).unwrap();
-    let mut body = vec![0; header.n_bytes - HEADER_BYTES];
-    stream.read_exact(&mut body).await.ok()?;
-    Some(Message::decode(&header, Bytes::from(body), &Limits::default()).unwrap())
-}
-
-/// A call of a plane without a signal, as bzip2 has it: some thousand times as short.
-fn blank_plane() -> Vec<u8> {
-    let plane = Message::Request(Request { id: 2, call: table(vec![0; 8 << 20]) });
-    let plain = plane.encode(Compression::Never).unwrap();
-    let mut bytes = vec![0; HEADER_BYTES];
-    bytes.extend((plain.len() as i32).to_le_bytes());
-    let mut stream = bzip2::write::BzEncoder::new(&mut bytes, bzip2::Compression::new(1));
-    std::io::Write::write_all(&mut stream, &plain[HEADER_BYTES..]).unwrap();
-    stream.finish().unwrap();
-    let (kind, compression) = (MessageKind::Request, Compression::Bzip2);
-    let header = Header { kind, compression, n_bytes: bytes.len() };
-    bytes[..HEADER_BYTES].copy_from_slice(&header.encode().unwrap());
-    assert!(bytes.len() * 1000 < plain.len(), "{}", bytes.len());
-    bytes
-}
-
 /// Who is let in may send what compresses well; who is not may not.
 #[tokio::test]
 async fn planes_without_a_signal() {
     let running = Running::plain().await;
+    let blank = squeezed(2, table(vec![0; 8 << 20]));
+    assert!(blank.len() < 8 << 10, "{}", blank.len());
     for is_let_in in [true, false] {
-        let mut stream = TcpStream::connect(("127.0.0.1", running.address.port)).await.unwrap();
-        assert_eq!(next(&mut stream).await, Some(Message::Validate));
-        if is_let_in {
-            let create = glacier2::Router::create_session("root", "secret");
-            let call = Call {
-                operation: "createSession".to_owned(),
-                mode: 0,
-                context: vec![(key::CLIENT_UUID.to_owned(), "x".to_owned())],
-                parameters: create.encode(Encoding::V1_1).unwrap(),
-                ..table(Vec::new())
-            };
-            let request = Message::Request(Request { id: 1, call });
-            stream.write_all(&request.encode(Compression::Never).unwrap()).await.unwrap();
-            let Some(Message::Reply(reply)) = next(&mut stream).await else { panic!() };
-            assert_eq!(reply.body.status(), 0);
-        }
-        stream.write_all(&blank_plane()).await.unwrap();
+        let mut stream = match is_let_in {
+            true => logged_in(&running).await,
+            false => stranger(running.address.port).await,
+        };
+        stream.write_all(&blank).await.unwrap();
         // Its arguments are none; but it was read.
-        let answer = next(&mut stream).await;
-        let is_answered = matches!(&answer, Some(Message::Reply(reply)) if (reply.id, reply.body.status()) == (2, 5));
-        assert_eq!(is_answered, is_let_in, "{answer:?}");
+        let answer = answer(&mut stream).await.map(|(id, body)| (id, body.status()));
+        assert_eq!(answer, is_let_in.then_some((2, 5)));
     }
 }
