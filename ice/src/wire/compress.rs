@@ -51,6 +51,8 @@ pub(super) fn decompress(kind: MessageKind, body: &[u8], limits: &Limits) -> Res
     if content.len() != expected {
         return Err(bad(format!("{} bytes came out, {expected} were announced", content.len())));
     }
+    // It may be kept for long.
+    content.shrink_to_fit();
     Ok(content.into())
 }
 
