@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +31,8 @@ pub(super) struct Link {
     /// Set before the first message is read.
     pub(super) client: OnceLock<Client>,
     state: Mutex<State>,
+    /// How many sessions there were.
+    n_sessions: AtomicU64,
     /// Told when times have changed.
     pub(super) changed: Notify,
     /// Told when the connection is to be cut.
@@ -53,6 +58,8 @@ enum State {
 }
 
 struct Open {
+    /// Which of the connection's sessions it is.
+    number: u64,
     session: Arc<dyn HostedSession>,
     table: Table,
     last_call: Instant,
@@ -62,8 +69,8 @@ struct Open {
 }
 
 /// What is done with a call of a session's object.
-enum Fate {
-    Dispatch(Arc<dyn HostedSession>),
+enum Fate<'l> {
+    Dispatch(Arc<dyn HostedSession>, Running<'l>),
     Answer(ReplyBody),
     /// No answer: the connection ends.
     Cut,
@@ -80,6 +87,7 @@ impl Link {
             category: category.into(),
             client: OnceLock::new(),
             state: Mutex::new(State::New(Instant::now())),
+            n_sessions: AtomicU64::new(0),
             changed: Notify::new(),
             cut: Notify::new(),
             me: me.clone(),
@@ -129,7 +137,15 @@ impl Link {
         if !matches!(*state, State::LoggingIn(_)) {
             return false;
         }
-        *state = State::Open(Open { session, table, last_call, n_running: 0, _counted: counted });
+        let number = self.n_sessions.fetch_add(1, Ordering::SeqCst);
+        *state = State::Open(Open {
+            number,
+            session,
+            table,
+            last_call,
+            n_running: 0,
+            _counted: counted,
+        });
         drop(state);
         self.changed.notify_one();
         true
@@ -236,7 +252,7 @@ impl Link {
     }
 
     /// What becomes of a call of an object that is not the router.
-    fn fate(&self, call: &Call) -> Fate {
+    fn fate(&self, call: &Call) -> Fate<'_> {
         match &mut *self.state() {
             // Only the router answers to who is not let in, and to who was silent for too long.
             State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut) => Fate::Cut,
@@ -251,7 +267,7 @@ impl Link {
                 }
                 open.last_call = Instant::now();
                 open.n_running += 1;
-                Fate::Dispatch(open.session.clone())
+                Fate::Dispatch(open.session.clone(), Running(self, open.number))
             }
         }
     }
@@ -267,12 +283,15 @@ fn not_in_table(call: &Call) -> ReplyBody {
     }
 }
 
-/// One call less, also when it is given up.
-struct Running<'l>(&'l Link);
+/// A call of a session: one less when it is done, also when it is given up. The session may
+/// have ended, and there may be another one by then.
+struct Running<'l>(&'l Link, u64);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if let State::Open(open) = &mut *self.0.state() {
+        if let State::Open(open) = &mut *self.0.state()
+            && open.number == self.1
+        {
             open.n_running = open.n_running.saturating_sub(1);
             open.last_call = Instant::now();
         }
@@ -298,13 +317,74 @@ impl Servant for Link {
                 return operations::answer(self, call).await;
             }
             match self.fate(&call) {
-                Fate::Dispatch(session) => {
-                    let _running = Running(self);
-                    session.dispatch(call).await
-                }
+                Fate::Dispatch(session, _running) => session.dispatch(call).await,
                 Fate::Answer(body) => body,
                 Fate::Cut => self.cut_off(&call).await,
             }
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+mod tests {
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::{
+        connection::NoServants,
+        glacier2::router::{Host, LoginRequest, Made, Refusal, Router, RouterOptions},
+        wire::{Encapsulation, Encoding, Identity},
+    };
+
+    impl HostedSession for NoServants {}
+
+    struct Nobody;
+
+    impl Host for Nobody {
+        fn create(&self, _: LoginRequest) -> BoxFuture<'_, Result<Made, Refusal>> {
+            Box::pin(std::future::ready(Err(Refusal::denied("nobody"))))
+        }
+    }
+
+    fn open(link: &Link) {
+        assert!(link.begin_login());
+        let counted = link.router.sessions.one_more().unwrap();
+        assert!(link.open(Arc::new(NoServants), counted));
+    }
+
+    fn begin(link: &Link) -> Running<'_> {
+        let call = Call {
+            identity: Identity::named("x"),
+            facet: String::new(),
+            operation: "x".to_owned(),
+            mode: 0,
+            context: Vec::new(),
+            parameters: Encapsulation::empty(Encoding::default()),
+            limits: Limits::default(),
+        };
+        let Fate::Dispatch(_, running) = link.fate(&call) else { panic!("it is not worked on") };
+        running
+    }
+
+    #[tokio::test]
+    async fn calls_of_a_session_that_has_ended() {
+        let options = RouterOptions { table_is_required: false, ..RouterOptions::default() };
+        let router = Router::new(options, Arc::new(Nobody));
+        let address = ([127, 0, 0, 1], 1).into();
+        let link = Link::new(router.0.clone(), address, false);
+        open(&link);
+        let old = begin(&link);
+        assert!(link.end(End::Idle));
+        open(&link);
+        let new = begin(&link);
+        let n_running = || match &*link.state() {
+            State::Open(open) => open.n_running,
+            _ => panic!("there is no session"),
+        };
+        drop(old);
+        assert_eq!(n_running(), 1);
+        drop(new);
+        assert_eq!(n_running(), 0);
     }
 }

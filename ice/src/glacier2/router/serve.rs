@@ -77,7 +77,7 @@ pub(super) struct Shared {
 
 /// A router. Clones are cheap, and are the same router.
 #[derive(Clone)]
-pub struct Router(Arc<Shared>);
+pub struct Router(pub(super) Arc<Shared>);
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
