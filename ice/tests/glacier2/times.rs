@@ -15,7 +15,10 @@ use ice::{
     },
 };
 
-use crate::start::{file_store, root, router, start};
+use crate::{
+    raw::{answer, call, create_session, logged_in, send},
+    start::{file_store, root, router, start},
+};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -75,6 +78,27 @@ async fn clients_that_are_silent() {
     tokio::time::sleep(MS(2200)).await;
     assert_eq!(running.router.n_connections(), 1);
     beats.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
+}
+
+/// The router's own operations are no exception: whatever is called first ends the connection.
+#[tokio::test]
+async fn calls_of_the_router_after_the_time() {
+    let options = RouterOptions { session_timeout: MS(300), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let calls = [
+        create_session("root", "secret"),
+        call("getCategoryForClient", 1, Vec::new()),
+        call("refreshSession", 0, Vec::new()),
+        call("ice_ping", 1, Vec::new()),
+    ];
+    for call in calls {
+        let operation = call.operation.clone();
+        let mut stream = logged_in(&running).await;
+        running.until_sessions(0).await;
+        send(&mut stream, 2, call).await;
+        assert_eq!(answer(&mut stream).await, None, "{operation}");
+    }
+    assert_eq!(running.router.n_sessions(), 0);
 }
 
 /// A client that says nothing any more does not keep its connection for ever.

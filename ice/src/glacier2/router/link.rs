@@ -254,7 +254,8 @@ impl Link {
     /// What becomes of a call of an object that is not the router.
     fn fate(&self, call: &Call) -> Fate<'_> {
         match &mut *self.state() {
-            // Only the router answers to who is not let in, and to who was silent for too long.
+            // Only the router answers to who is not let in, and nobody to who was silent for
+            // too long.
             State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut) => Fate::Cut,
             State::Ended(End::Idle) => Fate::Answer(ReplyBody::UnknownException(format!(
                 "omero.SessionTimeoutException: the session exceeded timeToIdle of {} s",
@@ -313,6 +314,10 @@ impl Servant for Link {
 
     fn dispatch(&self, call: Call) -> Reply<'_> {
         Box::pin(async move {
+            // It learns of the end with whatever it calls first.
+            if self.ended() == Some(End::TimedOut) {
+                return self.cut_off(&call).await;
+            }
             if call.identity == self.router.identity {
                 return operations::answer(self, call).await;
             }

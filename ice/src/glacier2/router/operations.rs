@@ -30,7 +30,6 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     // Arguments of who has no session are not looked at, but for those of a login.
     if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
         return match link.ended() {
-            Some(End::TimedOut) => link.cut_off(&call).await,
             // What becomes of the session is told when the object is called.
             Some(End::Idle) => nothing_evicted(&call).unwrap_or_else(|_| call.object_not_exist()),
             _ => call.object_not_exist(),
