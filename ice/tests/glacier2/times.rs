@@ -13,7 +13,9 @@ use ice::{
         api::{RawFileStore, ServiceFactory},
         glacier2::Router,
     },
+    wire::{Compression, Message},
 };
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     raw::{answer, call, create_session, logged_in, send},
@@ -99,6 +101,63 @@ async fn calls_of_the_router_after_the_time() {
         assert_eq!(answer(&mut stream).await, None, "{operation}");
     }
     assert_eq!(running.router.n_sessions(), 0);
+}
+
+/// A connection whose session has ended is not kept for ever, whatever else is sent on it, and
+/// whichever time there is.
+#[tokio::test]
+async fn connections_whose_session_has_ended() {
+    for (session_timeout, heartbeats) in [(Duration::ZERO, false), (MS(600), true)] {
+        let options =
+            RouterOptions { session_timeout, idle_timeout: MS(200), ..RouterOptions::default() };
+        let running = start(options, Acceptor::default()).await;
+        let mut stream = logged_in(&running).await;
+        let beat = Message::Validate.encode(Compression::Never).unwrap();
+        let ends = async {
+            while running.router.n_connections() > 0 {
+                if heartbeats {
+                    // It may be closed already.
+                    let _ = stream.write_all(&beat).await;
+                }
+                tokio::time::sleep(MS(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ends).await.unwrap();
+        assert_eq!(*running.host.ended.lock().unwrap(), [End::Idle]);
+    }
+}
+
+/// A call that takes longer than a client may be silent is answered all the same.
+#[tokio::test]
+async fn calls_that_outlive_their_session() {
+    let options = RouterOptions { session_timeout: MS(400), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let silent = Options::default().with_heartbeat(None);
+    let login = root().with_keep_alive(None);
+    let session = Session::connect(&running.address, silent, login).await.unwrap();
+    let store = file_store(&session).await;
+    session.invoke(&store, RawFileStore::truncate(2000)).await.unwrap();
+    assert_eq!(*running.host.ended.lock().unwrap(), [End::TimedOut]);
+    let error = session.invoke(&store, RawFileStore::size()).await.unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+}
+
+/// Times that no clock can tell are as good as none.
+#[tokio::test]
+async fn times_without_an_end() {
+    let options = RouterOptions {
+        session_timeout: Duration::MAX,
+        idle_timeout: Duration::MAX,
+        login_timeout: Duration::MAX,
+        ..RouterOptions::default()
+    };
+    let running = start(options, Acceptor::default()).await;
+    let mut stream = logged_in(&running).await;
+    for operation in ["getSessionTimeout", "getACMTimeout"] {
+        send(&mut stream, 2, call(operation, 1, Vec::new())).await;
+        let (_, body) = answer(&mut stream).await.unwrap();
+        assert_eq!(body.status(), 0, "{operation}: {body:?}");
+    }
 }
 
 /// A client that says nothing any more does not keep its connection for ever.

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -33,6 +33,8 @@ pub(super) struct Link {
     state: Mutex<State>,
     /// How many sessions there were.
     n_sessions: AtomicU64,
+    /// Calls that are worked on, of this session and of those before.
+    n_working: AtomicUsize,
     /// Told when times have changed.
     pub(super) changed: Notify,
     /// Told when the connection is to be cut.
@@ -54,7 +56,8 @@ enum State {
     /// Somebody is being let in on a connection that had no session since then.
     LoggingIn(Instant),
     Open(Open),
-    Ended(End),
+    /// Ended then, or when the last of its calls was answered after that.
+    Ended(End, Instant),
 }
 
 struct Open {
@@ -88,6 +91,7 @@ impl Link {
             client: OnceLock::new(),
             state: Mutex::new(State::New(Instant::now())),
             n_sessions: AtomicU64::new(0),
+            n_working: AtomicUsize::new(0),
             changed: Notify::new(),
             cut: Notify::new(),
             me: me.clone(),
@@ -111,7 +115,7 @@ impl Link {
         let mut state = self.state();
         let since = match *state {
             State::New(since) => since,
-            State::Ended(_) => Instant::now(),
+            State::Ended(..) => Instant::now(),
             State::LoggingIn(_) | State::Open(_) => return false,
         };
         *state = State::LoggingIn(since);
@@ -167,10 +171,10 @@ impl Link {
     /// Ends the session, if there is one that has not ended; whether there was.
     pub(super) fn end(&self, why: End) -> bool {
         let mut state = self.state();
-        if matches!(*state, State::Ended(_)) {
+        if matches!(*state, State::Ended(..)) {
             return false;
         }
-        let before = std::mem::replace(&mut *state, State::Ended(why));
+        let before = std::mem::replace(&mut *state, State::Ended(why, Instant::now()));
         drop(state);
         self.changed.notify_one();
         let State::Open(open) = before else { return false };
@@ -192,20 +196,28 @@ impl Link {
     /// used.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let options = &self.router.options;
-        let silent = |time: Duration| {
+        let is_set = |time: Duration| (!time.is_zero()).then_some(time);
+        // Of a time that is too long to be told there is no end.
+        let silent = || {
             let since = self.client.get().map_or_else(Default::default, Client::silent_for);
-            (!time.is_zero()).then(|| Instant::now() + time.saturating_sub(since))
+            let left = is_set(options.session_timeout)?.saturating_sub(since);
+            Instant::now().checked_add(left)
         };
         match &*self.state() {
-            State::New(since) | State::LoggingIn(since) => Some(*since + options.login_timeout),
+            State::New(since) | State::LoggingIn(since) => since.checked_add(options.login_timeout),
             State::Open(open) => {
-                let idle = (!options.idle_timeout.is_zero() && open.n_running == 0)
-                    .then(|| open.last_call + options.idle_timeout);
-                idle.into_iter().chain(silent(options.session_timeout)).min()
+                let idle = is_set(options.idle_timeout).filter(|_| open.n_running == 0);
+                let idle = idle.and_then(|time| open.last_call.checked_add(time));
+                idle.into_iter().chain(silent()).min()
             }
+            // What was called before is answered.
+            State::Ended(..) if self.n_working.load(Ordering::SeqCst) > 0 => None,
             // The client learns with its next call. One that makes none is not waited for for
-            // ever.
-            State::Ended(_) => silent(options.session_timeout.saturating_mul(2)),
+            // ever, whatever else it sends.
+            State::Ended(_, since) => {
+                let time = is_set(options.session_timeout).or(is_set(options.idle_timeout));
+                since.checked_add(time?)
+            }
         }
     }
 
@@ -217,7 +229,7 @@ impl Link {
         }
         let options = &self.router.options;
         let is_idle = match &*self.state() {
-            State::New(_) | State::LoggingIn(_) | State::Ended(_) => return false,
+            State::New(_) | State::LoggingIn(_) | State::Ended(..) => return false,
             State::Open(open) => {
                 !options.idle_timeout.is_zero()
                     && open.n_running == 0
@@ -231,7 +243,7 @@ impl Link {
     /// Why the session has ended, if it has.
     pub(super) fn ended(&self) -> Option<End> {
         match *self.state() {
-            State::Ended(why) => Some(why),
+            State::Ended(why, _) => Some(why),
             _ => None,
         }
     }
@@ -256,18 +268,19 @@ impl Link {
         match &mut *self.state() {
             // Only the router answers to who is not let in, and nobody to who was silent for
             // too long.
-            State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut) => Fate::Cut,
-            State::Ended(End::Idle) => Fate::Answer(ReplyBody::UnknownException(format!(
+            State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut, _) => Fate::Cut,
+            State::Ended(End::Idle, _) => Fate::Answer(ReplyBody::UnknownException(format!(
                 "omero.SessionTimeoutException: the session exceeded timeToIdle of {} s",
                 self.router.options.idle_timeout.as_secs_f64()
             ))),
-            State::Ended(_) => Fate::Answer(not_in_table(call)),
+            State::Ended(..) => Fate::Answer(not_in_table(call)),
             State::Open(open) => {
                 if !open.table.touch(&call.identity) && self.router.options.table_is_required {
                     return Fate::Answer(not_in_table(call));
                 }
                 open.last_call = Instant::now();
                 open.n_running += 1;
+                self.n_working.fetch_add(1, Ordering::SeqCst);
                 Fate::Dispatch(open.session.clone(), Running(self, open.number))
             }
         }
@@ -290,12 +303,18 @@ struct Running<'l>(&'l Link, u64);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if let State::Open(open) = &mut *self.0.state()
-            && open.number == self.1
-        {
-            open.n_running = open.n_running.saturating_sub(1);
-            open.last_call = Instant::now();
+        let mut state = self.0.state();
+        self.0.n_working.fetch_sub(1, Ordering::SeqCst);
+        match &mut *state {
+            State::Open(open) if open.number == self.1 => {
+                open.n_running = open.n_running.saturating_sub(1);
+                open.last_call = Instant::now();
+            }
+            // The answer is to be sent yet.
+            State::Ended(_, since) => *since = Instant::now(),
+            _ => {}
         }
+        drop(state);
         self.0.changed.notify_one();
     }
 }

@@ -175,7 +175,7 @@ fn simple(link: &Link, call: &Incoming) -> Result<ReplyBody> {
 
 /// A time as routers tell it: a part of a second is a second, since 0 is none.
 fn whole_seconds(time: std::time::Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 fn n_bytes(proxy: &Proxy) -> usize {
