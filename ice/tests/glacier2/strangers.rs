@@ -1,9 +1,15 @@
 //! What who is not let in may ask for.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::BoxFuture;
 use ice::{
     Error,
     connection::{Acceptor, Options},
-    glacier2::router::{End, RouterOptions},
+    glacier2::router::{End, Host, LoginRequest, Made, Refusal, Router, RouterOptions},
     omero::{
         api::{RawFileStore, ServiceFactory},
         ice::Router as Base,
@@ -13,11 +19,11 @@ use ice::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::{
-    raw::{answer, logged_in, squeezed, stranger},
+    raw::{answer, create_session, logged_in, send, squeezed, stranger},
     start::{Running, file_store, router},
 };
 
@@ -93,6 +99,49 @@ async fn arguments_are_within_the_limits_of_the_connection() {
         let set = ServiceFactory::set_callback(Some(proxy));
         let set = session.invoke_own(set).await;
         assert_eq!(set.is_err(), is_refused, "{n} endpoints: {set:?}");
+    }
+}
+
+/// A host that never answers.
+struct Hangs;
+
+impl Host for Hangs {
+    fn create(&self, _: LoginRequest) -> BoxFuture<'_, Result<Made, Refusal>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Logins of connections that are gone, or had no more time, take no session's place.
+#[tokio::test]
+async fn logins_that_hang() {
+    let login_timeout = Duration::from_millis(300);
+    let options = RouterOptions { sessions: 2, login_timeout, ..RouterOptions::default() };
+    let router = Router::new(options, Arc::new(Hangs));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = router.clone();
+    tokio::spawn(async move { serving.serve(listener, Acceptor::default()).await });
+    for goes in [true, false] {
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let mut stream = stranger(port).await;
+            send(&mut stream, 1, create_session("root", "secret")).await;
+            streams.push(stream);
+        }
+        // It may be over already, when the machine is slow.
+        let began = Instant::now();
+        while router.n_sessions() < 2 && began.elapsed() < login_timeout {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if goes {
+            streams.clear();
+        }
+        let free = async {
+            while router.n_sessions() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), free).await.unwrap();
     }
 }
 

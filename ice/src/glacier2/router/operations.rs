@@ -99,6 +99,7 @@ async fn make(
     let full = || Refusal::no_session("there are too many sessions; try again later");
     let counted = link.router.sessions.one_more().ok_or_else(full)?;
     let gone = || Refusal::no_session("the connection is being closed");
+    let client = link.client.get().ok_or_else(gone)?;
     let login = LoginRequest {
         credentials,
         context: call.call().context.clone(),
@@ -106,7 +107,14 @@ async fn make(
         is_secure: link.is_secure,
         peer: link.peer().ok_or_else(gone)?,
     };
-    let Made { object, session } = link.router.host.create(login).await?;
+    let made = tokio::select! {
+        // What is made already is not lost.
+        biased;
+        made = link.router.host.create(login) => made,
+        // Whom nobody waits for takes no place from others.
+        () = client.ended() => Err(gone()),
+    };
+    let Made { object, session } = made?;
     logging_in.0 = None;
     if !link.open(session.clone(), counted) {
         session.ended(End::Disconnected).await;
