@@ -15,7 +15,10 @@ use ice::{
         ice::Router as Base,
     },
     typed::Bytes,
-    wire::{Call, Compression, Encapsulation, Encoding, Endpoint, Limits, Message, Proxy},
+    wire::{
+        Call, Compression, Encapsulation, Encoding, Endpoint, HEADER_BYTES, Header, Limits,
+        Message, Proxy,
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    raw::{answer, create_session, logged_in, send, squeezed, stranger},
+    raw::{answer, call, create_session, logged_in, send, squeezed, stranger},
     start::{Running, file_store, router},
 };
 
@@ -99,6 +102,58 @@ async fn arguments_are_within_the_limits_of_the_connection() {
         let set = ServiceFactory::set_callback(Some(proxy));
         let set = session.invoke_own(set).await;
         assert_eq!(set.is_err(), is_refused, "{n} endpoints: {set:?}");
+    }
+}
+
+/// Strangers keep nobody busy: what they send compressed is short, and no answer to them is
+/// compressed.
+#[tokio::test]
+async fn compressed_messages_of_strangers() {
+    let running = Running::plain().await;
+    let port = running.address.port;
+    let mut stream = stranger(port).await;
+    let long = |n| Call { facet: "x".repeat(n), ..table(Vec::new()) };
+    stream.write_all(&squeezed(2, long(8000))).await.unwrap();
+    let mut head = [0; HEADER_BYTES];
+    stream.read_exact(&mut head).await.unwrap();
+    let header = Header::decode(&head, &Limits::default()).unwrap();
+    assert_eq!(header.compression, Compression::Understood);
+    assert!(header.n_bytes > 8000, "{header:?}");
+    // A login that is compressed is one.
+    let mut body = vec![0; header.n_bytes - HEADER_BYTES];
+    stream.read_exact(&mut body).await.unwrap();
+    stream.write_all(&squeezed(3, create_session("root", "secret"))).await.unwrap();
+    assert_eq!(answer(&mut stream).await.unwrap().1.status(), 0);
+    stream.write_all(&squeezed(4, long(80_000))).await.unwrap();
+    assert_eq!(answer(&mut stream).await.unwrap().1.status(), 3);
+    let mut stream = stranger(port).await;
+    stream.write_all(&squeezed(2, long(20_000))).await.unwrap();
+    assert_eq!(answer(&mut stream).await, None);
+}
+
+/// One connection has so many calls, and so many wrong passwords, before somebody is let in.
+#[tokio::test]
+async fn strangers_that_ask_often() {
+    let running = Running::plain().await;
+    for (calls, is_kept) in [
+        (vec![call("ice_ping", 1, Vec::new()); 100], true),
+        (vec![create_session("root", "wrong"); 10], true),
+        (vec![call("ice_ping", 1, Vec::new()); 101], false),
+        (vec![create_session("root", "wrong"); 11], false),
+    ] {
+        let mut stream = stranger(running.address.port).await;
+        let n = calls.len();
+        for (at, call) in calls.into_iter().enumerate() {
+            send(&mut stream, 1, call).await;
+            let is_answered = answer(&mut stream).await.is_some();
+            assert_eq!(is_answered, is_kept || at + 1 < n, "call {at} of {n}");
+        }
+    }
+    // Who was let in may ask as often as it likes.
+    let mut stream = logged_in(&running).await;
+    for _ in 0..120 {
+        send(&mut stream, 1, call("ice_ping", 1, Vec::new())).await;
+        assert!(answer(&mut stream).await.is_some());
     }
 }
 

@@ -186,7 +186,7 @@ async fn clients_that_do_not_log_in() {
         let context = vec![(key::CLIENT_UUID.to_owned(), "x".to_owned())];
         let wrong = Router::create_session("root", "wrong");
         assert!(client.invoke(&router(), wrong, context).await.is_err());
-        tokio::time::sleep(MS(20)).await;
+        tokio::time::sleep(MS(50)).await;
     }
     assert!(began.elapsed() >= MS(300) && began.elapsed() < Duration::from_secs(10));
     // Who does not even begin TLS or send a word has no more time.

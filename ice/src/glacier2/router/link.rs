@@ -35,6 +35,9 @@ pub(super) struct Link {
     n_sessions: AtomicU64,
     /// Calls that are worked on, of this session and of those before.
     n_working: AtomicUsize,
+    /// Calls of who was not let in yet, and logins that were refused.
+    n_strange: AtomicUsize,
+    n_refused: AtomicUsize,
     /// Told when times have changed.
     pub(super) changed: Notify,
     /// Told when the connection is to be cut.
@@ -46,8 +49,14 @@ pub(super) struct Link {
 
 /// Bytes of a message, also decompressed, of who is not let in. A login has a few hundred.
 const STRANGER_BYTES: usize = 1 << 20;
+/// Bytes that a compressed one may become: it takes a processor's time.
+const STRANGER_COMPRESSED: usize = 16 << 10;
 /// Calls of a batch of who is not let in: there is none that makes sense.
-const STRANGER_CALLS: usize = 16;
+const STRANGER_BATCH: usize = 16;
+/// Calls on a connection before somebody is let in; clients make less than ten.
+const STRANGER_CALLS: usize = 100;
+/// Logins on a connection that are refused one after the other.
+const REFUSED_LOGINS: usize = 10;
 
 /// Where a connection is in its life.
 enum State {
@@ -92,6 +101,8 @@ impl Link {
             state: Mutex::new(State::New(Instant::now())),
             n_sessions: AtomicU64::new(0),
             n_working: AtomicUsize::new(0),
+            n_strange: AtomicUsize::new(0),
+            n_refused: AtomicUsize::new(0),
             changed: Notify::new(),
             cut: Notify::new(),
             me: me.clone(),
@@ -126,6 +137,7 @@ impl Link {
 
     /// Nobody was let in.
     pub(super) fn fail_login(&self) {
+        self.n_refused.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state();
         if let State::LoggingIn(since) = *state {
             *state = State::New(since);
@@ -151,8 +163,18 @@ impl Link {
             _counted: counted,
         });
         drop(state);
+        self.n_strange.store(0, Ordering::SeqCst);
+        self.n_refused.store(0, Ordering::SeqCst);
         self.changed.notify_one();
         true
+    }
+
+    /// Whether a call is one too many of who is not let in: passwords are not to be tried, nor
+    /// is the router to be kept busy, on one connection.
+    fn is_too_strange(&self) -> bool {
+        self.is_new()
+            && (self.n_strange.fetch_add(1, Ordering::SeqCst) >= STRANGER_CALLS
+                || self.n_refused.load(Ordering::SeqCst) >= REFUSED_LOGINS)
     }
 
     /// Changes the table of a session; none when there is no session.
@@ -321,20 +343,23 @@ impl Drop for Running<'_> {
 
 impl Servant for Link {
     fn limits(&self, options: Limits) -> Limits {
-        if !self.is_new() {
-            return Limits { compressed_times: usize::MAX, ..options };
-        }
-        Limits {
-            message_bytes: options.message_bytes.min(STRANGER_BYTES),
-            batch_calls: options.batch_calls.min(STRANGER_CALLS),
-            ..options
+        match &*self.state() {
+            State::Open(_) => Limits { compressed_times: usize::MAX, ..options },
+            State::Ended(..) => options,
+            State::New(_) | State::LoggingIn(_) => Limits {
+                message_bytes: options.message_bytes.min(STRANGER_BYTES),
+                compressed_bytes: options.compressed_bytes.min(STRANGER_COMPRESSED),
+                compressed_times: 0,
+                batch_calls: options.batch_calls.min(STRANGER_BATCH),
+                ..options
+            },
         }
     }
 
     fn dispatch(&self, call: Call) -> Reply<'_> {
         Box::pin(async move {
-            // It learns of the end with whatever it calls first.
-            if self.ended() == Some(End::TimedOut) {
+            // Who was silent for too long learns of the end with whatever it calls first.
+            if self.ended() == Some(End::TimedOut) || self.is_too_strange() {
                 return self.cut_off(&call).await;
             }
             if call.identity == self.router.identity {
