@@ -375,7 +375,6 @@ impl Servant for Link {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 mod tests {
     use futures_util::future::BoxFuture;
 
