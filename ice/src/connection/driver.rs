@@ -278,7 +278,10 @@ impl Reader {
             };
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
-            let limits = limits(self.options.limits).of_call(header.n_bytes);
+            let limits = match (header.compression, limits(self.options.limits)) {
+                (Compression::Bzip2, limits) => limits.of_compressed(header.n_bytes),
+                (_, limits) => limits,
+            };
             match (decode(header, body, limits).await, header.kind) {
                 (Ok(Message::Validate), _) => {}
                 (Ok(Message::Close), _) => return Ok(End::Peer),

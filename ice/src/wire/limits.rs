@@ -16,8 +16,8 @@ pub struct Limits {
     /// for it; with 0 they may not either.
     pub compressed_times: usize,
     /// Values of one encapsulation: elements, members, keys and instances, each of some 40 bytes
-    /// in memory. A sequence of bytes or of numbers and a text are one, however long. Of a call it
-    /// is at most what [`Limits::of_call`] says.
+    /// in memory. A sequence of bytes or of numbers and a text are one, however long. Of a call
+    /// that came compressed it is at most what [`Limits::of_compressed`] says.
     pub values: usize,
     /// Instances of classes in one encapsulation.
     pub instances: usize,
@@ -53,15 +53,15 @@ impl Default for Limits {
     }
 }
 
-/// Values that a call may have for each byte that it came as, and besides. One that is not
-/// compressed has at most two for a byte; one that is may not have as many as it likes.
+/// Values that a compressed call may have for each byte that it came as, and besides. One that is
+/// not compressed has at most two for a byte.
 const VALUES_PER_BYTE: usize = 16;
 const FREE_VALUES: usize = 1 << 16;
 
 impl Limits {
-    /// What a call may ask for that came as so many bytes, compressed or not.
+    /// What a call may ask for that was so many bytes when it was compressed.
     #[must_use]
-    pub fn of_call(self, n_bytes: usize) -> Self {
+    pub fn of_compressed(self, n_bytes: usize) -> Self {
         let values = n_bytes.saturating_mul(VALUES_PER_BYTE).saturating_add(FREE_VALUES);
         Self { values: self.values.min(values), ..self }
     }

@@ -238,7 +238,7 @@ fn values_of_compressed_calls() {
         plain.extend(&content);
         let (header, body) = compressed(MessageKind::Request, &plain);
         assert!(header.n_bytes < 400, "{header:?}");
-        let read = Message::decode(&header, body, &limits.of_call(header.n_bytes)).unwrap();
+        let read = Message::decode(&header, body, &limits.of_compressed(header.n_bytes)).unwrap();
         let Message::Request(request) = read else { panic!("{read:?}") };
         let call = request.call;
         assert_eq!(call.parameters.content.len(), content.len());
