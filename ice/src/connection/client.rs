@@ -17,6 +17,7 @@ use super::{
     Options,
     options::deadline,
     pending::{Pending, Ticket},
+    room::Taken,
     watched::Heard,
 };
 use crate::{
@@ -32,7 +33,7 @@ pub(super) enum Queued {
     /// A call, with its number.
     Call { id: i32, bytes: Frame },
     /// An answer.
-    Reply(Frame),
+    Reply(Frame, Taken),
     /// The word that nothing more comes, or with `false` the end without it.
     Close(bool),
 }

@@ -28,6 +28,7 @@ mod driver;
 mod known_hosts;
 mod options;
 mod pending;
+mod room;
 mod servant;
 mod stream;
 mod tls;
