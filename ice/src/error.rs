@@ -105,6 +105,9 @@ pub enum Error {
     /// A call that the server could not make.
     #[error("the server did not make the call: {0}")]
     Refused(String),
+    /// A call that was not made, since others were in the way. It may be repeated.
+    #[error("the call was not made: {0} (it may be repeated)")]
+    NotMade(String),
     /// A call of something that the server does not have. It was not made.
     #[error("there is no such {what} ({object}, `{operation}`)")]
     NotExist {
@@ -159,7 +162,12 @@ fn exception_text(exception: &Exception) -> String {
 impl Error {
     /// Whether the call that failed may be made again without asking what became of it.
     pub fn may_repeat(&self) -> bool {
-        matches!(self, Self::Lost { may_repeat: true, .. } | Self::Timeout { may_repeat: true, .. })
+        matches!(
+            self,
+            Self::Lost { may_repeat: true, .. }
+                | Self::Timeout { may_repeat: true, .. }
+                | Self::NotMade(_)
+        )
     }
 
     #[cfg(feature = "tokio")]

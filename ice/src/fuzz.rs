@@ -30,7 +30,9 @@ pub static ENTRIES: &[Entry] = &[
 /// Limits of the entries: compressed messages may be a thousand times longer than they look.
 pub const LIMITS: Limits = Limits {
     message_bytes: 1 << 20,
+    compressed_bytes: 1 << 20,
     compressed_times: 100,
+    values: 1 << 24,
     instances: 1 << 20,
     depth: 100_000,
     slices: 64,

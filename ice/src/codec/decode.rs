@@ -54,6 +54,10 @@ pub(super) mod flag {
     pub(in super::super) const LAST: u8 = 32;
 }
 
+/// Memory that a proxy, and each of its endpoints, takes besides its texts, in values.
+const PROXY_VALUES: usize = 6;
+const ENDPOINT_VALUES: usize = 2;
+
 /// Something that is being read.
 enum Frame {
     Sequence {
@@ -119,6 +123,8 @@ pub(super) struct Decoder<'s> {
     largest: usize,
     /// In encoding 1.0: instances and the classes that they must be of.
     expected: Vec<(ObjectId, u32)>,
+    /// Values for which memory was taken, or is about to be.
+    n_values: usize,
 }
 
 impl<'s> Decoder<'s> {
@@ -140,6 +146,7 @@ impl<'s> Decoder<'s> {
             is_in_exception: false,
             largest: 0,
             expected: Vec::new(),
+            n_values: 0,
         })
     }
 
@@ -186,6 +193,15 @@ impl<'s> Decoder<'s> {
         }
     }
 
+    /// So many values come: counted before memory is taken for them.
+    pub(super) fn charge(&mut self, n: usize) -> Result<()> {
+        self.n_values = self.n_values.saturating_add(n);
+        match self.n_values {
+            n if n > self.limits.values => Err(Error::limit("values", n, self.limits.values)),
+            _ => Ok(()),
+        }
+    }
+
     fn push(&mut self, frame: Frame) -> Result<()> {
         if self.stack.len() >= self.limits.depth {
             return Err(Error::limit("depth of values", self.stack.len() + 1, self.limits.depth));
@@ -208,12 +224,16 @@ impl<'s> Decoder<'s> {
             Type::Enum(number) => self.enumerator(number)?,
             Type::Proxy => {
                 let proxy = Proxy::decode(&mut self.reader, self.encoding, self.limits)?;
+                if let Some(proxy) = &proxy {
+                    self.charge(PROXY_VALUES + ENDPOINT_VALUES * proxy.endpoints.len())?;
+                }
                 Value::Proxy(proxy.map(Box::new))
             }
             Type::Class(class) => return self.begin_object(Some(class)),
             Type::Object => return self.begin_object(None),
             Type::Struct(number) => {
                 let n = self.schema.structs[number as usize].members.len();
+                self.charge(n)?;
                 self.push(Frame::Struct { number, values: Vec::with_capacity(n) })?;
                 return Ok(None);
             }
@@ -222,6 +242,7 @@ impl<'s> Decoder<'s> {
                 let of = &self.schema.dictionaries[number as usize];
                 let (key, value) = (of.key, of.value);
                 let left = self.reader.count("dictionary", 2)?;
+                self.charge(2 * left)?;
                 let pairs = Vec::new();
                 self.push(Frame::Dictionary { key, value, left, pairs, waiting: None })?;
                 return Ok(None);
@@ -260,6 +281,7 @@ impl<'s> Decoder<'s> {
             }
             _ => {
                 let left = reader.count("sequence", self.schema.smallest_element(number))?;
+                self.charge(left)?;
                 // A value takes more memory than its fewest bytes on the wire.
                 let values = Vec::with_capacity(left.min(1024));
                 self.push(Frame::Sequence { of: element, left, values })?;

@@ -15,6 +15,7 @@ use super::{
     Client, Connection, Options, driver,
     stream::{self, Stream},
     tls,
+    watched::{Heard, Watched},
 };
 use crate::{
     Error, Result,
@@ -69,26 +70,32 @@ impl Acceptor {
     /// `Io` when the other end goes or does not speak what it should, `Timeout` when it does
     /// nothing.
     pub async fn accept(&self, stream: TcpStream) -> Result<(Client, Connection)> {
-        let after = self.options.connect_timeout;
+        let options = self.options.clone().usable();
+        let after = options.connect_timeout;
         let failed = |error: std::io::Error| Error::io("a connection", error.to_string());
         let begin = async {
             stream.set_nodelay(true).map_err(failed)?;
-            let limits = self.options.limits;
+            let limits = options.limits;
+            let heard = Arc::new(Heard::new());
+            let watched = |stream| Watched::new(stream, heard.clone());
             let (incoming, mut outgoing) = match (&self.tls, self.websocket) {
-                (None, false) => stream::plain_halves(stream, limits),
-                (None, true) => stream::web_halves(Box::new(stream), limits).await?,
+                (None, false) => stream::plain_halves(stream, limits, heard),
+                (None, true) => {
+                    let stream = Box::new(watched(stream));
+                    stream::web_halves(stream, limits, heard).await?
+                }
                 (Some(ServerTls(tls)), websocket) => {
                     let stream: Box<dyn Stream> =
-                        Box::new(tls.accept(stream).await.map_err(failed)?);
+                        Box::new(tls.accept(watched(stream)).await.map_err(failed)?);
                     match websocket {
-                        true => stream::web_halves(stream, limits).await?,
-                        false => stream::halves(stream, limits),
+                        true => stream::web_halves(stream, limits, heard).await?,
+                        false => stream::halves(stream, limits, heard),
                     }
                 }
             };
             outgoing.send(Message::Validate.encode(Compression::Never)?).await?;
             outgoing.flush().await?;
-            Ok(driver::new(incoming, outgoing, self.options.clone(), true))
+            Ok(driver::new(incoming, outgoing, options, true))
         };
         let begun = time::timeout(after, begin).await;
         begun.unwrap_or_else(|_| {

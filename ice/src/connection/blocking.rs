@@ -1,4 +1,5 @@
-//! Calls that block the thread, for programs that are not asynchronous.
+//! Calls that block the thread, for programs that are not asynchronous. In an asynchronous task
+//! they fail, since they would stop others; in `tokio::task::spawn_blocking` they may be made.
 //!
 //! ```no_run
 //! use ice::connection::{Options, blocking::Client};
@@ -9,9 +10,17 @@
 //! # Ok::<(), ice::Error>(())
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task::coop::consume_budget,
+};
 
 use super::{Address, Options};
 use crate::{
@@ -153,7 +162,20 @@ impl Client {
 pub(crate) fn wait<T>(thread: &Thread, work: impl Future<Output = Result<T>>) -> Result<T> {
     let blocked = "it would block an asynchronous task; use the client that does not block there";
     match &thread.0.0 {
-        Some(runtime) if Handle::try_current().is_err() => runtime.block_on(work),
+        Some(runtime) if !is_task() => runtime.block_on(work),
         _ => Err(Error::io("a blocking call", blocked)),
     }
+}
+
+/// More than the runtime gives a task at a time.
+const BUDGET: usize = 1024;
+
+/// Whether this thread works on an asynchronous task, which must not be blocked. A thread of
+/// `spawn_blocking` knows a runtime too, and may be blocked. What tells them apart is that a task
+/// may do only so much before others have their turn. (Whoever makes a task `unconstrained` is not
+/// found out, and meets the panic of the runtime.)
+fn is_task() -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut is_over = || pin!(consume_budget()).poll(&mut context).is_pending();
+    Handle::try_current().is_ok() && (0..BUDGET).any(|_| is_over())
 }

@@ -15,8 +15,10 @@ use tokio::{
 
 use super::{
     Options,
+    options::deadline,
     pending::{Pending, Ticket},
-    stream::Heard,
+    room::Taken,
+    watched::Heard,
 };
 use crate::{
     Error, Result,
@@ -31,7 +33,7 @@ pub(super) enum Queued {
     /// A call, with its number.
     Call { id: i32, bytes: Frame },
     /// An answer.
-    Reply(Frame),
+    Reply(Frame, Taken),
     /// The word that nothing more comes, or with `false` the end without it.
     Close(bool),
 }
@@ -81,12 +83,15 @@ impl Shared {
         }
     }
 
-    /// Waits until the peer has sent nothing for `time` while a call waits for its answer.
+    /// Waits until the peer has given no sign of life for `time` while a call waits for its
+    /// answer, or for being sent to a peer that takes no bytes.
     pub(super) async fn silence(&self, time: Duration) {
         loop {
             // Between two looks no call waits for longer than `time`.
-            let quiet = self.pending.since().map(|since| since.elapsed().min(self.heard.ago()));
-            match time.checked_sub(quiet.unwrap_or_default()) {
+            let sent = self.pending.since().map(|since| since.elapsed());
+            let unsent = self.heard.stuck_for().filter(|_| self.pending.len() > 0);
+            let quiet = sent.max(unsent).unwrap_or_default().min(self.heard.silent_for());
+            match time.checked_sub(quiet) {
                 Some(left) if !left.is_zero() => time::sleep(left).await,
                 _ => return,
             }
@@ -178,7 +183,7 @@ impl Client {
             let (_permit, mut ticket) = self.begin(call).await?;
             return ticket.answer().await;
         };
-        let until = time::Instant::now() + after;
+        let until = deadline(after);
         let what = format!("the answer of `{}`", call.operation);
         let Ok(begun) = time::timeout_at(until, self.begin(call)).await else {
             // It was not even queued.

@@ -2,30 +2,39 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::{
     sync::{
         Semaphore,
         mpsc::{self, error::TrySendError},
+        oneshot,
     },
-    time,
+    task, time,
 };
 
 use super::{
     Address, Client, Options,
     client::{Queued, Shared},
     pending::Pending,
+    room::Room,
     stream::{self, Incoming, Outgoing},
 };
 use crate::{
     Error, Result,
-    wire::{Compression, Frame, Header, Message, MessageKind, Reply, ReplyBody, Request},
+    wire::{Compression, Frame, Header, Limits, Message, MessageKind, Reply, ReplyBody, Request},
 };
 
 /// Messages that wait to be sent; more wait until there is room.
 const QUEUE: usize = 64;
 /// Bytes of messages that are put together to be sent at once.
 const TOGETHER: usize = 64 << 10;
+/// What is longer is not (de)compressed where all connections are worked on, and servants do not
+/// begin to work on it there: it takes long, for others too.
+const LARGE: usize = 1 << 20;
+/// Bytes of calls that are worked on, and of answers that wait to be sent, in longest messages.
+/// When there are more, no further call is begun.
+const ROOM: usize = 2;
 
 /// The work of a connection, until it ends.
 #[must_use = "a connection does nothing until it runs"]
@@ -53,6 +62,7 @@ impl std::fmt::Debug for Connection {
 /// `Io` when there is none, `Tls` when it is not trusted, `Frame` when it speaks something
 /// else, `Timeout` when it says nothing.
 pub async fn connect(address: &Address, options: Options) -> Result<(Client, Connection)> {
+    let options = options.usable();
     let after = options.connect_timeout;
     let until = time::Instant::now() + after;
     let late = |what: String| {
@@ -113,6 +123,8 @@ impl Connection {
             shared: shared.clone(),
             options: options.clone(),
             permits: Arc::new(Semaphore::new(options.dispatches)),
+            calls: Room::new(options.limits.message_bytes.saturating_mul(ROOM)),
+            answers: Room::new(options.limits.message_bytes.saturating_mul(ROOM)),
         };
         // Whatever happens, even when this future is dropped, those who wait are told.
         let _told = TellAll(&shared.pending);
@@ -194,12 +206,15 @@ async fn write(
         let mut together: Vec<u8> = Vec::new();
         let mut waited = false;
         let goodbye = loop {
-            let frame = match next {
+            let (frame, _taken) = match next {
                 Queued::Close(goodbye) => break Some(goodbye),
-                Queued::Call { id, bytes } if id == 0 || shared.pending.sent(id) => Some(bytes),
+                Queued::Call { id, bytes } if id == 0 || shared.pending.sent(id) => {
+                    (Some(bytes), None)
+                }
                 // It was given up before it was sent.
-                Queued::Call { .. } => None,
-                Queued::Reply(bytes) => Some(bytes),
+                Queued::Call { .. } => (None, None),
+                // It takes room until it is sent.
+                Queued::Reply(bytes, taken) => (Some(bytes), Some(taken)),
             };
             if let Some(frame) = frame {
                 let is_large = together.len() + frame.head.len() > TOGETHER;
@@ -250,6 +265,9 @@ struct Reader {
     options: Options,
     /// For calls of the peer that are worked on.
     permits: Arc<Semaphore>,
+    /// For their bytes, and for those of answers that are not sent yet.
+    calls: Arc<Room>,
+    answers: Arc<Room>,
 }
 
 impl Reader {
@@ -261,8 +279,11 @@ impl Reader {
             };
             // Of a message that is wrong inside, the number still tells whose it is.
             let id = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
-            let limits = limits(self.options.limits);
-            match (Message::decode(&header, body, &limits), header.kind) {
+            let limits = match (header.compression, limits(self.options.limits)) {
+                (Compression::Bzip2, limits) => limits.of_compressed(header.n_bytes),
+                (_, limits) => limits,
+            };
+            match (decode(header, body, limits).await, header.kind) {
                 (Ok(Message::Validate), _) => {}
                 (Ok(Message::Close), _) => return Ok(End::Peer),
                 (Ok(Message::Reply(Reply { id, body })), _) => {
@@ -281,31 +302,74 @@ impl Reader {
                     if header.compression != Compression::Bzip2 =>
                 {
                     let body = ReplyBody::UnknownLocalException(error.to_string());
-                    reply(&self.sender, &self.shared, id, body, header.compression).await;
+                    let compression = compression_of_answer(header, &limits);
+                    self.answerer(id, compression).reply(body).await;
                 }
                 (Err(error), _) => return Err(error),
             }
         }
     }
 
+    fn answerer(&self, id: i32, compression: Compression) -> Answerer {
+        Answerer {
+            sender: self.sender.clone(),
+            shared: self.shared.clone(),
+            room: self.answers.clone(),
+            id,
+            compression,
+        }
+    }
+
     /// Has a call of the peer answered, at the same time as others.
     async fn dispatch(&self, request: Request, header: Header) {
+        self.calls.wait().await;
+        self.answers.wait().await;
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
         let Some(counted) = self.shared.begin_dispatch() else { return };
         let servants = self.options.servants.clone();
+        let n_bytes = request.call.parameters.content.len();
+        let taken = self.calls.take(n_bytes);
+        let compression = compression_of_answer(header, &request.call.limits);
+        let answerer = self.answerer(request.id, compression);
         // A servant that panics is the matter of this call alone: whoever made it is told, and
         // others on the connection go on.
         let work = AssertUnwindSafe(async move { servants.dispatch(request.call).await });
         let mut work = Box::pin(work.catch_unwind().map(|done| {
             done.unwrap_or_else(|_| ReplyBody::UnknownException("the servant panicked".to_owned()))
         }));
-        let (sender, shared) = (self.sender.clone(), self.shared.clone());
+        if n_bytes > LARGE {
+            // The next message waits until it has begun, as it does for a short one.
+            let (begins, begun) = oneshot::channel::<()>();
+            tokio::spawn(async move {
+                let first = move || ((&mut work).now_or_never(), work);
+                // It fails only when everything is stopped.
+                let Ok((first, work)) = task::spawn_blocking(first).await else { return };
+                drop(begins);
+                let body = match first {
+                    Some(body) => body,
+                    None => work.await,
+                };
+                drop(taken);
+                answerer.reply(body).await;
+                drop((permit, counted));
+            });
+            // Nothing is ever sent: it is dropped.
+            let _: std::result::Result<(), _> = begun.await;
+            return;
+        }
         // What is answered at once needs no task of its own.
         if let Some(body) = (&mut work).now_or_never() {
-            let frame = answer(&self.shared, request.id, body, header.compression);
-            let Some((sender, frame)) = sender.upgrade().zip(frame) else { return };
+            if answerer.is_heavy(&body) {
+                tokio::spawn(async move {
+                    answerer.reply(body).await;
+                    drop((permit, counted));
+                });
+                return;
+            }
+            let frame = answer(&answerer.shared, answerer.id, body, compression);
+            let Some((sender, queued)) = answerer.queued(frame) else { return };
             // When there is no room, reading goes on: the peer may be waiting for it.
-            if let Err(TrySendError::Full(queued)) = sender.try_send(Queued::Reply(frame)) {
+            if let Err(TrySendError::Full(queued)) = sender.try_send(queued) {
                 tokio::spawn(async move {
                     // When the connection has ended nobody waits for it any more.
                     let _: std::result::Result<(), _> = sender.send(queued).await;
@@ -316,38 +380,83 @@ impl Reader {
         }
         tokio::spawn(async move {
             let body = work.await;
-            reply(&sender, &shared, request.id, body, header.compression).await;
+            drop(taken);
+            answerer.reply(body).await;
             drop((permit, counted));
         });
     }
 }
 
-/// Queues an answer, unless none is wanted.
-async fn reply(
-    sender: &mpsc::WeakSender<Queued>,
-    shared: &Shared,
+/// Reads a message. A long one that is compressed is read where it holds nobody up.
+async fn decode(header: Header, body: Bytes, limits: Limits) -> Result<Message> {
+    // What it says of its length is held to when it is decompressed.
+    let says = body.first_chunk::<4>().map_or(0, |bytes| i32::from_le_bytes(*bytes));
+    let is_large = usize::try_from(says).is_ok_and(|n| n > LARGE);
+    if header.compression != Compression::Bzip2 || !is_large {
+        return Message::decode(&header, body, &limits);
+    }
+    let read = task::spawn_blocking(move || Message::decode(&header, body, &limits)).await;
+    read.unwrap_or_else(|_| Err(Error::io("a connection", "a message could not be read")))
+}
+
+/// Who can read compressed messages says so in each. Those that may not send them, since nobody
+/// knows them yet, get none either: it takes a processor's time.
+fn compression_of_answer(header: Header, limits: &Limits) -> Compression {
+    match header.compression {
+        Compression::Never => Compression::Never,
+        _ if limits.compressed_times == 0 => Compression::Understood,
+        _ => Compression::Bzip2,
+    }
+}
+
+/// Where the answer of a call goes.
+struct Answerer {
+    sender: mpsc::WeakSender<Queued>,
+    shared: Arc<Shared>,
+    room: Arc<Room>,
     id: i32,
-    body: ReplyBody,
-    asked: Compression,
-) {
-    let frame = answer(shared, id, body, asked);
-    if let Some((sender, frame)) = sender.upgrade().zip(frame) {
-        // When the connection has ended nobody waits for it any more.
-        let _: std::result::Result<(), _> = sender.send(Queued::Reply(frame)).await;
+    compression: Compression,
+}
+
+impl Answerer {
+    /// Whether it takes long to compress.
+    fn is_heavy(&self, body: &ReplyBody) -> bool {
+        let (ReplyBody::Ok(content) | ReplyBody::UserException(content)) = body else {
+            return false;
+        };
+        self.compression == Compression::Bzip2 && content.content.len() > LARGE
+    }
+
+    fn queued(&self, frame: Option<Frame>) -> Option<(mpsc::Sender<Queued>, Queued)> {
+        let (sender, frame) = self.sender.upgrade().zip(frame)?;
+        let taken = self.room.take(frame.len());
+        Some((sender, Queued::Reply(frame, taken)))
+    }
+
+    /// Queues an answer, unless none is wanted.
+    async fn reply(self, body: ReplyBody) {
+        let (id, compression) = (self.id, self.compression);
+        let frame = if self.is_heavy(&body) {
+            let shared = self.shared.clone();
+            let encode = move || answer(&shared, id, body, compression);
+            // It fails only when everything is stopped.
+            task::spawn_blocking(encode).await.ok().flatten()
+        } else {
+            answer(&self.shared, id, body, compression)
+        };
+        if let Some((sender, queued)) = self.queued(frame) {
+            // When the connection has ended nobody waits for it any more.
+            let _: std::result::Result<(), _> = sender.send(queued).await;
+        }
     }
 }
 
 /// An answer as bytes; none when none is wanted. One that cannot be sent, since it is too long
 /// for instance, becomes one that says so.
-fn answer(shared: &Shared, id: i32, body: ReplyBody, asked: Compression) -> Option<Frame> {
+fn answer(shared: &Shared, id: i32, body: ReplyBody, compression: Compression) -> Option<Frame> {
     if id == 0 {
         return None;
     }
-    // Who can read compressed messages says so in each.
-    let compression = match asked {
-        Compression::Never => Compression::Never,
-        _ => Compression::Bzip2,
-    };
     let encoded = shared.encode(&Message::Reply(Reply { id, body }), compression);
     let encoded = encoded.or_else(|error| {
         let is_long = matches!(error, Error::Limit { .. });

@@ -28,9 +28,11 @@ mod driver;
 mod known_hosts;
 mod options;
 mod pending;
+mod room;
 mod servant;
 mod stream;
 mod tls;
+mod watched;
 mod websocket;
 
 pub use accept::{Acceptor, ServerTls};
@@ -39,6 +41,8 @@ pub use client::Client;
 #[cfg(feature = "omero")]
 pub(crate) use client::{finish, prepare};
 pub use driver::{Connection, connect};
+#[cfg(feature = "omero")]
+pub(crate) use options::deadline;
 pub use options::{Options, Verification};
 pub use servant::{Adapter, NoServants, Reply, Servant};
 #[cfg(feature = "omero")]

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::{sync::Semaphore, time::Instant};
+
 use super::{NoServants, Servant};
 use crate::wire::{Compression, Limits};
 
@@ -26,21 +28,20 @@ pub enum Verification {
 }
 
 impl Verification {
-    /// A fingerprint in hexadecimal digits, with or without colons between bytes.
+    /// A fingerprint in hexadecimal digits, with or without colons between bytes, as it is or as
+    /// `openssl x509 -noout -fingerprint -sha256` prints it.
     ///
     /// # Errors
     /// `Text` when it is none.
     pub fn fingerprint(text: &str) -> crate::Result<Self> {
-        let digits: Vec<u32> = text
-            .trim()
-            .trim_start_matches("SHA256:")
-            .chars()
-            .filter(|letter| *letter != ':')
-            .map_while(|letter| letter.to_digit(16))
-            .collect();
-        let n_letters = text.trim().trim_start_matches("SHA256:").replace(':', "").chars().count();
+        let lower = text.trim().to_ascii_lowercase();
+        let names = ["sha256 fingerprint=", "sha256:"];
+        let digits = names.iter().find_map(|name| lower.strip_prefix(name)).unwrap_or(&lower);
+        let digits = digits.replace(':', "");
+        let values: Vec<u32> = digits.chars().map_while(|letter| letter.to_digit(16)).collect();
+        let n_letters = digits.chars().count();
         let bytes: Vec<u8> =
-            digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
+            values.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
         match (<[u8; 32]>::try_from(bytes), n_letters) {
             (Ok(bytes), 64) => Ok(Self::Fingerprint(bytes)),
             _ => Err(crate::Error::Text {
@@ -63,18 +64,20 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long a call may take, if it does not say so itself.
     pub call_timeout: Option<Duration>,
-    /// After how long without a message a heartbeat is sent.
+    /// After how long without a message a heartbeat is sent; never with no time at all.
     pub heartbeat: Option<Duration>,
-    /// After how long without a byte of the peer, while a call waits for its answer, the
-    /// connection ends. A peer that hangs, or a network that has lost it, is else not found out
-    /// as long as the system does not say so. Without it (the default) a call may take any time:
+    /// After how long without a byte of the peer, while a call that was sent waits for its answer,
+    /// the connection ends. A peer that hangs, or a network that has lost it, is else not found
+    /// out as long as the system does not say so. That the peer takes bytes of a long call counts
+    /// too; it must be longer than the peer, or its system, needs for what was handed to the
+    /// network. Without it (the default), or with no time at all, a call may take any time:
     /// OMERO's routers send no heartbeats, so that one that works on a long call is as silent as
     /// one that hangs.
     pub peer_timeout: Option<Duration>,
-    /// How many calls may wait for an answer; more wait until they may be sent.
+    /// How many calls may wait for an answer, one at the least; more wait until they may be sent.
     pub calls_in_flight: usize,
-    /// How many calls of the peer are worked on at a time. More are not read until one is
-    /// answered.
+    /// How many calls of the peer are worked on at a time, one at the least. More are not read
+    /// until one is answered.
     pub dispatches: usize,
     /// How long [`close`](super::Client::close) waits for answers.
     pub close_timeout: Duration,
@@ -157,6 +160,27 @@ impl Options {
     }
 }
 
+impl Options {
+    /// With the nearest values that a connection can work with.
+    pub(super) fn usable(mut self) -> Self {
+        let some = |n: usize| n.clamp(1, Semaphore::MAX_PERMITS);
+        self.calls_in_flight = some(self.calls_in_flight);
+        self.dispatches = some(self.dispatches);
+        self.connect_timeout = self.connect_timeout.min(LONGEST);
+        self.heartbeat = self.heartbeat.filter(|time| !time.is_zero());
+        self.peer_timeout = self.peer_timeout.filter(|time| !time.is_zero());
+        self
+    }
+}
+
+/// As good as for ever: more would be no time that a clock can have.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// When a time that begins now is over.
+pub(crate) fn deadline(after: Duration) -> Instant {
+    Instant::now() + after.min(LONGEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,8 +191,18 @@ mod tests {
         let colons = vec!["00:FF"; 16].join(":");
         let expected = Verification::fingerprint(&plain).unwrap();
         assert_eq!(Verification::fingerprint(&colons).unwrap(), expected);
-        assert_eq!(Verification::fingerprint(&format!("SHA256:{plain}")).unwrap(), expected);
-        for wrong in ["", "00", &plain[1..], &format!("{plain}0"), &plain.replace('f', "g")] {
+        for printed in ["SHA256:", "sha256 Fingerprint=", "SHA256 Fingerprint="] {
+            let text = format!("{printed}{colons}\n");
+            assert_eq!(Verification::fingerprint(&text).unwrap(), expected, "{text}");
+        }
+        for wrong in [
+            "",
+            "00",
+            "sha1 Fingerprint=00",
+            &plain[1..],
+            &format!("{plain}0"),
+            &plain.replace('f', "g"),
+        ] {
             assert!(Verification::fingerprint(wrong).is_err(), "{wrong}");
         }
     }

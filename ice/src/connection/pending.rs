@@ -23,7 +23,9 @@ struct Waiting {
 struct State {
     calls: HashMap<i32, Waiting>,
     last_id: i32,
-    /// When the first of them began to wait.
+    /// How many of them were sent.
+    n_sent: usize,
+    /// When the first of those was.
     since: Option<Instant>,
     /// Why there are no more calls.
     ended: Option<String>,
@@ -60,18 +62,21 @@ impl Pending {
             }
         };
         let (answer, receiver) = oneshot::channel();
-        if state.calls.is_empty() {
-            state.since = Some(Instant::now());
-        }
         state.calls.insert(id, Waiting { answer, sent: false, may_repeat });
-        Ok(Ticket { id, receiver, pending: self.clone() })
+        Ok(Ticket { id, may_repeat, receiver, pending: self.clone() })
     }
 
     /// A call is sent now. False when nobody waits for it any more.
     pub(super) fn sent(&self, id: i32) -> bool {
         let mut state = self.state();
-        let found = state.calls.get_mut(&id);
-        found.map(|waiting| waiting.sent = true).is_some()
+        let Some(waiting) = state.calls.get_mut(&id) else { return false };
+        if !std::mem::replace(&mut waiting.sent, true) {
+            state.n_sent += 1;
+            if state.n_sent == 1 {
+                state.since = Some(Instant::now());
+            }
+        }
+        true
     }
 
     /// Gives an answer to its call; answers that nobody waits for are dropped.
@@ -82,15 +87,10 @@ impl Pending {
         }
     }
 
-    /// Gives a call up; whether it may be made again.
-    fn give_up(&self, id: i32) -> bool {
-        // When it is there no more the answer has just come.
-        self.remove(id).is_some_and(|waiting| !waiting.sent || waiting.may_repeat)
-    }
-
     fn remove(&self, id: i32) -> Option<Waiting> {
         let mut state = self.state();
         let waiting = state.calls.remove(&id);
+        state.n_sent -= usize::from(waiting.as_ref().is_some_and(|waiting| waiting.sent));
         if state.calls.is_empty() {
             self.empty.notify_waiters();
         }
@@ -103,6 +103,7 @@ impl Pending {
         let calls = {
             let mut state = self.state();
             state.ended.get_or_insert_with(|| reason.to_owned());
+            state.n_sent = 0;
             std::mem::take(&mut state.calls)
         };
         self.empty.notify_waiters();
@@ -123,10 +124,10 @@ impl Pending {
         self.state().ended.clone()
     }
 
-    /// Since when calls wait, if there are any.
+    /// Since when calls that were sent wait, if there are any.
     pub(super) fn since(&self) -> Option<Instant> {
         let state = self.state();
-        state.since.filter(|_| !state.calls.is_empty())
+        state.since.filter(|_| state.n_sent > 0)
     }
 
     /// How many calls wait.
@@ -152,6 +153,7 @@ impl Pending {
 /// The place of a call among those that wait; given back when it is dropped.
 pub(super) struct Ticket {
     pub(super) id: i32,
+    may_repeat: bool,
     receiver: oneshot::Receiver<Result<ReplyBody>>,
     pending: Arc<Pending>,
 }
@@ -169,12 +171,46 @@ impl Ticket {
 
     /// Gives the call up; whether it may be made again.
     pub(super) fn give_up(self) -> bool {
-        self.pending.give_up(self.id)
+        // When it is there no more the answer has just come.
+        let was_sent = self.pending.remove(self.id).is_none_or(|waiting| waiting.sent);
+        !was_sent || self.may_repeat
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         drop(self.pending.remove(self.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Encapsulation, Encoding};
+
+    /// The answer may come when the time is over: the call was made, and is told as such.
+    #[test]
+    fn calls_that_are_given_up() {
+        let pending = Arc::new(Pending::default());
+        let answer = || Ok(ReplyBody::Ok(Encapsulation::empty(Encoding::V1_1)));
+        for (is_sent, has_answer, may_repeat, expected) in [
+            (false, false, false, true),
+            (true, false, false, false),
+            (true, false, true, true),
+            (true, true, false, false),
+            (true, true, true, true),
+        ] {
+            let ticket = pending.add(may_repeat).unwrap();
+            if is_sent {
+                assert!(pending.sent(ticket.id));
+            }
+            if has_answer {
+                pending.answer(ticket.id, answer());
+            }
+            let case = (is_sent, has_answer, may_repeat);
+            assert_eq!(pending.since().is_some(), is_sent && !has_answer, "{case:?}");
+            assert_eq!(ticket.give_up(), expected, "{case:?}");
+            assert_eq!((pending.len(), pending.since()), (0, None));
+        }
     }
 }

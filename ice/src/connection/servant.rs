@@ -21,8 +21,9 @@ pub type Reply<'a> = BoxFuture<'a, ReplyBody>;
 pub trait Servant: Send + Sync {
     /// Answers a call. What is done before something is waited for first is done where messages
     /// are read, one after the other: work that takes a processor's time belongs into a task of
-    /// its own. It is worked on to its end also when the connection is gone; answers
-    /// that nobody waits for are dropped.
+    /// its own. A call of more than 1 MiB is begun on a thread for blocking work, since its
+    /// arguments take long to read; the next message waits for that all the same. A call is worked
+    /// on to its end also when the connection is gone; answers that nobody waits for are dropped.
     fn dispatch(&self, call: Call) -> Reply<'_>;
 
     /// What the next message may ask for, of what the options allow. It is asked when the header

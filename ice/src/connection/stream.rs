@@ -1,13 +1,6 @@
 //! Messages on streams of bytes.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
@@ -17,6 +10,7 @@ use tokio::{
 
 use super::{
     Address, Verification, tls,
+    watched::{Heard, Watched},
     websocket::{self, WebReader, WebWriter},
 };
 use crate::{
@@ -32,26 +26,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
 /// Room that is made at a time, before bytes for more are there.
 const CHUNK: usize = 64 << 10;
 const LARGEST_CHUNK: usize = 4 << 20;
-
-/// When bytes came last.
-pub(super) struct Heard {
-    began: Instant,
-    /// Milliseconds after `began`.
-    last: AtomicU64,
-}
-
-impl Heard {
-    fn now(&self) {
-        let now = self.began.elapsed().as_millis() as u64;
-        self.last.store(now, Ordering::Relaxed);
-    }
-
-    /// For how long nothing came.
-    pub(super) fn ago(&self) -> Duration {
-        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(last)
-    }
-}
 
 /// Where messages come from.
 pub(super) struct Incoming {
@@ -85,30 +59,44 @@ pub(super) async fn open(
         .map_err(|error| Error::io("a connection", format!("{address}: {error}")))?;
     // Calls are small and wait for answers: nothing is gained by waiting for more of them.
     stream.set_nodelay(true).map_err(|error| Error::io("a connection", error.to_string()))?;
-    let stream: Box<dyn Stream> = match (address.scheme.is_secure(), address.scheme.is_websocket())
-    {
-        (true, _) => Box::new(tls::secure(stream, address, verification).await?),
-        (false, true) => Box::new(stream),
-        (false, false) => return Ok(plain_halves(stream, limits)),
-    };
-    if address.scheme.is_websocket() {
-        let (reader, writer) = websocket::connect(stream, address).await?;
-        return Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)));
+    let heard = Arc::new(Heard::new());
+    let (is_secure, is_websocket) = (address.scheme.is_secure(), address.scheme.is_websocket());
+    if !is_secure && !is_websocket {
+        return Ok(plain_halves(stream, limits, heard));
     }
-    Ok(halves(stream, limits))
+    let stream = Watched::new(stream, heard.clone());
+    let stream: Box<dyn Stream> = match is_secure {
+        true => Box::new(tls::secure(stream, address, verification).await?),
+        false => Box::new(stream),
+    };
+    if is_websocket {
+        let (reader, writer) = websocket::connect(stream, address).await?;
+        return Ok((Incoming::new(Source::Web(reader), limits, heard), Outgoing::Web(writer)));
+    }
+    Ok(halves(stream, limits, heard))
 }
 
 /// Messages on TCP as it is, whose directions do not wait for one another.
-pub(super) fn plain_halves(stream: TcpStream, limits: Limits) -> (Incoming, Outgoing) {
+pub(super) fn plain_halves(
+    stream: TcpStream,
+    limits: Limits,
+    heard: Arc<Heard>,
+) -> (Incoming, Outgoing) {
     let (reader, writer) = stream.into_split();
-    let incoming = Incoming::new(Source::Bytes(Box::new(reader)), limits);
+    let reader = Watched::new(reader, heard.clone());
+    let writer = Watched::new(writer, heard.clone());
+    let incoming = Incoming::new(Source::Bytes(Box::new(reader)), limits, heard);
     (incoming, Outgoing::Bytes(Box::new(writer)))
 }
 
 /// Messages on a stream as it is.
-pub(super) fn halves(stream: Box<dyn Stream>, limits: Limits) -> (Incoming, Outgoing) {
+pub(super) fn halves(
+    stream: Box<dyn Stream>,
+    limits: Limits,
+    heard: Arc<Heard>,
+) -> (Incoming, Outgoing) {
     let (reader, writer) = tokio::io::split(stream);
-    let incoming = Incoming::new(Source::Bytes(Box::new(reader)), limits);
+    let incoming = Incoming::new(Source::Bytes(Box::new(reader)), limits, heard);
     (incoming, Outgoing::Bytes(Box::new(writer)))
 }
 
@@ -119,18 +107,18 @@ pub(super) fn halves(stream: Box<dyn Stream>, limits: Limits) -> (Incoming, Outg
 pub(super) async fn web_halves(
     stream: Box<dyn Stream>,
     limits: Limits,
+    heard: Arc<Heard>,
 ) -> Result<(Incoming, Outgoing)> {
     let (reader, writer) = websocket::accept(stream).await?;
-    Ok((Incoming::new(Source::Web(reader), limits), Outgoing::Web(writer)))
+    Ok((Incoming::new(Source::Web(reader), limits, heard), Outgoing::Web(writer)))
 }
 
 impl Incoming {
-    fn new(source: Source, limits: Limits) -> Self {
-        let heard = Heard { began: Instant::now(), last: AtomicU64::new(0) };
-        Self { source, buffer: BytesMut::new(), limits, heard: Arc::new(heard) }
+    fn new(source: Source, limits: Limits, heard: Arc<Heard>) -> Self {
+        Self { source, buffer: BytesMut::new(), limits, heard }
     }
 
-    /// Tells when bytes came last.
+    /// Tells when the peer was there last.
     pub(super) fn heard(&self) -> Arc<Heard> {
         self.heard.clone()
     }
@@ -148,6 +136,11 @@ impl Incoming {
         &mut self,
         limits: impl Fn(Limits) -> Limits,
     ) -> Result<Option<(Header, Bytes)>> {
+        if self.buffer.is_empty() && self.buffer.capacity() >= CHUNK {
+            // What a long message was read into is not kept for the next one, for which it may
+            // wait long.
+            self.buffer = BytesMut::new();
+        }
         while self.buffer.len() < HEADER_BYTES {
             self.buffer.reserve(CHUNK);
             if self.fill().await? == 0 {
@@ -177,7 +170,7 @@ impl Incoming {
             Source::Bytes(reader) => reader.read_buf(&mut self.buffer).await,
             Source::Web(reader) => reader.read(&mut self.buffer).await,
         };
-        self.heard.now();
+        self.heard.message();
         read.map_err(|error| Error::io("a connection", error.to_string()))
     }
 }

@@ -3,7 +3,6 @@
 use std::{io, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
-use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
@@ -19,7 +18,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{Address, Verification, known_hosts};
+use super::{Address, Verification, known_hosts, stream::Stream};
 use crate::{Error, Result};
 
 /// The SHA-256 fingerprint of a certificate, in hexadecimal digits.
@@ -45,11 +44,11 @@ fn tls_error(address: &Address, problem: impl Into<String>) -> Error {
 }
 
 /// Speaks TLS on a connection, and verifies who is at the other end.
-pub(super) async fn secure(
-    stream: TcpStream,
+pub(super) async fn secure<S: Stream>(
+    stream: S,
     address: &Address,
     verification: &Verification,
-) -> Result<TlsStream<TcpStream>> {
+) -> Result<TlsStream<S>> {
     let name = ServerName::try_from(address.host.clone())
         .map_err(|_| tls_error(address, "this is no name that a certificate can have"))?;
     let config = config(address, verification)?;
@@ -118,7 +117,13 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> 
         Error::io("a file of certificates", format!("{}: {problem}", file.display()))
     };
     let found = CertificateDer::pem_file_iter(file).map_err(|error| failed(error.to_string()))?;
-    found.collect::<std::result::Result<_, _>>().map_err(|error| failed(error.to_string()))
+    let found = found.collect::<std::result::Result<Vec<_>, _>>();
+    match found.map_err(|error| failed(error.to_string()))? {
+        found if found.is_empty() => {
+            Err(failed("it has no certificate, which begins with BEGIN CERTIFICATE".to_owned()))
+        }
+        found => Ok(found),
+    }
 }
 
 /// Whom to trust.

@@ -64,6 +64,9 @@ pub struct Login {
     /// the router gives up clients sooner. Without it nothing is told, and a session ends when
     /// nothing is called for the server's time.
     pub keep_alive: Option<Duration>,
+    /// How long it may take on a connection until there is a session, with the pauses when
+    /// others are in the way. Without it, as long as the connection lives.
+    pub timeout: Option<Duration>,
 }
 
 impl Login {
@@ -75,6 +78,7 @@ impl Login {
             context: Vec::new(),
             login_context: vec![(key::AGENT.to_owned(), "polystore".to_owned())],
             keep_alive: Some(Duration::from_secs(120)),
+            timeout: Some(Duration::from_secs(60)),
         }
     }
 
@@ -103,6 +107,13 @@ impl Login {
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: Option<Duration>) -> Self {
         self.keep_alive = keep_alive;
+        self
+    }
+
+    /// Sets how long it may take until there is a session.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
         self
     }
 }

@@ -2,16 +2,17 @@
 
 use std::{
     fmt,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time};
 
 use super::{Login, credentials::set, keep_alive, key, login, routes::Routes};
 use crate::{
     Error, Result,
-    connection::{Adapter, Address, Client, Options, Servant, connect, finish, prepare},
+    connection::{Adapter, Address, Client, Options, Servant, connect, deadline, finish, prepare},
     omero::{self, glacier2::Router},
     typed::{Answer, Interface, Invocation, Outcome},
     wire::{Call, Endpoint, Identity, Proxy, ReplyBody},
@@ -72,27 +73,38 @@ impl fmt::Debug for Session {
 const NOT_IN_TABLE: &str = "ice_add_proxy";
 
 impl Session {
-    /// Connects to a router and logs in. The connection's work is done by a task; servants of
-    /// `options` are replaced by those of [`Session::add_callback`].
+    /// Connects to a router and logs in, within the times of `options` and `login`. The
+    /// connection's work is done by a task; servants of `options` are replaced by those of
+    /// [`Session::add_callback`].
     ///
     /// # Errors
     /// As [`connect`], and `PermissionDenied` or `CannotCreateSession` when the router lets the
-    /// user not in.
+    /// user not in. After `Timeout` and `Lost` it may be tried again: a session that was made
+    /// ends with its connection.
     pub async fn connect(address: &Address, options: Options, login: Login) -> Result<Self> {
         let callbacks = Arc::new(Adapter::new(omero::schema()));
         let options = options.with_servants(callbacks.clone());
         let (client, connection) = connect(address, options).await?;
         tokio::spawn(connection.run());
-        Self::log_in(client, callbacks, login).await
+        Self::log_in(client, callbacks, login).await.map_err(repeatable)
     }
 
-    /// Logs in on a connection that there is; `callbacks` must be its servants if objects of
-    /// this client are to be called.
+    /// Logs in on a connection that there is, within the time of `login`; `callbacks` must be
+    /// its servants if objects of this client are to be called.
     ///
     /// # Errors
     /// `PermissionDenied` or `CannotCreateSession` when the router lets the user not in, else
     /// as [`Client::invoke`].
     pub async fn log_in(client: Client, callbacks: Arc<Adapter>, login: Login) -> Result<Self> {
+        let Some(after) = login.timeout else {
+            return Self::begin(client, callbacks, login).await;
+        };
+        let what = format!("the session of {}", login.router);
+        let begun = time::timeout(after, Self::begin(client, callbacks, login)).await;
+        begun.unwrap_or(Err(Error::Timeout { what, after, may_repeat: false }))
+    }
+
+    async fn begin(client: Client, callbacks: Arc<Adapter>, login: Login) -> Result<Self> {
         let mut context = login.context.clone();
         if !context.iter().any(|(found, _)| found == key::CLIENT_UUID) {
             set(&mut context, key::CLIENT_UUID, &uuid::Uuid::now_v7().to_string());
@@ -205,7 +217,8 @@ impl Session {
     /// Makes a typed call of an object and waits for its results.
     ///
     /// # Errors
-    /// As [`Client::invoke`]; `SessionExpired` or `SessionNotExist` when the session is gone.
+    /// As [`Client::invoke`]; `SessionExpired` or `SessionNotExist` when the session is gone;
+    /// `NotMade` when the router's table is too small for the calls that are made at a time.
     pub async fn invoke<R: Outcome>(
         &self,
         proxy: &Proxy,
@@ -255,7 +268,7 @@ impl Session {
     /// Makes a call of an object, which the router is told of before if it does not know it.
     ///
     /// # Errors
-    /// As [`Client::call`].
+    /// As [`Client::call`]; `NotMade` as in [`Session::invoke`].
     pub async fn call(&self, proxy: &Proxy, call: Call) -> Result<ReplyBody> {
         self.call_within(proxy, call, self.shared.client.call_timeout()).await
     }
@@ -271,8 +284,8 @@ impl Session {
         call: Call,
         timeout: Option<Duration>,
     ) -> Result<ReplyBody> {
-        let until = timeout.map(|after| (Instant::now() + after, after));
-        let left = || until.map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        let until = timeout.map(|after| (deadline(after), after));
+        let left = || until.map(|(until, _)| until.saturating_duration_since(time::Instant::now()));
         let what = format!("the answer of `{}`", call.operation);
         // Of the whole time, of which a part may have gone before.
         let whole = |error| match (error, until) {
@@ -284,7 +297,8 @@ impl Session {
         // Each time the router may forget the object between two messages of ours, for one of
         // another task's. It says so, and has not made the call then, so that it is made again
         // whatever its operation is.
-        for _ in 0..8 {
+        for n_tries in 0..TRIES {
+            let begun = Instant::now();
             // What the router was told of an object does nothing, so that it may be told again.
             self.tell_of(&[proxy], left()).await.map_err(repeatable).map_err(whole)?;
             let client = &self.shared.client;
@@ -296,8 +310,16 @@ impl Session {
                 }
                 other => return Ok(other),
             }
+            let pause = pause(n_tries, begun.elapsed());
+            if left().is_some_and(|left| left <= pause) {
+                let after = until.map(|(_, after)| after).unwrap_or_default();
+                return Err(Error::Timeout { what, after, may_repeat: true });
+            }
+            if !pause.is_zero() {
+                time::sleep(pause).await;
+            }
         }
-        Err(Error::Refused(format!(
+        Err(Error::NotMade(format!(
             "the router forgets {} as soon as it is told of it; its table is too small for the \
              calls that are made at a time",
             call.identity
@@ -348,6 +370,11 @@ impl Session {
     /// Has an object of this client called by servers, and answers its proxy, which is given to
     /// them. Calls come on this session's connection.
     ///
+    /// The session has the servant until [`Session::remove_callback`]. A servant that itself has
+    /// the session, or a clone of it, keeps it so that it does not end when all others are
+    /// dropped: then remove the servant, end the session with [`Session::destroy`], or let the
+    /// servant have it behind something that can be emptied.
+    ///
     /// # Errors
     /// As [`Adapter::add`], for an interface that is not OMERO's.
     pub fn add_callback<I: Interface>(
@@ -390,6 +417,21 @@ impl Session {
             Err(error) => Err(error),
         }
     }
+}
+
+/// How often a call is made of an object that the router forgets.
+const TRIES: u32 = 20;
+/// The longest time between two of them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long to wait after a try that took as long, so that others have their turn: by chance, up
+/// to ever more times as long, since two that wait alike are in each other's way again.
+fn pause(n_tries: u32, took: Duration) -> Duration {
+    // Mostly the others are done.
+    let Some(n) = n_tries.checked_sub(1) else { return Duration::ZERO };
+    let most = took.max(Duration::from_millis(1)).saturating_mul(1 << n.min(16));
+    let chance = RandomState::new().hash_one(n_tries) as f64 / u64::MAX as f64;
+    most.min(LONGEST_PAUSE).mul_f64(chance)
 }
 
 /// An error before a call was made: it may be made again.

@@ -43,9 +43,11 @@ pub struct Incoming {
     decoded: Decoded,
 }
 
+/// Without arguments: they may be passwords.
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}{:?}", self.call.identity, self.call.operation, self.decoded.values)
+        let n = self.decoded.values.len();
+        write!(f, "{}.{}({n} arguments)", self.call.identity, self.call.operation)
     }
 }
 

@@ -113,9 +113,10 @@ pub struct Invocation<R> {
     graph: Graph,
 }
 
+/// Without arguments: they may be passwords.
 impl<R> fmt::Debug for Invocation<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}{:?}", self.op, self.arguments)
+        write!(f, "{:?}({} arguments)", self.op, self.arguments.len())
     }
 }
 

@@ -12,14 +12,14 @@ pub(super) const LEAST_BYTES: usize = 100;
 /// Bytes before the compressed stream: the size of the whole message when it is not.
 const SIZE_BYTES: usize = 4;
 
-/// Calls that are longer may not be as many times as long as they came as they like.
-const FREE_BYTES: usize = 1 << 20;
-
 /// How long a message that came as so few bytes may become: see [`Limits::compressed_times`].
 pub(super) fn most_bytes(kind: MessageKind, n_compressed: usize, limits: &Limits) -> usize {
     match kind {
-        MessageKind::Reply => usize::MAX,
-        _ => FREE_BYTES.max(n_compressed.saturating_mul(limits.compressed_times)),
+        MessageKind::Reply if limits.compressed_times > 0 => usize::MAX,
+        _ => {
+            let times = n_compressed.saturating_mul(limits.compressed_times);
+            limits.compressed_bytes.max(times)
+        }
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn decompress(kind: MessageKind, body: &[u8], limits: &Limits) -> Res
     let n_compressed = HEADER_BYTES + body.len();
     let most = most_bytes(kind, n_compressed, limits);
     if n_bytes > most {
-        return Err(Error::limit("bytes of a compressed call", n_bytes, most));
+        return Err(Error::limit("bytes of a compressed message", n_bytes, most));
     }
     let expected = n_bytes - HEADER_BYTES;
     // What is claimed may be a lie: memory is taken as bytes arrive.
@@ -51,6 +51,8 @@ pub(super) fn decompress(kind: MessageKind, body: &[u8], limits: &Limits) -> Res
     if content.len() != expected {
         return Err(bad(format!("{} bytes came out, {expected} were announced", content.len())));
     }
+    // It may be kept for long.
+    content.shrink_to_fit();
     Ok(content.into())
 }
 

@@ -104,14 +104,22 @@ impl Endpoint {
         Ok(found.ok().filter(|_| inside.remaining() == 0).unwrap_or_else(opaque))
     }
 
+    /// The number of its kind.
+    pub(crate) fn kind(&self) -> i16 {
+        match self {
+            Self::Stream { transport, .. } => transport.kind(),
+            Self::Udp { .. } => UDP,
+            Self::Opaque { kind, .. } => *kind,
+        }
+    }
+
     /// Writes the endpoint; what is in it in encoding `version`, that of what it is in.
     pub(crate) fn encode(&self, version: (u8, u8), writer: &mut Writer) -> Result<()> {
-        let (kind, version) = match self {
-            Self::Stream { transport, .. } => (transport.kind(), version),
-            Self::Udp { .. } => (UDP, version),
-            Self::Opaque { kind, version, .. } => (*kind, *version),
+        let version = match self {
+            Self::Opaque { version, .. } => *version,
+            _ => version,
         };
-        writer.i16(kind);
+        writer.i16(self.kind());
         let start = writer.begin_size();
         writer.u8(version.0);
         writer.u8(version.1);

@@ -7,12 +7,18 @@ pub struct Limits {
     /// Bytes of a message, its header included, and of what a compressed one decompresses to.
     /// OMERO's servers have 64 MiB.
     pub message_bytes: usize,
-    /// How many times as long as it came a compressed call of more than 1 MiB may become. Planes
+    /// How long a compressed call may become however few bytes it came as.
+    pub compressed_bytes: usize,
+    /// How many times as long as it came a compressed call of more bytes may become. Planes
     /// without a signal become many thousand times as long; but who sends a few bytes has memory
     /// taken for as much as is allowed, so that only who is known should be allowed that: a
     /// router allows it to those who are let in. Answers may always, since who gets one has asked
-    /// for it.
+    /// for it; with 0 they may not either.
     pub compressed_times: usize,
+    /// Values of one encapsulation: elements, members, keys and instances, each of some 40 bytes
+    /// in memory. A sequence of bytes or of numbers and a text are one, however long. Of a call
+    /// that came compressed it is at most what [`Limits::of_compressed`] says.
+    pub values: usize,
     /// Instances of classes in one encapsulation.
     pub instances: usize,
     /// Values that are open at one time: instances inside of instances, and what they are in.
@@ -33,7 +39,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 64 << 20,
+            compressed_bytes: 1 << 20,
             compressed_times: 100,
+            values: 32 << 20,
             instances: 8 << 20,
             depth: 100_000,
             slices: 64,
@@ -42,5 +50,19 @@ impl Default for Limits {
             batch_calls: 64 << 10,
             context_entries: 1024,
         }
+    }
+}
+
+/// Values that a compressed call may have for each byte that it came as, and besides. One that is
+/// not compressed has at most two for a byte.
+const VALUES_PER_BYTE: usize = 16;
+const FREE_VALUES: usize = 1 << 16;
+
+impl Limits {
+    /// What a call may ask for that was so many bytes when it was compressed.
+    #[must_use]
+    pub fn of_compressed(self, n_bytes: usize) -> Self {
+        let values = n_bytes.saturating_mul(VALUES_PER_BYTE).saturating_add(FREE_VALUES);
+        Self { values: self.values.min(values), ..self }
     }
 }

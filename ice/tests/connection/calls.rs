@@ -183,10 +183,43 @@ async fn messages_that_are_too_long_end_the_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_connections() {
     let server = Server::plain().await;
-    for _ in 0..300 {
+    let n_tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = n_tasks();
+    let mut open = Vec::new();
+    for at in 0..300 {
         let client = server.client(Options::default()).await;
         client.ping(&object()).await.unwrap();
-        client.close().await;
+        match at % 3 {
+            0 => client.close().await,
+            1 => drop(client),
+            _ => open.push(client),
+        }
+    }
+    // A task on each side has the connection and its memory.
+    assert!(n_tasks() >= before + 200, "{}", n_tasks());
+    drop(open);
+    let gone = async {
+        while n_tasks() > before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+}
+
+/// Numbers of calls that a connection cannot have are made those that it can.
+#[tokio::test]
+async fn no_calls_and_any_number_of_calls() {
+    for n in [0, usize::MAX] {
+        let options = Options::default().with_calls_in_flight(n).with_dispatches(n);
+        let acceptor = Acceptor { options: options.clone(), ..Acceptor::default() };
+        let server = Server::start(Scheme::Tcp, acceptor).await;
+        let client = server.client(options).await;
+        let both = async {
+            tokio::join!(client.call(slow(20, Mode::Normal)), client.call(slow(20, Mode::Normal)))
+        };
+        let both = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert_eq!(server.echo.most.load(Ordering::SeqCst), if n == 0 { 1 } else { 2 });
     }
 }
 

@@ -307,3 +307,83 @@ async fn a_server_that_does_not_read() {
     let n_calls = peer.await.unwrap();
     assert!(n_calls < 100, "{n_calls}");
 }
+
+/// A peer that reads slowly takes longer for a call than it may be silent, and is there.
+#[tokio::test]
+async fn a_peer_that_reads_slowly() {
+    let (listener, address) = listen().await;
+    let peer = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        send(&mut stream, &Message::Validate).await;
+        let n_bytes = {
+            let mut head = [0; ice::wire::HEADER_BYTES];
+            stream.read_exact(&mut head).await.unwrap();
+            i32::from_le_bytes(head[10..].try_into().unwrap()) as usize - head.len()
+        };
+        // More than the system keeps for it, for several times the time.
+        let mut left = n_bytes;
+        let mut some = vec![0; 1 << 20];
+        while left > 0 {
+            let most = left.min(some.len());
+            stream.read_exact(&mut some[..most]).await.unwrap();
+            left -= most;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        send(&mut stream, &reply(1, 0)).await;
+        let Some(Message::Request(_)) = next(&mut stream).await else { panic!() };
+        // What comes then is not even read.
+        std::future::pending::<()>().await;
+    });
+    let time = Duration::from_secs(1);
+    let options = Options::default().with_peer_timeout(Some(time));
+    let (client, connection) = connect(&address, options).await.unwrap();
+    tokio::spawn(connection.run());
+    let begun = std::time::Instant::now();
+    client.call(call("a", Mode::Normal, vec![0; 60 << 20])).await.unwrap();
+    assert!(begun.elapsed() > 2 * time, "{:?}", begun.elapsed());
+    // A peer that reads no more is found out, also by a call that cannot be sent.
+    let small = client.call(call("b", Mode::Normal, vec![]));
+    let large = async {
+        tokio::time::sleep(time / 2).await;
+        client.tell(call("c", Mode::Normal, vec![0; 60 << 20])).await.unwrap();
+        client.call(call("d", Mode::Normal, vec![])).await
+    };
+    let both = async { tokio::join!(small, large) };
+    let (small, large) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+    assert!(matches!(small, Err(Error::Lost { may_repeat: false, .. })), "{small:?}");
+    // It was not sent.
+    assert!(matches!(large, Err(Error::Lost { may_repeat: true, .. })), "{large:?}");
+    peer.abort();
+}
+
+/// A peer that takes nothing is found out by calls that could not even be sent.
+#[tokio::test]
+async fn a_peer_that_reads_nothing() {
+    let (listener, address) = listen().await;
+    let peer = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        send(&mut stream, &Message::Validate).await;
+        std::future::pending::<()>().await;
+    });
+    let options = Options::default().with_peer_timeout(Some(Duration::from_millis(400)));
+    let (client, connection) = connect(&address, options).await.unwrap();
+    tokio::spawn(connection.run());
+    client.tell(call("a", Mode::Normal, vec![0; 60 << 20])).await.unwrap();
+    // While nobody waits for an answer it does not matter.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert!(!client.is_closed());
+    let waits = client.call(call("b", Mode::Normal, vec![]));
+    let error = tokio::time::timeout(Duration::from_secs(20), waits).await.unwrap().unwrap_err();
+    assert!(error.may_repeat() && error.to_string().contains("sent nothing"), "{error}");
+    peer.abort();
+}
+
+/// No time at all is none: nothing hangs that has not begun.
+#[tokio::test]
+async fn times_of_nothing() {
+    let server = Server::plain().await;
+    let options = Options::default().with_peer_timeout(Some(Duration::ZERO));
+    let client = server.client(options.with_heartbeat(Some(Duration::ZERO))).await;
+    client.call(crate::server::slow(100, Mode::Normal)).await.unwrap();
+    assert!(!client.is_closed());
+}

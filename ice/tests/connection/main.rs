@@ -8,11 +8,18 @@ mod callbacks;
 mod calls;
 #[path = "../it/frames.rs"]
 mod frames;
+#[path = "../glacier2/host.rs"]
+mod host;
 mod lost;
 #[path = "../interop/need.rs"]
 mod need;
+mod no_copy;
 mod raw;
 mod server;
+mod sessions;
+#[path = "../glacier2/start.rs"]
+#[expect(dead_code, reason = "tests of routers use more of it")]
+mod start;
 mod tls;
 mod typed;
 mod websocket;

@@ -139,3 +139,22 @@ async fn servers_without_usable_tls_are_explained() {
     let error = refused(&address, Verification::Insecure).await.to_string();
     assert!(error.contains("is tcp:// meant?"), "{error}");
 }
+
+/// A file without certificates is told as that, on both sides.
+#[tokio::test]
+async fn files_without_certificates() {
+    let certificate = certificate();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.pem");
+    let key = certificate._folder.path().join("server.key");
+    for text in ["", "no PEM\n", &fs::read_to_string(&key).unwrap()] {
+        fs::write(&file, text).unwrap();
+        let server = ServerTls::from_files(&file, &key).unwrap_err();
+        let running = self::server(Scheme::Ssl, &certificate).await;
+        let client = refused(&running.address, Verification::CaFile(file.clone())).await;
+        for error in [server, client] {
+            let error = error.to_string();
+            assert!(error.contains("has no certificate") && error.contains("empty.pem"), "{error}");
+        }
+    }
+}

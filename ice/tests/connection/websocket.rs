@@ -161,3 +161,49 @@ fn what_the_official_server_sent() {
     let first = unframed(split(&sent).1);
     assert_eq!(frames::message(&first[..HEADER_BYTES]).unwrap().0.kind, MessageKind::Validate);
 }
+
+/// Pings of a WebSocket are a sign of life, as any byte is; a peer that sends none is not there.
+#[tokio::test]
+#[expect(clippy::result_large_err, reason = "the type is that of the callback")]
+async fn pings_are_a_sign_of_life() {
+    use std::time::Duration;
+
+    use futures_util::SinkExt;
+    use ice::{
+        connection::{Address, Scheme, connect},
+        wire::{Compression, Encoding, Mode, Reply as Answer},
+    };
+    use tokio_tungstenite::tungstenite::{
+        Message as Frame,
+        handshake::server::{Request, Response},
+    };
+    let (listener, address) = listen().await;
+    let address = Address { scheme: Scheme::Ws, ..address };
+    let bytes =
+        |message: Message| Frame::Binary(message.encode(Compression::Never).unwrap().into());
+    let peer = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let named = |_: &Request, mut answer: Response| {
+            let name = "ice.zeroc.com".parse().unwrap();
+            answer.headers_mut().insert("Sec-WebSocket-Protocol", name);
+            Ok(answer)
+        };
+        let mut web = tokio_tungstenite::accept_hdr_async(stream, named).await.unwrap();
+        web.send(bytes(Message::Validate)).await.unwrap();
+        for _ in 0..12 {
+            web.send(Frame::Ping(vec![1].into())).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let body = ReplyBody::Ok(Encapsulation::empty(Encoding::V1_1));
+        web.send(bytes(Message::Reply(Answer { id: 1, body }))).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let options = Options::default().with_peer_timeout(Some(Duration::from_millis(500)));
+    let (client, connection) = connect(&address, options).await.unwrap();
+    tokio::spawn(connection.run());
+    client.call(crate::server::call("a", Mode::Normal, vec![])).await.unwrap();
+    let waits = client.call(crate::server::call("b", Mode::Normal, vec![]));
+    let error = tokio::time::timeout(Duration::from_secs(20), waits).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("sent nothing for 500ms"), "{error}");
+    peer.abort();
+}

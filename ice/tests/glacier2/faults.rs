@@ -194,8 +194,8 @@ async fn typed_calls_have_deadlines() {
     session.invoke_within(&known, RawFileStore::size(), None).await.unwrap();
 }
 
-/// A client that does not read its answers holds its own calls up, and nobody else's; nor does
-/// it take memory for more than the calls that are worked on at a time.
+/// A client that does not read its answers holds its own calls up, and nobody else's. What memory
+/// that takes is measured in `tests/hostile`, where nothing else does at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_read() {
     let options =

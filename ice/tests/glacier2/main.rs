@@ -5,7 +5,9 @@
 mod client;
 mod faults;
 mod host;
+mod large;
 mod many;
+mod raw;
 mod router;
 mod start;
 mod strangers;

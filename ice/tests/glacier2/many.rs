@@ -8,6 +8,8 @@ use ice::{
     omero::api::{IConfig, RawFileStore, ServiceFactory},
 };
 
+use tokio::net::TcpStream;
+
 use crate::start::{Running, file_store, root, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,4 +110,24 @@ async fn ten_thousand_sessions_leave_nothing() {
     assert!(grown < 8 << 20, "{grown} bytes more");
     assert!(n_files() <= files + 4, "{} files, {files} before", n_files());
     assert_eq!(running.host.ended.lock().unwrap().len(), 11_600);
+}
+
+/// A router that has gone has no connection any more, not even one that has not begun to speak.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_when_a_router_has_gone() {
+    for _ in 0..60 {
+        let acceptor = Acceptor { websocket: true, ..Acceptor::default() };
+        let running = start(RouterOptions::default(), acceptor).await;
+        let plain = Running::plain().await;
+        let silent = TcpStream::connect(("127.0.0.1", running.address.port)).await.unwrap();
+        while running.router.n_connections() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let _sessions = [plain.root().await, plain.root().await];
+        for router in [&running.router, &plain.router] {
+            tokio::time::timeout(Duration::from_secs(8), router.shut_down()).await.unwrap();
+            assert_eq!((router.n_connections(), router.n_sessions()), (0, 0));
+        }
+        drop(silent);
+    }
 }

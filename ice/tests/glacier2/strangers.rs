@@ -1,29 +1,34 @@
 //! What who is not let in may ask for.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::BoxFuture;
 use ice::{
     Error,
     connection::{Acceptor, Options},
-    glacier2::{
-        key,
-        router::{End, RouterOptions},
-    },
+    glacier2::router::{End, Host, LoginRequest, Made, Refusal, Router, RouterOptions},
     omero::{
         api::{RawFileStore, ServiceFactory},
-        glacier2,
         ice::Router as Base,
     },
     typed::Bytes,
     wire::{
         Call, Compression, Encapsulation, Encoding, Endpoint, HEADER_BYTES, Header, Limits,
-        Message, MessageKind, Proxy, Request,
+        Message, Proxy,
     },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
-use crate::start::{Running, file_store, router};
+use crate::{
+    raw::{answer, call, create_session, logged_in, send, squeezed, stranger},
+    start::{Running, file_store, router},
+};
 
 /// A call of the router's table with arguments that are none.
 fn table(content: Vec<u8>) -> Call {
@@ -100,6 +105,101 @@ async fn arguments_are_within_the_limits_of_the_connection() {
     }
 }
 
+/// Strangers keep nobody busy: what they send compressed is short, and no answer to them is
+/// compressed.
+#[tokio::test]
+async fn compressed_messages_of_strangers() {
+    let running = Running::plain().await;
+    let port = running.address.port;
+    let mut stream = stranger(port).await;
+    let long = |n| Call { facet: "x".repeat(n), ..table(Vec::new()) };
+    stream.write_all(&squeezed(2, long(8000))).await.unwrap();
+    let mut head = [0; HEADER_BYTES];
+    stream.read_exact(&mut head).await.unwrap();
+    let header = Header::decode(&head, &Limits::default()).unwrap();
+    assert_eq!(header.compression, Compression::Understood);
+    assert!(header.n_bytes > 8000, "{header:?}");
+    // A login that is compressed is one.
+    let mut body = vec![0; header.n_bytes - HEADER_BYTES];
+    stream.read_exact(&mut body).await.unwrap();
+    stream.write_all(&squeezed(3, create_session("root", "secret"))).await.unwrap();
+    assert_eq!(answer(&mut stream).await.unwrap().1.status(), 0);
+    stream.write_all(&squeezed(4, long(80_000))).await.unwrap();
+    assert_eq!(answer(&mut stream).await.unwrap().1.status(), 3);
+    let mut stream = stranger(port).await;
+    stream.write_all(&squeezed(2, long(20_000))).await.unwrap();
+    assert_eq!(answer(&mut stream).await, None);
+}
+
+/// One connection has so many calls, and so many wrong passwords, before somebody is let in.
+#[tokio::test]
+async fn strangers_that_ask_often() {
+    let running = Running::plain().await;
+    for (calls, is_kept) in [
+        (vec![call("ice_ping", 1, Vec::new()); 100], true),
+        (vec![create_session("root", "wrong"); 10], true),
+        (vec![call("ice_ping", 1, Vec::new()); 101], false),
+        (vec![create_session("root", "wrong"); 11], false),
+    ] {
+        let mut stream = stranger(running.address.port).await;
+        let n = calls.len();
+        for (at, call) in calls.into_iter().enumerate() {
+            send(&mut stream, 1, call).await;
+            let is_answered = answer(&mut stream).await.is_some();
+            assert_eq!(is_answered, is_kept || at + 1 < n, "call {at} of {n}");
+        }
+    }
+    // Who was let in may ask as often as it likes.
+    let mut stream = logged_in(&running).await;
+    for _ in 0..120 {
+        send(&mut stream, 1, call("ice_ping", 1, Vec::new())).await;
+        assert!(answer(&mut stream).await.is_some());
+    }
+}
+
+/// A host that never answers.
+struct Hangs;
+
+impl Host for Hangs {
+    fn create(&self, _: LoginRequest) -> BoxFuture<'_, Result<Made, Refusal>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Logins of connections that are gone, or had no more time, take no session's place.
+#[tokio::test]
+async fn logins_that_hang() {
+    let login_timeout = Duration::from_millis(300);
+    let options = RouterOptions { sessions: 2, login_timeout, ..RouterOptions::default() };
+    let router = Router::new(options, Arc::new(Hangs));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = router.clone();
+    tokio::spawn(async move { serving.serve(listener, Acceptor::default()).await });
+    for goes in [true, false] {
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let mut stream = stranger(port).await;
+            send(&mut stream, 1, create_session("root", "secret")).await;
+            streams.push(stream);
+        }
+        // It may be over already, when the machine is slow.
+        let began = Instant::now();
+        while router.n_sessions() < 2 && began.elapsed() < login_timeout {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if goes {
+            streams.clear();
+        }
+        let free = async {
+            while router.n_sessions() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), free).await.unwrap();
+    }
+}
+
 /// A host may end a session from any thread.
 #[tokio::test]
 async fn sessions_that_end_outside_of_a_runtime() {
@@ -113,56 +213,20 @@ async fn sessions_that_end_outside_of_a_runtime() {
     assert_eq!(*running.host.ended.lock().unwrap(), [End::Destroyed]);
 }
 
-async fn next(stream: &mut TcpStream) -> Option<Message> {
-    let mut head = [0; HEADER_BYTES];
-    stream.read_exact(&mut head).await.ok()?;
-    let header = Header::decode(&head, &Limits::default()).unwrap();
-    let mut body = vec![0; header.n_bytes - HEADER_BYTES];
-    stream.read_exact(&mut body).await.ok()?;
-    Some(Message::decode(&header, Bytes::from(body), &Limits::default()).unwrap())
-}
-
-/// A call of a plane without a signal, as bzip2 has it: some thousand times as short.
-fn blank_plane() -> Vec<u8> {
-    let plane = Message::Request(Request { id: 2, call: table(vec![0; 8 << 20]) });
-    let plain = plane.encode(Compression::Never).unwrap();
-    let mut bytes = vec![0; HEADER_BYTES];
-    bytes.extend((plain.len() as i32).to_le_bytes());
-    let mut stream = bzip2::write::BzEncoder::new(&mut bytes, bzip2::Compression::new(1));
-    std::io::Write::write_all(&mut stream, &plain[HEADER_BYTES..]).unwrap();
-    stream.finish().unwrap();
-    let (kind, compression) = (MessageKind::Request, Compression::Bzip2);
-    let header = Header { kind, compression, n_bytes: bytes.len() };
-    bytes[..HEADER_BYTES].copy_from_slice(&header.encode().unwrap());
-    assert!(bytes.len() * 1000 < plain.len(), "{}", bytes.len());
-    bytes
-}
-
 /// Who is let in may send what compresses well; who is not may not.
 #[tokio::test]
 async fn planes_without_a_signal() {
     let running = Running::plain().await;
+    let blank = squeezed(2, table(vec![0; 8 << 20]));
+    assert!(blank.len() < 8 << 10, "{}", blank.len());
     for is_let_in in [true, false] {
-        let mut stream = TcpStream::connect(("127.0.0.1", running.address.port)).await.unwrap();
-        assert_eq!(next(&mut stream).await, Some(Message::Validate));
-        if is_let_in {
-            let create = glacier2::Router::create_session("root", "secret");
-            let call = Call {
-                operation: "createSession".to_owned(),
-                mode: 0,
-                context: vec![(key::CLIENT_UUID.to_owned(), "x".to_owned())],
-                parameters: create.encode(Encoding::V1_1).unwrap(),
-                ..table(Vec::new())
-            };
-            let request = Message::Request(Request { id: 1, call });
-            stream.write_all(&request.encode(Compression::Never).unwrap()).await.unwrap();
-            let Some(Message::Reply(reply)) = next(&mut stream).await else { panic!() };
-            assert_eq!(reply.body.status(), 0);
-        }
-        stream.write_all(&blank_plane()).await.unwrap();
+        let mut stream = match is_let_in {
+            true => logged_in(&running).await,
+            false => stranger(running.address.port).await,
+        };
+        stream.write_all(&blank).await.unwrap();
         // Its arguments are none; but it was read.
-        let answer = next(&mut stream).await;
-        let is_answered = matches!(&answer, Some(Message::Reply(reply)) if (reply.id, reply.body.status()) == (2, 5));
-        assert_eq!(is_answered, is_let_in, "{answer:?}");
+        let answer = answer(&mut stream).await.map(|(id, body)| (id, body.status()));
+        assert_eq!(answer, is_let_in.then_some((2, 5)));
     }
 }

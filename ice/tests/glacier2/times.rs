@@ -13,9 +13,14 @@ use ice::{
         api::{RawFileStore, ServiceFactory},
         glacier2::Router,
     },
+    wire::{Compression, Message},
 };
+use tokio::io::AsyncWriteExt;
 
-use crate::start::{file_store, root, router, start};
+use crate::{
+    raw::{answer, call, create_session, logged_in, send},
+    start::{file_store, root, router, start},
+};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -77,6 +82,84 @@ async fn clients_that_are_silent() {
     beats.invoke_own(ServiceFactory::get_config_service()).await.unwrap();
 }
 
+/// The router's own operations are no exception: whatever is called first ends the connection.
+#[tokio::test]
+async fn calls_of_the_router_after_the_time() {
+    let options = RouterOptions { session_timeout: MS(300), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let calls = [
+        create_session("root", "secret"),
+        call("getCategoryForClient", 1, Vec::new()),
+        call("refreshSession", 0, Vec::new()),
+        call("ice_ping", 1, Vec::new()),
+    ];
+    for call in calls {
+        let operation = call.operation.clone();
+        let mut stream = logged_in(&running).await;
+        running.until_sessions(0).await;
+        send(&mut stream, 2, call).await;
+        assert_eq!(answer(&mut stream).await, None, "{operation}");
+    }
+    assert_eq!(running.router.n_sessions(), 0);
+}
+
+/// A connection whose session has ended is not kept for ever, whatever else is sent on it, and
+/// whichever time there is.
+#[tokio::test]
+async fn connections_whose_session_has_ended() {
+    for (session_timeout, heartbeats) in [(Duration::ZERO, false), (MS(600), true)] {
+        let options =
+            RouterOptions { session_timeout, idle_timeout: MS(200), ..RouterOptions::default() };
+        let running = start(options, Acceptor::default()).await;
+        let mut stream = logged_in(&running).await;
+        let beat = Message::Validate.encode(Compression::Never).unwrap();
+        let ends = async {
+            while running.router.n_connections() > 0 {
+                if heartbeats {
+                    // It may be closed already.
+                    let _ = stream.write_all(&beat).await;
+                }
+                tokio::time::sleep(MS(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ends).await.unwrap();
+        assert_eq!(*running.host.ended.lock().unwrap(), [End::Idle]);
+    }
+}
+
+/// A call that takes longer than a client may be silent is answered all the same.
+#[tokio::test]
+async fn calls_that_outlive_their_session() {
+    let options = RouterOptions { session_timeout: MS(400), ..RouterOptions::default() };
+    let running = start(options, Acceptor::default()).await;
+    let silent = Options::default().with_heartbeat(None);
+    let login = root().with_keep_alive(None);
+    let session = Session::connect(&running.address, silent, login).await.unwrap();
+    let store = file_store(&session).await;
+    session.invoke(&store, RawFileStore::truncate(2000)).await.unwrap();
+    assert_eq!(*running.host.ended.lock().unwrap(), [End::TimedOut]);
+    let error = session.invoke(&store, RawFileStore::size()).await.unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+}
+
+/// Times that no clock can tell are as good as none.
+#[tokio::test]
+async fn times_without_an_end() {
+    let options = RouterOptions {
+        session_timeout: Duration::MAX,
+        idle_timeout: Duration::MAX,
+        login_timeout: Duration::MAX,
+        ..RouterOptions::default()
+    };
+    let running = start(options, Acceptor::default()).await;
+    let mut stream = logged_in(&running).await;
+    for operation in ["getSessionTimeout", "getACMTimeout"] {
+        send(&mut stream, 2, call(operation, 1, Vec::new())).await;
+        let (_, body) = answer(&mut stream).await.unwrap();
+        assert_eq!(body.status(), 0, "{operation}: {body:?}");
+    }
+}
+
 /// A client that says nothing any more does not keep its connection for ever.
 #[tokio::test]
 async fn clients_that_never_call_again() {
@@ -103,7 +186,7 @@ async fn clients_that_do_not_log_in() {
         let context = vec![(key::CLIENT_UUID.to_owned(), "x".to_owned())];
         let wrong = Router::create_session("root", "wrong");
         assert!(client.invoke(&router(), wrong, context).await.is_err());
-        tokio::time::sleep(MS(20)).await;
+        tokio::time::sleep(MS(50)).await;
     }
     assert!(began.elapsed() >= MS(300) && began.elapsed() < Duration::from_secs(10));
     // Who does not even begin TLS or send a word has no more time.

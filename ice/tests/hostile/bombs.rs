@@ -218,6 +218,38 @@ fn batches_of_empty_calls() {
     assert!(matches!(outcome, Err(Error::Limit { .. })) && peak < 1 << 16, "{peak}");
 }
 
+/// However a call is compressed, its values take memory for what it came as.
+#[test]
+fn values_of_compressed_calls() {
+    let _alone = alone();
+    let schema = schema();
+    let limits = Limits { compressed_times: usize::MAX, ..Limits::default() };
+    let n = 2 << 20;
+    let mut nodes = size(n);
+    nodes.resize(n + 5, 0);
+    // In encoding 1.0: no node, and an instance with a large number.
+    let mut large = vec![0, 1];
+    large.extend((n as i32 / 16).to_le_bytes());
+    large.resize(n, 0);
+    for (encoding, content) in [(Encoding::V1_1, nodes), (Encoding::V1_0, large)] {
+        let mut plain = [&[1, 0, 0, 0][..], &EMPTY_CALL[..6]].concat();
+        plain.extend((content.len() as i32 + 6).to_le_bytes());
+        plain.extend([1, u8::from(encoding == Encoding::V1_1)]);
+        plain.extend(&content);
+        let (header, body) = compressed(MessageKind::Request, &plain);
+        assert!(header.n_bytes < 400, "{header:?}");
+        let read = Message::decode(&header, body, &limits.of_compressed(header.n_bytes)).unwrap();
+        let Message::Request(request) = read else { panic!("{read:?}") };
+        let call = request.call;
+        assert_eq!(call.parameters.content.len(), content.len());
+        let read = || decode(&schema, &[of(&schema, "::Nodes")], &call.parameters, &call.limits);
+        let (outcome, peak) = memory::peak_of(read);
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, Error::Limit { .. }), "{error}");
+        assert!(peak < 1 << 16, "{peak} bytes");
+    }
+}
+
 /// Instances of a class that is not known and then of one that is, whose names are said once.
 fn named(n: usize, name: &str) -> Vec<u8> {
     let mut content = size(n);

@@ -12,6 +12,8 @@ mod memory;
 mod mutate;
 mod recorded;
 #[cfg(feature = "tokio")]
+mod slow;
+#[cfg(feature = "tokio")]
 mod websocket;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

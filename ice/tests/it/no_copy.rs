@@ -10,8 +10,8 @@ use ice::{
     typed::Incoming,
     value::{Graph, Value},
     wire::{
-        Call, Compression, Encapsulation, Encoding, HEADER_BYTES, Header, Identity, Limits,
-        Message, Mode, Reply, ReplyBody, Request,
+        Call, Compression, Content, Encapsulation, Encoding, HEADER_BYTES, Header, Identity,
+        Limits, Message, Mode, Reply, ReplyBody, Request,
     },
 };
 
@@ -171,8 +171,26 @@ fn parts_that_are_sent_piece_by_piece() {
                 slices[..n].iter().flat_map(|slice| slice.to_vec()).take(step).collect();
             sent.extend_from_slice(&there);
             left.advance(there.len());
+            assert_eq!(left.remaining(), whole.len() - sent.len());
+            assert_eq!(left.remaining(), left.parts().map(Bytes::len).sum::<usize>());
         }
         assert!(sent == whole, "{step}");
+    }
+}
+
+/// There is nothing behind the end; whoever goes on is wrong, and does not wait for ever.
+#[test]
+fn past_the_end_of_parts() {
+    for content in
+        [Content::default(), vec![1, 2, 3].into(), set_plane(Encoding::V1_1).parameters.content]
+    {
+        let mut left = content.clone();
+        left.advance(content.len());
+        assert!(!left.has_remaining() && left.is_empty());
+        left.advance(0);
+        let mut left = content.clone();
+        let past = std::panic::catch_unwind(move || left.advance(content.len() + 1));
+        assert!(past.is_err());
     }
 }
 

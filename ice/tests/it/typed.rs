@@ -139,3 +139,38 @@ fn constants_of_slice() {
     assert_eq!(constants::permissions::CHOWNRESTRICTION, 5);
     assert_eq!(constants::namespaces::NSMODULO, "openmicroscopy.org/omero/dimension/modulo");
 }
+
+/// What is printed for a log has no passwords in it.
+#[test]
+fn calls_are_printed_without_secrets() {
+    use ice::{
+        omero::glacier2::Router,
+        typed::Incoming,
+        wire::{Call, Identity, Mode, Request},
+    };
+    let login = Router::create_session("root", "topsecret");
+    let call = Call {
+        identity: Identity::named("router"),
+        facet: String::new(),
+        operation: "createSession".to_owned(),
+        mode: Mode::Normal.byte(),
+        context: Vec::new(),
+        parameters: login.encode(Encoding::V1_1).unwrap(),
+        limits: Limits::default(),
+    };
+    let incoming = Incoming::open::<Router>(ice::omero::schema(), call.clone()).unwrap();
+    let other = incoming.arguments(IQuery::GET).map(drop).unwrap_err();
+    let message = Message::Request(Request { id: 1, call: call.clone() });
+    let frame = message.encode_frame(ice::wire::Compression::Never).unwrap();
+    assert_eq!(format!("{frame:?}"), format!("{} bytes", frame.len()));
+    for text in [
+        format!("{login:?}"),
+        format!("{call:?}"),
+        format!("{message:?}"),
+        format!("{incoming:?}"),
+        other.to_string(),
+    ] {
+        assert!(!text.contains("secret") && !text.contains("root"), "{text}");
+        assert!(text.contains("createSession"), "{text}");
+    }
+}

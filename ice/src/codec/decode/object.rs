@@ -113,6 +113,7 @@ impl Decoder<'_> {
         if self.objects.len() >= self.limits.instances {
             return Err(Error::limit("instances", self.objects.len() + 1, self.limits.instances));
         }
+        self.charge(1)?;
         self.objects.push(None);
         self.classes.push(None);
         Ok(ObjectId(self.objects.len() as u32 - 1))
@@ -150,6 +151,7 @@ impl Decoder<'_> {
             if head.flags & flag::INDIRECTION != 0 {
                 // What its table has in it has numbers, which others may refer to.
                 let left = self.reader.count("table of instances", 1)?;
+                self.charge(left)?;
                 self.push(Frame::Unknown(Begun { id, expected, n_skipped }))?;
                 return self.push(Frame::Table { left, found: Vec::new(), members_at: None });
             }
@@ -159,7 +161,9 @@ impl Decoder<'_> {
     fn open(&mut self, id: ObjectId, class: u32, is_last: bool) -> Result<()> {
         // Where instances are deep in one another, as only few are, room for members is made
         // when they come: else a few bytes each would take much memory.
-        let n = if self.stack.len() < DEEP { self.schema.members(class).count() } else { 0 };
+        let n_members = self.schema.members(class).count();
+        self.charge(n_members)?;
+        let n = if self.stack.len() < DEEP { n_members } else { 0 };
         let fields = Vec::with_capacity(n);
         let instance = Instance { id, fields, class, slice: class, n_read: 0, is_last, ends: None };
         self.push(Frame::Instance(instance))
@@ -199,6 +203,7 @@ impl Decoder<'_> {
 
     /// Reads the name of a type, which others then refer to by its number.
     fn new_name(&mut self) -> Result<Name> {
+        self.charge(1)?;
         let id = self.reader.string()?;
         if id.len() > self.limits.type_name_bytes {
             let most = self.limits.type_name_bytes;
@@ -241,6 +246,7 @@ impl Decoder<'_> {
         let members_at = self.reader.position();
         self.skip_to(end)?;
         let left = self.reader.count("table of instances", 1)?;
+        self.charge(left)?;
         self.push(Frame::Table { left, found: Vec::new(), members_at: Some(members_at) })
     }
 
@@ -292,6 +298,7 @@ impl Decoder<'_> {
 
     fn table(&mut self) -> Result<Vec<Option<ObjectId>>> {
         let n = self.reader.count("table of instances", 1)?;
+        self.charge(n)?;
         let mut table = Vec::new();
         for _ in 0..n {
             match self.value(Type::Object)? {
@@ -402,6 +409,7 @@ impl Decoder<'_> {
             self.reader.error("instance", format!("no instance can have number {number}"))
         })?;
         if self.objects.len() <= at {
+            self.charge(at + 1 - self.objects.len())?;
             self.objects.resize_with(at + 1, || None);
             self.classes.resize(at + 1, None);
         }
@@ -435,6 +443,7 @@ impl Decoder<'_> {
                     }
                     class = class.or(Some(slice));
                     expected = self.schema.classes[slice as usize].base;
+                    self.charge(self.schema.classes[slice as usize].members.len())?;
                     for of in member_types(self.schema.classes[slice as usize].members.iter()) {
                         fields.push(self.value(of)?);
                     }

@@ -19,7 +19,9 @@ use crate::{
 
 /// Lets users in and makes their sessions.
 pub trait Host: Send + Sync + 'static {
-    /// Makes a session for who asks for one, or refuses it.
+    /// Makes a session for who asks for one, or refuses it. It is given up, dropped, when the
+    /// connection ends in the meantime: what must be undone then belongs into a task of its own, or
+    /// into what is dropped with it.
     fn create(&self, login: LoginRequest) -> BoxFuture<'_, Result<Made, Refusal>>;
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +31,13 @@ pub(super) struct Link {
     /// Set before the first message is read.
     pub(super) client: OnceLock<Client>,
     state: Mutex<State>,
+    /// How many sessions there were.
+    n_sessions: AtomicU64,
+    /// Calls that are worked on, of this session and of those before.
+    n_working: AtomicUsize,
+    /// Calls of who was not let in yet, and logins that were refused.
+    n_strange: AtomicUsize,
+    n_refused: AtomicUsize,
     /// Told when times have changed.
     pub(super) changed: Notify,
     /// Told when the connection is to be cut.
@@ -39,8 +49,14 @@ pub(super) struct Link {
 
 /// Bytes of a message, also decompressed, of who is not let in. A login has a few hundred.
 const STRANGER_BYTES: usize = 1 << 20;
+/// Bytes that a compressed one may become: it takes a processor's time.
+const STRANGER_COMPRESSED: usize = 16 << 10;
 /// Calls of a batch of who is not let in: there is none that makes sense.
-const STRANGER_CALLS: usize = 16;
+const STRANGER_BATCH: usize = 16;
+/// Calls on a connection before somebody is let in; clients make less than ten.
+const STRANGER_CALLS: usize = 100;
+/// Logins on a connection that are refused one after the other.
+const REFUSED_LOGINS: usize = 10;
 
 /// Where a connection is in its life.
 enum State {
@@ -49,10 +65,13 @@ enum State {
     /// Somebody is being let in on a connection that had no session since then.
     LoggingIn(Instant),
     Open(Open),
-    Ended(End),
+    /// Ended then, or when the last of its calls was answered after that.
+    Ended(End, Instant),
 }
 
 struct Open {
+    /// Which of the connection's sessions it is.
+    number: u64,
     session: Arc<dyn HostedSession>,
     table: Table,
     last_call: Instant,
@@ -62,8 +81,8 @@ struct Open {
 }
 
 /// What is done with a call of a session's object.
-enum Fate {
-    Dispatch(Arc<dyn HostedSession>),
+enum Fate<'l> {
+    Dispatch(Arc<dyn HostedSession>, Running<'l>),
     Answer(ReplyBody),
     /// No answer: the connection ends.
     Cut,
@@ -80,6 +99,10 @@ impl Link {
             category: category.into(),
             client: OnceLock::new(),
             state: Mutex::new(State::New(Instant::now())),
+            n_sessions: AtomicU64::new(0),
+            n_working: AtomicUsize::new(0),
+            n_strange: AtomicUsize::new(0),
+            n_refused: AtomicUsize::new(0),
             changed: Notify::new(),
             cut: Notify::new(),
             me: me.clone(),
@@ -103,7 +126,7 @@ impl Link {
         let mut state = self.state();
         let since = match *state {
             State::New(since) => since,
-            State::Ended(_) => Instant::now(),
+            State::Ended(..) => Instant::now(),
             State::LoggingIn(_) | State::Open(_) => return false,
         };
         *state = State::LoggingIn(since);
@@ -114,6 +137,7 @@ impl Link {
 
     /// Nobody was let in.
     pub(super) fn fail_login(&self) {
+        self.n_refused.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state();
         if let State::LoggingIn(since) = *state {
             *state = State::New(since);
@@ -129,10 +153,28 @@ impl Link {
         if !matches!(*state, State::LoggingIn(_)) {
             return false;
         }
-        *state = State::Open(Open { session, table, last_call, n_running: 0, _counted: counted });
+        let number = self.n_sessions.fetch_add(1, Ordering::SeqCst);
+        *state = State::Open(Open {
+            number,
+            session,
+            table,
+            last_call,
+            n_running: 0,
+            _counted: counted,
+        });
         drop(state);
+        self.n_strange.store(0, Ordering::SeqCst);
+        self.n_refused.store(0, Ordering::SeqCst);
         self.changed.notify_one();
         true
+    }
+
+    /// Whether a call is one too many of who is not let in: passwords are not to be tried, nor
+    /// is the router to be kept busy, on one connection.
+    fn is_too_strange(&self) -> bool {
+        self.is_new()
+            && (self.n_strange.fetch_add(1, Ordering::SeqCst) >= STRANGER_CALLS
+                || self.n_refused.load(Ordering::SeqCst) >= REFUSED_LOGINS)
     }
 
     /// Changes the table of a session; none when there is no session.
@@ -151,10 +193,10 @@ impl Link {
     /// Ends the session, if there is one that has not ended; whether there was.
     pub(super) fn end(&self, why: End) -> bool {
         let mut state = self.state();
-        if matches!(*state, State::Ended(_)) {
+        if matches!(*state, State::Ended(..)) {
             return false;
         }
-        let before = std::mem::replace(&mut *state, State::Ended(why));
+        let before = std::mem::replace(&mut *state, State::Ended(why, Instant::now()));
         drop(state);
         self.changed.notify_one();
         let State::Open(open) = before else { return false };
@@ -176,20 +218,28 @@ impl Link {
     /// used.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let options = &self.router.options;
-        let silent = |time: Duration| {
+        let is_set = |time: Duration| (!time.is_zero()).then_some(time);
+        // Of a time that is too long to be told there is no end.
+        let silent = || {
             let since = self.client.get().map_or_else(Default::default, Client::silent_for);
-            (!time.is_zero()).then(|| Instant::now() + time.saturating_sub(since))
+            let left = is_set(options.session_timeout)?.saturating_sub(since);
+            Instant::now().checked_add(left)
         };
         match &*self.state() {
-            State::New(since) | State::LoggingIn(since) => Some(*since + options.login_timeout),
+            State::New(since) | State::LoggingIn(since) => since.checked_add(options.login_timeout),
             State::Open(open) => {
-                let idle = (!options.idle_timeout.is_zero() && open.n_running == 0)
-                    .then(|| open.last_call + options.idle_timeout);
-                idle.into_iter().chain(silent(options.session_timeout)).min()
+                let idle = is_set(options.idle_timeout).filter(|_| open.n_running == 0);
+                let idle = idle.and_then(|time| open.last_call.checked_add(time));
+                idle.into_iter().chain(silent()).min()
             }
+            // What was called before is answered.
+            State::Ended(..) if self.n_working.load(Ordering::SeqCst) > 0 => None,
             // The client learns with its next call. One that makes none is not waited for for
-            // ever.
-            State::Ended(_) => silent(options.session_timeout.saturating_mul(2)),
+            // ever, whatever else it sends.
+            State::Ended(_, since) => {
+                let time = is_set(options.session_timeout).or(is_set(options.idle_timeout));
+                since.checked_add(time?)
+            }
         }
     }
 
@@ -201,7 +251,7 @@ impl Link {
         }
         let options = &self.router.options;
         let is_idle = match &*self.state() {
-            State::New(_) | State::LoggingIn(_) | State::Ended(_) => return false,
+            State::New(_) | State::LoggingIn(_) | State::Ended(..) => return false,
             State::Open(open) => {
                 !options.idle_timeout.is_zero()
                     && open.n_running == 0
@@ -215,7 +265,7 @@ impl Link {
     /// Why the session has ended, if it has.
     pub(super) fn ended(&self) -> Option<End> {
         match *self.state() {
-            State::Ended(why) => Some(why),
+            State::Ended(why, _) => Some(why),
             _ => None,
         }
     }
@@ -236,22 +286,24 @@ impl Link {
     }
 
     /// What becomes of a call of an object that is not the router.
-    fn fate(&self, call: &Call) -> Fate {
+    fn fate(&self, call: &Call) -> Fate<'_> {
         match &mut *self.state() {
-            // Only the router answers to who is not let in, and to who was silent for too long.
-            State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut) => Fate::Cut,
-            State::Ended(End::Idle) => Fate::Answer(ReplyBody::UnknownException(format!(
+            // Only the router answers to who is not let in, and nobody to who was silent for
+            // too long.
+            State::New(_) | State::LoggingIn(_) | State::Ended(End::TimedOut, _) => Fate::Cut,
+            State::Ended(End::Idle, _) => Fate::Answer(ReplyBody::UnknownException(format!(
                 "omero.SessionTimeoutException: the session exceeded timeToIdle of {} s",
                 self.router.options.idle_timeout.as_secs_f64()
             ))),
-            State::Ended(_) => Fate::Answer(not_in_table(call)),
+            State::Ended(..) => Fate::Answer(not_in_table(call)),
             State::Open(open) => {
                 if !open.table.touch(&call.identity) && self.router.options.table_is_required {
                     return Fate::Answer(not_in_table(call));
                 }
                 open.last_call = Instant::now();
                 open.n_running += 1;
-                Fate::Dispatch(open.session.clone())
+                self.n_working.fetch_add(1, Ordering::SeqCst);
+                Fate::Dispatch(open.session.clone(), Running(self, open.number))
             }
         }
     }
@@ -267,44 +319,120 @@ fn not_in_table(call: &Call) -> ReplyBody {
     }
 }
 
-/// One call less, also when it is given up.
-struct Running<'l>(&'l Link);
+/// A call of a session: one less when it is done, also when it is given up. The session may
+/// have ended, and there may be another one by then.
+struct Running<'l>(&'l Link, u64);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if let State::Open(open) = &mut *self.0.state() {
-            open.n_running = open.n_running.saturating_sub(1);
-            open.last_call = Instant::now();
+        let mut state = self.0.state();
+        self.0.n_working.fetch_sub(1, Ordering::SeqCst);
+        match &mut *state {
+            State::Open(open) if open.number == self.1 => {
+                open.n_running = open.n_running.saturating_sub(1);
+                open.last_call = Instant::now();
+            }
+            // The answer is to be sent yet.
+            State::Ended(_, since) => *since = Instant::now(),
+            _ => {}
         }
+        drop(state);
         self.0.changed.notify_one();
     }
 }
 
 impl Servant for Link {
     fn limits(&self, options: Limits) -> Limits {
-        if !self.is_new() {
-            return Limits { compressed_times: usize::MAX, ..options };
-        }
-        Limits {
-            message_bytes: options.message_bytes.min(STRANGER_BYTES),
-            batch_calls: options.batch_calls.min(STRANGER_CALLS),
-            ..options
+        match &*self.state() {
+            State::Open(_) => Limits { compressed_times: usize::MAX, ..options },
+            State::Ended(..) => options,
+            State::New(_) | State::LoggingIn(_) => Limits {
+                message_bytes: options.message_bytes.min(STRANGER_BYTES),
+                compressed_bytes: options.compressed_bytes.min(STRANGER_COMPRESSED),
+                compressed_times: 0,
+                batch_calls: options.batch_calls.min(STRANGER_BATCH),
+                ..options
+            },
         }
     }
 
     fn dispatch(&self, call: Call) -> Reply<'_> {
         Box::pin(async move {
+            // Who was silent for too long learns of the end with whatever it calls first.
+            if self.ended() == Some(End::TimedOut) || self.is_too_strange() {
+                return self.cut_off(&call).await;
+            }
             if call.identity == self.router.identity {
                 return operations::answer(self, call).await;
             }
             match self.fate(&call) {
-                Fate::Dispatch(session) => {
-                    let _running = Running(self);
-                    session.dispatch(call).await
-                }
+                Fate::Dispatch(session, _running) => session.dispatch(call).await,
                 Fate::Answer(body) => body,
                 Fate::Cut => self.cut_off(&call).await,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::{
+        connection::NoServants,
+        glacier2::router::{Host, LoginRequest, Made, Refusal, Router, RouterOptions},
+        wire::{Encapsulation, Encoding, Identity},
+    };
+
+    impl HostedSession for NoServants {}
+
+    struct Nobody;
+
+    impl Host for Nobody {
+        fn create(&self, _: LoginRequest) -> BoxFuture<'_, Result<Made, Refusal>> {
+            Box::pin(std::future::ready(Err(Refusal::denied("nobody"))))
+        }
+    }
+
+    fn open(link: &Link) {
+        assert!(link.begin_login());
+        let counted = link.router.sessions.one_more().unwrap();
+        assert!(link.open(Arc::new(NoServants), counted));
+    }
+
+    fn begin(link: &Link) -> Running<'_> {
+        let call = Call {
+            identity: Identity::named("x"),
+            facet: String::new(),
+            operation: "x".to_owned(),
+            mode: 0,
+            context: Vec::new(),
+            parameters: Encapsulation::empty(Encoding::default()),
+            limits: Limits::default(),
+        };
+        let Fate::Dispatch(_, running) = link.fate(&call) else { panic!("it is not worked on") };
+        running
+    }
+
+    #[tokio::test]
+    async fn calls_of_a_session_that_has_ended() {
+        let options = RouterOptions { table_is_required: false, ..RouterOptions::default() };
+        let router = Router::new(options, Arc::new(Nobody));
+        let address = ([127, 0, 0, 1], 1).into();
+        let link = Link::new(router.0.clone(), address, false);
+        open(&link);
+        let old = begin(&link);
+        assert!(link.end(End::Idle));
+        open(&link);
+        let new = begin(&link);
+        let n_running = || match &*link.state() {
+            State::Open(open) => open.n_running,
+            _ => panic!("there is no session"),
+        };
+        drop(old);
+        assert_eq!(n_running(), 1);
+        drop(new);
+        assert_eq!(n_running(), 0);
     }
 }

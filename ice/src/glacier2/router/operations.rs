@@ -30,7 +30,6 @@ pub(super) async fn answer(link: &Link, call: Call) -> ReplyBody {
     // Arguments of who has no session are not looked at, but for those of a login.
     if call.operation == Base::ADD_PROXIES.name() && !link.is_open() {
         return match link.ended() {
-            Some(End::TimedOut) => link.cut_off(&call).await,
             // What becomes of the session is told when the object is called.
             Some(End::Idle) => nothing_evicted(&call).unwrap_or_else(|_| call.object_not_exist()),
             _ => call.object_not_exist(),
@@ -100,6 +99,7 @@ async fn make(
     let full = || Refusal::no_session("there are too many sessions; try again later");
     let counted = link.router.sessions.one_more().ok_or_else(full)?;
     let gone = || Refusal::no_session("the connection is being closed");
+    let client = link.client.get().ok_or_else(gone)?;
     let login = LoginRequest {
         credentials,
         context: call.call().context.clone(),
@@ -107,7 +107,14 @@ async fn make(
         is_secure: link.is_secure,
         peer: link.peer().ok_or_else(gone)?,
     };
-    let Made { object, session } = link.router.host.create(login).await?;
+    let made = tokio::select! {
+        // What is made already is not lost.
+        biased;
+        made = link.router.host.create(login) => made,
+        // Whom nobody waits for takes no place from others.
+        () = client.ended() => Err(gone()),
+    };
+    let Made { object, session } = made?;
     logging_in.0 = None;
     if !link.open(session.clone(), counted) {
         session.ended(End::Disconnected).await;
@@ -176,7 +183,7 @@ fn simple(link: &Link, call: &Incoming) -> Result<ReplyBody> {
 
 /// A time as routers tell it: a part of a second is a second, since 0 is none.
 fn whole_seconds(time: std::time::Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 fn n_bytes(proxy: &Proxy) -> usize {

@@ -9,10 +9,11 @@ pub struct RouterOptions {
     pub instance: String,
     /// After how long without any message of the client its session ends, and its connection
     /// with the next call, from which the client learns it. When no call comes either, the
-    /// connection ends after twice the time. 0 is never.
+    /// connection ends after the same time once more, however the session has ended. 0 is never.
     pub session_timeout: Duration,
     /// After how long without a call of anything but the router itself a session ends;
-    /// heartbeats do not prevent it. 0 is never.
+    /// heartbeats do not prevent it. Its connection ends as with `session_timeout`; if that is 0,
+    /// after this time once more. 0 is never.
     pub idle_timeout: Duration,
     /// How long a connection may be without a session before it is closed.
     pub login_timeout: Duration,
@@ -25,6 +26,17 @@ pub struct RouterOptions {
     pub connections: usize,
     /// How many sessions there may be; nobody is let in when there are so many.
     pub sessions: usize,
+}
+
+impl RouterOptions {
+    /// With times that a clock can have: more than these are as good as for ever.
+    pub(super) fn usable(mut self) -> Self {
+        const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+        for time in [&mut self.session_timeout, &mut self.idle_timeout, &mut self.login_timeout] {
+            *time = (*time).min(LONGEST);
+        }
+        self
+    }
 }
 
 impl Default for RouterOptions {

@@ -77,7 +77,7 @@ pub(super) struct Shared {
 
 /// A router. Clones are cheap, and are the same router.
 #[derive(Clone)]
-pub struct Router(Arc<Shared>);
+pub struct Router(pub(super) Arc<Shared>);
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,6 +95,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Router {
     /// A router whose sessions are made by a host.
     pub fn new(options: RouterOptions, host: Arc<dyn Host>) -> Self {
+        let options = options.usable();
         Self(Arc::new(Shared {
             identity: Identity::new("router", options.instance.clone()),
             ids: interface_ids(schema(), crate::omero::glacier2::Router::TYPE_ID),
@@ -114,26 +115,21 @@ impl Router {
     /// each with its own `acceptor` (TLS, WebSocket, limits), whose servants are not used.
     pub async fn serve(&self, listener: TcpListener, acceptor: Acceptor) {
         loop {
-            // Registered before looking, so that nothing is missed in between.
-            let goes = self.0.goes.notified();
-            tokio::pin!(goes);
-            goes.as_mut().enable();
-            if self.0.is_going.load(Ordering::SeqCst) {
-                return;
-            }
             let accepted = tokio::select! {
-                () = goes => return,
+                biased;
+                () = self.0.going() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, address)) => {
                     // One too many is closed at once.
                     if let Some(counted) = self.0.connections.one_more() {
+                        let connected = Connected(self.0.clone(), Some(counted));
                         let one = serve_one(self.0.clone(), acceptor.clone(), stream, address);
                         tokio::spawn(async move {
+                            let _connected = connected;
                             // Clients that go wrong are their own matter.
                             let _: Result<()> = one.await;
-                            drop(counted);
                         });
                     }
                 }
@@ -166,7 +162,7 @@ impl Router {
             let ended = shared.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if shared.all_links().is_empty() {
+            if shared.connections.now() == 0 {
                 return;
             }
             ended.await;
@@ -175,9 +171,30 @@ impl Router {
 }
 
 impl Shared {
+    /// Waits until the router goes.
+    async fn going(&self) {
+        // Registered before looking, so that nothing is missed in between.
+        let goes = self.goes.notified();
+        tokio::pin!(goes);
+        goes.as_mut().enable();
+        if !self.is_going.load(Ordering::SeqCst) {
+            goes.await;
+        }
+    }
+
     fn all_links(&self) -> Vec<Arc<Link>> {
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// Counts a connection until it ends, however it does, and tells of that.
+struct Connected(Arc<Shared>, Option<Counted>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        drop(self.1.take());
+        self.0.ended.notify_waiters();
     }
 }
 
@@ -190,8 +207,6 @@ impl Drop for Listed<'_> {
         link.end(End::Disconnected);
         let mut links = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.remove(number);
-        drop(links);
-        shared.ended.notify_waiters();
     }
 }
 
@@ -210,7 +225,12 @@ async fn serve_one(
         heartbeat: None,
         ..acceptor.options
     };
-    let (client, connection) = Acceptor { options, ..acceptor }.accept(stream).await?;
+    let acceptor = Acceptor { options, ..acceptor };
+    let (client, connection) = tokio::select! {
+        accepted = acceptor.accept(stream) => accepted?,
+        // Who has not even begun is not waited for.
+        () = shared.going() => return Ok(()),
+    };
     // It is set once, here.
     link.client.get_or_init(|| client);
     let number = shared.n_links.fetch_add(1, Ordering::SeqCst);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    wire::{Encoding, Endpoint, Transport, Version},
+    wire::{Encoding, Endpoint, Reader, Transport, Version, Writer},
 };
 
 /// What a connection waits for when nothing is said, in milliseconds.
@@ -20,6 +20,10 @@ const DEFAULT_TIMEOUT: i32 = 60_000;
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Stream { port, .. } | Self::Udp { port, .. } if !is_port(*port) => {
+                // Words have no such port; as bytes it is the same endpoint.
+                opaque(self).map_err(|_| fmt::Error)?.fmt(f)
+            }
             Self::Stream { transport, host, port, timeout, compress } => {
                 write!(f, "{} -h {} -p {port}", transport.name(), quoted(&escaped(host)))?;
                 match timeout {
@@ -61,20 +65,68 @@ impl FromStr for Endpoint {
     }
 }
 
+fn is_port(port: i32) -> bool {
+    (0..=65_535).contains(&port)
+}
+
+/// An endpoint as one of a kind that is not known.
+fn opaque(endpoint: &Endpoint) -> Result<Endpoint> {
+    let (kind, version) = match endpoint {
+        Endpoint::Opaque { .. } => return Ok(endpoint.clone()),
+        // Encoding 1.0 says more of it.
+        Endpoint::Udp { versions: None, .. } => (endpoint.kind(), (1, 1)),
+        _ => (endpoint.kind(), (1, 0)),
+    };
+    let mut writer = Writer::new();
+    endpoint.encode(version, &mut writer)?;
+    // Behind its kind, its size and the version.
+    let data = Bytes::from(writer.into_bytes()).slice(8..);
+    Ok(Endpoint::Opaque { kind, version, data })
+}
+
+/// An endpoint as what it is, if it is of a kind that is known.
+fn known(endpoint: &Endpoint) -> Result<Endpoint> {
+    let mut writer = Writer::new();
+    endpoint.encode((1, 0), &mut writer)?;
+    Endpoint::decode(&mut Reader::new(writer.into_bytes().into()))
+}
+
+/// An option of this machine alone, which is not sent with an endpoint: which of its addresses or
+/// networks is used, and how far datagrams go.
+fn local(kind: &str, name: &str, value: Option<String>) -> WordResult<()> {
+    let is_allowed = match name {
+        "sourceAddress" => matches!(kind, "tcp" | "ssl" | "ws" | "wss"),
+        "interface" | "ttl" => kind == "udp",
+        _ => false,
+    };
+    if !is_allowed {
+        return Err(format!("an endpoint `{kind}` has no option --{name}"));
+    }
+    match value {
+        None => Err(format!("option --{name} has no value")),
+        Some(value) if name == "ttl" && value.parse::<u8>().is_err() => {
+            Err(format!("`{value}` of option --ttl is no number up to 255"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 pub(super) fn endpoint(words: Vec<Word>) -> WordResult<Endpoint> {
     let mut words = words.into_iter().peekable();
     let Some(Word::Text(kind)) = words.next() else {
         return Err("an endpoint begins with tcp, ssl, udp, ws, wss or opaque".to_owned());
     };
+    let kind = if kind == "default" { "tcp".to_owned() } else { kind };
     let mut options: Vec<(char, Option<String>)> = Vec::new();
-    while let Some(word) = words.next() {
-        let Word::Option(option) = word else {
-            return Err(format!("`{word:?}` is no option of an endpoint"));
-        };
+    while let Some(option) = words.next() {
         let value = words.next_if(|word| matches!(word, Word::Text(_)));
         let value =
             value.and_then(|word| if let Word::Text(text) = word { Some(text) } else { None });
-        options.push((option, value));
+        match option {
+            Word::Option(option) => options.push((option, value)),
+            Word::Long(name) => local(&kind, &name, value)?,
+            word => return Err(format!("`{word:?}` is no option of an endpoint")),
+        }
     }
     let allowed = match kind.as_str() {
         "tcp" | "ssl" => "hptz",
@@ -106,16 +158,17 @@ pub(super) fn endpoint(words: Vec<Word>) -> WordResult<Endpoint> {
             None => Encoding::V1_0.into(),
         };
         let data = value('v').ok_or("an opaque endpoint has its data behind -v")?;
-        let kind = i16::try_from(number('t', -1)?).ok().filter(|kind| *kind >= 0);
-        return Ok(Endpoint::Opaque {
+        let kind = value('t').and_then(|kind| kind.parse().ok());
+        let opaque = Endpoint::Opaque {
             kind: kind.ok_or("an opaque endpoint has its type behind -t")?,
             version: (version.major, version.minor),
             data: from_base64(&data).ok_or("the data of an opaque endpoint are no base64")?,
-        });
+        };
+        return known(&opaque).map_err(|error| error.to_string());
     }
     let host = text('h')?.unwrap_or_default();
     let port = number('p', 0)?;
-    if !(0..=65_535).contains(&port) {
+    if !is_port(port) {
         return Err(format!("there is no port {port}"));
     }
     let compress = options.iter().any(|(option, _)| *option == 'z');

@@ -71,8 +71,12 @@ impl FromStr for Proxy {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |problem: String| wrong("proxy", text, problem);
         let mut words = words(text).map_err(wrong)?.into_iter().peekable();
-        let Some(Word::Text(identity)) = words.next() else {
-            return Err(wrong("it has no identity".to_owned()));
+        let identity = match words.next() {
+            Some(Word::Text(identity)) => identity,
+            // Nothing else comes first, so that it needs no quotes.
+            Some(Word::Option(letter)) => format!("-{letter}"),
+            Some(Word::Long(name)) => format!("--{name}"),
+            _ => return Err(wrong("it has no identity".to_owned())),
         };
         let mut proxy = Self::new(identity.parse()?);
         while let Some(word) = words.next() {
@@ -108,6 +112,7 @@ impl FromStr for Proxy {
                     }
                     _ => return Err(wrong("the name of one adapter comes behind @".to_owned())),
                 },
+                Word::Long(name) => return Err(wrong(format!("there is no option --{name}"))),
                 Word::Text(word) => return Err(wrong(format!("`{word}` is no option"))),
             }
         }
@@ -141,6 +146,17 @@ mod tests {
                 "x -t -e 1.1:ws -h h -p 80 -t infinite -z -r /omero-ws",
             ),
             ("x:opaque -t 99 -e 1.0 -v AQIDBA==", "x -t -e 1.1:opaque -t 99 -e 1.0 -v AQIDBA=="),
+            // What the official runtime makes of these is the same.
+            ("x:opaque -t 1 -e 1.0 -v AWgBAAAAYOoAAAA=", "x -t -e 1.1:tcp -h h -p 1 -t 60000"),
+            ("x:default -h h -p 1", "x -t -e 1.1:tcp -h h -p 1 -t 60000"),
+            ("-x -t -e 1.1", "\"-x\" -t -e 1.1"),
+            ("--xy", "\"--xy\" -t -e 1.1"),
+            // Of this machine alone: it is not sent.
+            ("x:tcp -h h -p 1 --sourceAddress 127.0.0.1 -t 5", "x -t -e 1.1:tcp -h h -p 1 -t 5"),
+            (
+                "x -d:udp -h 239.1.1.1 -p 3 --interface eth0 --ttl 3",
+                "x -d -e 1.1:udp -h 239.1.1.1 -p 3",
+            ),
         ] {
             match text.parse::<Proxy>() {
                 Ok(proxy) => assert_eq!(proxy.to_string(), expected, "{text}"),
@@ -160,6 +176,11 @@ mod tests {
             ("a:tpc -h x", "no endpoint `tpc`"),
             ("a:tcp -p 70000", "no port 70000"),
             ("a @", "one adapter"),
+            ("a --ttl 3", "no option --ttl"),
+            ("a:tcp -h x --ttl 3", "`tcp` has no option --ttl"),
+            ("a:udp -h x --ttl many", "`many` of option --ttl"),
+            ("a:udp -h x --interface", "--interface has no value"),
+            ("a:opaque -v AAAA", "type behind -t"),
             ("\"a", "not closed"),
         ] {
             let error = text.parse::<Proxy>().unwrap_err().to_string();
@@ -178,8 +199,9 @@ mod tests {
     }
 
     fn endpoint() -> impl Strategy<Value = Endpoint> {
-        let stream =
-            (0..4, any::<String>(), 0..65_536, -1..i32::MAX, any::<bool>(), any::<String>());
+        // What came by the wire may be no port at all.
+        let port = || prop_oneof![0..65_536, any::<i32>()];
+        let stream = (0..4, any::<String>(), port(), any::<i32>(), any::<bool>(), any::<String>());
         let stream = stream.prop_map(|(kind, host, port, timeout, compress, resource)| {
             let transport = match kind {
                 0 => Transport::Tcp,
@@ -189,18 +211,18 @@ mod tests {
             };
             Endpoint::Stream { transport, host, port, timeout, compress }
         });
-        let udp = (any::<String>(), 0..65_536, any::<bool>());
+        let udp = (any::<String>(), port(), any::<bool>());
         let udp = udp.prop_map(|(host, port, compress)| Endpoint::Udp {
             host,
             port,
             versions: None,
             compress,
         });
-        let opaque =
-            (6..i16::MAX, version(), any::<Vec<u8>>()).prop_map(|(kind, version, data)| {
-                let (data, version) = (data.into(), (version.major, version.minor));
-                Endpoint::Opaque { kind, version, data }
-            });
+        let kind = prop_oneof![i16::MIN..1, 6..i16::MAX];
+        let opaque = (kind, version(), any::<Vec<u8>>()).prop_map(|(kind, version, data)| {
+            let (data, version) = (data.into(), (version.major, version.minor));
+            Endpoint::Opaque { kind, version, data }
+        });
         prop_oneof![stream, udp, opaque]
     }
 

@@ -5,6 +5,8 @@
 pub(super) enum Word {
     Text(String),
     Option(char),
+    /// An option of more than a letter, behind two dashes.
+    Long(String),
     Colon,
     At,
 }
@@ -45,12 +47,11 @@ pub(super) fn words(text: &str) -> WordResult<Vec<Word>> {
                     word.push(letter);
                 }
                 let mut option = word.strip_prefix('-').unwrap_or_default().chars();
-                match (option.next(), option.next()) {
-                    (Some(option), None) if option.is_ascii_alphabetic() => {
-                        words.push(Word::Option(option));
-                    }
-                    _ => words.push(Word::Text(word)),
-                }
+                words.push(match (option.next(), option.next()) {
+                    (Some(option), None) if option.is_ascii_alphabetic() => Word::Option(option),
+                    (Some('-'), Some(_)) => Word::Long(word[2..].to_owned()),
+                    _ => Word::Text(word),
+                });
             }
         }
     }
