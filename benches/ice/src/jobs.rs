@@ -151,7 +151,8 @@ pub(crate) fn ceiling_socket<'r>(server: &str, count: u64) -> Result<Round<'r>> 
 }
 
 pub(crate) fn ceiling_copy<'r>(count: u64, distinct: u64) -> Round<'r> {
-    let stack: Vec<_> = (0..distinct.max(1)).map(|n| vec![n as u8; PLANE_BYTES]).collect();
+    // None of zeros: the system gives all of those the same page.
+    let stack: Vec<_> = (1..=distinct.max(1)).map(|n| vec![n as u8; PLANE_BYTES]).collect();
     let mut to = vec![0; PLANE_BYTES];
     Box::new(move || {
         for from in stack.iter().cycle().take(count as usize) {
