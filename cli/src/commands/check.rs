@@ -70,7 +70,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
             "notes": report.notes,
         }))?;
     } else {
-        print(&plate.structure().name, &report, args.limit)?;
+        print(&plate.structure().name, &report, args)?;
     }
     Ok(match report.is_complete() {
         true => ExitCode::SUCCESS,
@@ -78,7 +78,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     })
 }
 
-fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
+fn print(name: &str, report: &CheckReport, args: &Args) -> Result<()> {
+    let limit = args.limit;
     let counts = report.counts;
     output::line(format_args!("{name}: {}", output::count(counts.declared(), "declared plane")))?;
     for (n, what) in [
@@ -114,7 +115,13 @@ fn print(name: &str, report: &CheckReport, limit: usize) -> Result<()> {
         report.notes.iter().try_for_each(|note| output::line(format_args!("  {note}")))?;
     }
     let verdict = if report.is_complete() { "complete" } else { "NOT complete" };
-    output::heading(format_args!("The plate is {verdict}."))
+    output::heading(format_args!("The plate is {verdict}."))?;
+    match args.depth {
+        Depth::Names if report.is_complete() => output::line(
+            "No file was looked into: --depth headers opens every plane, --depth pixels decodes all.",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The first `limit` problems, each under its well.

@@ -257,3 +257,19 @@ fn a_plate_without_a_readable_plane_is_not_converted() {
         assert!(!place.path(out).join("zarr.json").exists(), "{out}");
     }
 }
+
+#[test]
+fn a_look_at_the_names_says_that_it_was_one() {
+    let place = Place::new();
+    let names = ["p_A01_s1_w1.tif", "p_A02_s1_w1.tif"];
+    let folder = super::same_plane::folder(&place, "p", &names);
+    let last = folder.join(names[1]);
+    let bytes = fs::read(&last).unwrap();
+    fs::write(&last, &bytes[..3000]).unwrap();
+    let text = place.run(args!["check", folder]);
+    assert!(text.contains("No file was looked into: --depth headers"), "{text}");
+    let output = place.command().args(args!["check", folder, "--depth", "headers"]).output();
+    let output = output.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(5) && !text.contains("No file was"), "{text}");
+}
